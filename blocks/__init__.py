@@ -1,0 +1,1 @@
+"""Connections and credentials, one class a file; they connect and don't decide."""

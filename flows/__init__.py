@@ -1,0 +1,1 @@
+"""One promise each, told as a story; orchestration only."""

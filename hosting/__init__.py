@@ -1,0 +1,1 @@
+"""The service itself: what is owed, what phlyMail is, what is true. No Prefect, no network."""

@@ -1,0 +1,1 @@
+"""The truth about the service: models, repository, sessions and migrations."""

@@ -1,0 +1,326 @@
+"""The tables of the inventory: what the service knows to be true (DESIGN.md section 2).
+
+Times are stored as UTC and come back aware. Natural keys are used where the outside names a thing
+(order, customer, server, instance); texts have lengths, since MariaDB asks for them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, stored as UTC without zone to the microsecond on every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """MariaDB keeps microseconds only when asked to."""
+        if dialect.name in {"mysql", "mariadb"}:
+            from sqlalchemy.dialects.mysql import DATETIME  # noqa: PLC0415  # only where that database is used
+
+            return dialect.type_descriptor(DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # given by SQLAlchemy
+        """Refuse a naive datetime: it would be read in a zone that nobody meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A moment needs its time zone.")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # given by SQLAlchemy
+        """Give the moment back as aware UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """The inventory's tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, str: String(191), date: Date}  # noqa: RUF012  # as SQLAlchemy reads it
+
+
+class Operator(Base):
+    """A person who may act on the service; runs name one as stated, not proven."""
+
+    __tablename__ = "operators"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    full_name: Mapped[str] = mapped_column(default="")
+    email: Mapped[str] = mapped_column(default="")
+    added_at: Mapped[datetime]
+
+
+class ServiceLevel(Base):
+    """Numbers of the terms that a contract has agreed differently (P40)."""
+
+    __tablename__ = "service_levels"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    overrides: Mapped[dict[str, Any]]
+
+
+class Customer(Base):
+    """Who is owed the service."""
+
+    __tablename__ = "customers"
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    language: Mapped[str]
+    added_at: Mapped[datetime]
+
+
+class Order(Base):
+    """What a customer ordered and what is due for it, as the shop said (P08)."""
+
+    __tablename__ = "orders"
+    reference: Mapped[str] = mapped_column(primary_key=True)
+    customer_reference: Mapped[str] = mapped_column(ForeignKey("customers.reference"))
+    accounts: Mapped[int]
+    storage_gib: Mapped[int]  # booked beyond the accounts' own
+    due_cents: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    service_level: Mapped[str | None] = mapped_column(ForeignKey("service_levels.name"))
+    placed_at: Mapped[datetime]
+    state: Mapped[str]
+    paid_at: Mapped[datetime | None]
+    promised_by: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None]
+
+
+class Payment(Base):
+    """Money that came or went for an order; the order may still be unknown."""
+
+    __tablename__ = "payments"
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    order_reference: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]  # received | refunded
+    cents: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    received_at: Mapped[datetime]
+    counts: Mapped[bool]
+
+
+class ShopEvent(Base):
+    """An event of the shop, kept for ever: the first body under an id is the one that counts."""
+
+    __tablename__ = "shop_events"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    order_reference: Mapped[str] = mapped_column(index=True)
+    body: Mapped[str] = mapped_column(Text)
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    delivered_at: Mapped[datetime]
+    state: Mapped[str]
+
+
+class Contract(Base):
+    """What is owed to a customer, from the payment on."""
+
+    __tablename__ = "contracts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_reference: Mapped[str] = mapped_column(ForeignKey("customers.reference"))
+    order_reference: Mapped[str] = mapped_column(ForeignKey("orders.reference"), unique=True)
+    service_level: Mapped[str | None] = mapped_column(ForeignKey("service_levels.name"))
+    agreed_at: Mapped[datetime]
+    ends_on: Mapped[date | None]
+
+
+class Booking(Base):
+    """One thing booked under a contract: the base, an account, a storage package, an option (P05, P06, P23)."""
+
+    __tablename__ = "bookings"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contract_id: Mapped[int] = mapped_column(ForeignKey("contracts.id"), index=True)
+    kind: Mapped[str]  # base | account | storage | option
+    detail: Mapped[str] = mapped_column(default="")
+    booked_on: Mapped[date]
+    minimum_months: Mapped[int]
+    ends_on: Mapped[date | None]
+
+
+class Server(Base):
+    """An application server, with what it is known to be (P02, P13)."""
+
+    __tablename__ = "servers"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    host_name: Mapped[str] = mapped_column(unique=True)
+    address: Mapped[str]
+    ssh_port: Mapped[int] = mapped_column(default=22)
+    host_key: Mapped[str] = mapped_column(Text)  # "ssh-ed25519 AAAA…", pinned at enrolment
+    country: Mapped[str] = mapped_column(String(2))
+    dedicated: Mapped[bool]
+    state: Mapped[str]
+    room_gib: Mapped[int]  # what instances may be booked on it, reserve already taken off
+    facts: Mapped[dict[str, Any]]
+    added_at: Mapped[datetime]
+
+
+class Release(Base):
+    """A product release that an operator registered; its id is the archive's SHA-256."""
+
+    __tablename__ = "releases"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    build: Mapped[int]
+    version: Mapped[str]
+    edition: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    added_at: Mapped[datetime]
+    added_by: Mapped[str]
+    current: Mapped[bool]
+
+
+class Instance(Base):
+    """One customer's phlyMail on one server (P01, P10)."""
+
+    __tablename__ = "instances"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)  # service-wide; the Unix uid follows from it
+    order_reference: Mapped[str] = mapped_column(ForeignKey("orders.reference"), unique=True)
+    contract_id: Mapped[int] = mapped_column(ForeignKey("contracts.id"))
+    server_name: Mapped[str] = mapped_column(ForeignKey("servers.name"), index=True)
+    release_id: Mapped[str] = mapped_column(ForeignKey("releases.id"))
+    accounts: Mapped[int]
+    storage_gib: Mapped[int]  # the whole pool: accounts' own and packages (P04, P23)
+    state: Mapped[str]
+    reserved_at: Mapped[datetime]
+    active_at: Mapped[datetime | None]
+
+
+class InstanceSecret(Base):
+    """A secret of an instance, sealed with the service's key (never in the clear)."""
+
+    __tablename__ = "instance_secrets"
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), primary_key=True)
+    purpose: Mapped[str] = mapped_column(primary_key=True)  # database | root_admin
+    sealed: Mapped[str] = mapped_column(Text)
+
+
+class Name(Base):
+    """A subdomain of ours or a domain of theirs, and what became of it (P26, P30)."""
+
+    __tablename__ = "names"
+    host_name: Mapped[str] = mapped_column(primary_key=True)  # the A-label form
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    kind: Mapped[str]  # subdomain | domain
+    state: Mapped[str]
+    since: Mapped[datetime]
+
+
+class Snapshot(Base):
+    """A recovery point of an instance (P19 to P22)."""
+
+    __tablename__ = "snapshots"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    generation: Mapped[str]
+    kind: Mapped[str]  # full | incremental
+    taken_at: Mapped[datetime]
+    manifest: Mapped[dict[str, Any]]
+
+
+class Lease(Base):
+    """Who alone may work on an instance, until when."""
+
+    __tablename__ = "leases"
+    instance_name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    purpose: Mapped[str]
+    acquired_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class Work(Base):
+    """Something that is due: the record that becomes a run, so that no lost run loses it."""
+
+    __tablename__ = "work"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # the deployment's name, e.g. provision_instance
+    subject: Mapped[str]
+    attempt: Mapped[int]
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    flow_run_id: Mapped[str | None]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    finding: Mapped[str] = mapped_column(Text, default="")
+    __table_args__ = (Unique("kind", "subject"),)
+
+
+class Case(Base):
+    """A matter put before a person, with the facts (P39, payments)."""
+
+    __tablename__ = "cases"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)  # the same matter is put once
+    kind: Mapped[str]
+    subject: Mapped[str]
+    summary: Mapped[str] = mapped_column(Text)
+    facts: Mapped[dict[str, Any]]
+    raised_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str | None]
+    decision: Mapped[str] = mapped_column(Text, default="")
+
+
+class AccessLink(Base):
+    """A one-time, expiring link to a customer's page; only the token's hash is kept."""
+
+    __tablename__ = "access_links"
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    purpose: Mapped[str]
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Letter(Base):
+    """A letter to a customer or operator, told once under its key."""
+
+    __tablename__ = "letters"
+    key: Mapped[str] = mapped_column(primary_key=True)  # e.g. ready:A-1001
+    recipient: Mapped[str]
+    language: Mapped[str]
+    subject: Mapped[str]
+    message_id: Mapped[str]
+    sent_at: Mapped[datetime]
+
+
+class Deed(Base):
+    """What was done, by whom, why, with what evidence; rows are added, never changed."""
+
+    __tablename__ = "deeds"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime]
+    by: Mapped[str]
+    what: Mapped[str]
+    subject: Mapped[str] = mapped_column(index=True)  # e.g. order:A-1001, instance:k3v9
+    why: Mapped[str] = mapped_column(Text, default="")
+    evidence: Mapped[dict[str, Any]]
+
+
+class DayOverride(Base):
+    """A day that an operator closed or opened for service hours, with the reason (P09)."""
+
+    __tablename__ = "day_overrides"
+    day: Mapped[date] = mapped_column(primary_key=True)
+    opened: Mapped[bool]
+    reason: Mapped[str]
+    by: Mapped[str]

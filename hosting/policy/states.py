@@ -1,0 +1,103 @@
+"""The states of things in the inventory, and the edges along which they change."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from hosting.errors import Refused
+
+
+class OrderState(StrEnum):
+    """An order's way from the shop to an open instance (P08)."""
+
+    PLACED = "placed"
+    PAID = "paid"
+    FULFILLED = "fulfilled"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+class InstanceState(StrEnum):
+    """An instance's life on a server."""
+
+    RESERVED = "reserved"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class ServerState(StrEnum):
+    """A server's life in the service (P12)."""
+
+    ENROLLED = "enrolled"
+    ACTIVE = "active"
+    DRAINING = "draining"
+    RETIRED = "retired"
+
+
+class WorkState(StrEnum):
+    """A piece of due work: a record first, a run second."""
+
+    OPEN = "open"
+    DISPATCHED = "dispatched"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class EventState(StrEnum):
+    """What became of an event that the shop sent."""
+
+    APPLIED = "applied"
+    WAITING = "waiting"
+    FOR_A_PERSON = "for_a_person"
+
+
+State = TypeVar("State", bound=StrEnum)
+
+EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
+    OrderState: {
+        "placed": ("paid", "refused", "cancelled"),
+        "paid": ("fulfilled", "cancelled"),
+        "fulfilled": (),
+        "refused": (),
+        "cancelled": (),
+    },
+    InstanceState: {
+        "reserved": ("active", "ended"),
+        "active": ("suspended", "ended"),
+        "suspended": ("active", "ended"),
+        "ended": (),
+    },
+    ServerState: {
+        "enrolled": ("active", "retired"),
+        "active": ("draining",),
+        "draining": ("active", "retired"),
+        "retired": (),
+    },
+    WorkState: {
+        "open": ("dispatched", "done", "failed"),
+        "dispatched": ("open", "done", "failed"),
+        "failed": ("open", "done"),
+        "done": (),
+    },
+    EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},
+}
+
+
+class ForbiddenEdge(Refused):
+    """A state change that the edges don't allow."""
+
+
+def step(current: State, to: State) -> State:
+    """The new state, if an edge leads there; a state may always be confirmed.
+
+    Raises:
+        ForbiddenEdge: no edge leads from the one to the other.
+    """
+    onward = EDGES[type(current)][current]
+    if to != current and to not in onward:
+        allowed = ", ".join(onward) or "nothing"
+        message = f"{type(current).__name__} can't go from {current} to {to}; from {current} it may go to {allowed}."
+        raise ForbiddenEdge(message, "Look at the record of what was done.")
+    return to

@@ -1,0 +1,103 @@
+"""Every number of the contract, once (service description; PROMISES.md names the promise of each).
+
+A service level (P40) is these terms with some numbers replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import time, timedelta
+from typing import Any
+
+from hosting.errors import Refused
+
+GIB = 2**30
+"""A GB of the description is counted as a GiB, the reading that favours the customer (P04)."""
+
+TIME_ZONE = "Europe/Berlin"
+"""Service hours, calendar years and off-peak windows are told in this zone (P09, P11, P15)."""
+
+CURRENCY = "EUR"
+"""Amounts are integers in cents of this currency."""
+
+LANGUAGES = ("de", "en")
+"""Letters and pages to customers are written in these languages."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The numbers that one contract is kept by; the defaults are the service description's."""
+
+    # Setup (P08, P09)
+    setup_within: timedelta = timedelta(hours=8)  # service time from the payment's arrival (P08)
+    setup_opens: time = time(10, 0)  # P09
+    setup_closes: time = time(19, 0)  # P09; 00:00 means the end of the day
+    setup_weekdays: tuple[int, ...] = (0, 1, 2, 3, 4)  # Monday is 0 (P09)
+    setup_on_holidays: bool = False  # P09
+    # Accounts and storage (P04, P05, P06, P23, P25)
+    storage_per_account_gib: int = 5  # P04
+    storage_step_gib: int = 5  # P23
+    storage_most_gib: int = 500  # P23, the accounts' own included
+    accounts_included: int = 1  # P05
+    base_months: int = 12  # P05
+    extra_months: int = 1  # P06, P25
+    base_notice_months: int = 1  # settled reading of P05
+    # Availability (P11)
+    availability_percent: float = 99.6
+    # First access
+    access_link_days: int = 14
+
+    @property
+    def accounts_most(self) -> int:
+        """The most accounts an instance can have: their own storage fills the pool (P23)."""
+        return self.storage_most_gib // self.storage_per_account_gib
+
+
+STANDARD = Terms()
+"""The standard level: the service description itself (P40)."""
+
+AROUND_THE_CLOCK: Mapping[str, Any] = {
+    "setup_opens": "00:00",
+    "setup_closes": "00:00",
+    "setup_weekdays": [0, 1, 2, 3, 4, 5, 6],
+    "setup_on_holidays": True,
+}
+"""Overrides of a service level whose instances are set up at any hour (P40; the demo uses it and says so)."""
+
+
+def _value(name: str, raw: object) -> Any:
+    """One override as the type that the term has; raises Refused on a value of another kind."""
+    default = getattr(STANDARD, name)
+    try:
+        match default:
+            case bool():
+                if not isinstance(raw, bool):
+                    raise TypeError
+                return raw
+            case timedelta():
+                return timedelta(hours=float(raw))  # type: ignore[arg-type]  # a wrong kind is caught below
+            case time():
+                return time.fromisoformat(str(raw))
+            case tuple():
+                return tuple(int(day) for day in raw)  # type: ignore[attr-defined]  # likewise
+            case _:
+                return type(default)(raw)
+    except (TypeError, ValueError) as error:
+        message = f"The service level's value {raw!r} for {name} is not of the kind of {default!r}."
+        raise Refused(message, "Correct the level's overrides.") from error
+
+
+def terms_with(overrides: Mapping[str, object]) -> Terms:
+    """The standard terms with a service level's numbers in place (P40).
+
+    Args:
+        overrides: names of `Terms` fields with their values as JSON holds them; durations in hours, times "HH:MM".
+
+    Raises:
+        Refused: a name that is no term, or a value of another kind.
+    """
+    known = {field.name for field in fields(Terms)}
+    if unknown := sorted(set(overrides) - known):
+        raise Refused(f"A service level names unknown terms: {', '.join(unknown)}.", "Correct the level's overrides.")
+    return replace(STANDARD, **{name: _value(name, raw) for name, raw in overrides.items()})

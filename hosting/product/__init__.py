@@ -1,0 +1,1 @@
+"""What phlyMail is: its files, settings, editions and releases (all that changes if the application is another)."""

@@ -1,0 +1,1 @@
+"""Idempotent steps, one file for each thing acted on."""
