@@ -1,0 +1,47 @@
+"""The service's own settings and sealing key as a block."""
+
+from __future__ import annotations
+
+import ssl
+from functools import cached_property
+
+from cryptography.fernet import Fernet
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+
+class ServiceSettings(Block):
+    """What flows need to know of the service: zone, calendar, trust, addresses of its own."""
+
+    _block_type_name = "phlyMail service settings"
+    _block_type_slug = "phm-service-settings"
+    zone: str = Field(title="Zone", description="The service's DNS zone.")
+    holidays_state: str | None = Field("BE", title="State", description="Whose public holidays count (P09).")
+    resolvers: list[str] = Field(default_factory=list, title="Resolvers", description="DNS servers that probes ask.")
+    authorities_pem: str = Field("", title="Authorities", description="Extra certificate authorities to trust, PEM.")
+    certificate_pem: str = Field("", title="Certificate", description="The zone's wildcard certificate, PEM.")
+    certificate_key_pem: SecretStr = Field(SecretStr(""), title="Certificate's key")
+    sealing_key: SecretStr = Field(title="Sealing key", description="Fernet key that seals secrets in the inventory.")
+    public_url: str = Field(title="Public URL", description="Base of the links in letters.")
+    service_level: str = Field("", title="Service level", description="Of orders that name none; empty: the standard.")
+    access_link_days: int = Field(14, title="Days a first access link lives")
+
+    def seal(self, secret: str) -> str:
+        """A secret in the form in which the inventory keeps it."""
+        return Fernet(self.sealing_key.get_secret_value()).encrypt(secret.encode()).decode()
+
+    def unseal(self, sealed: str) -> str:
+        """The secret itself.
+
+        Raises:
+            cryptography.fernet.InvalidToken: sealed with another key.
+        """
+        return Fernet(self.sealing_key.get_secret_value()).decrypt(sealed.encode()).decode()
+
+    @cached_property
+    def trust(self) -> ssl.SSLContext:
+        """The trust that probes judge certificates by: the system's and the extra authorities."""
+        context = ssl.create_default_context()
+        if self.authorities_pem:
+            context.load_verify_locations(cadata=self.authorities_pem)
+        return context

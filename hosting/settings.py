@@ -1,0 +1,107 @@
+"""The service's settings: one file, mode 600, from which blocks, receiver and console take what they need."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from platformdirs import user_state_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from hosting.errors import ServiceError
+from hosting.policy.terms import STANDARD
+
+SETTINGS_FILE = "settings.toml"
+
+
+class SettingsMissing(ServiceError):
+    """There is no settings file, or it can't be read as one."""
+
+
+class SshSettings(BaseModel):
+    """How the service reaches its servers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    user: str = Field("root", description="The account on every server.")
+    private_key: SecretStr = Field(description="The private key in OpenSSH form.")
+    connect_seconds: float = Field(5.0, description="How long a connection may take.")
+
+
+class MailSettings(BaseModel):
+    """The relay for the service's own letters and for instances."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    host: str
+    port: int = 25
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    security: str = Field("none", description="none, STARTTLS or SSL.")
+    sender: str = Field(description="The address that letters come from.")
+    operator: str = Field(description="The address that operators' letters go to.")
+
+
+class ObjectStoreSettings(BaseModel):
+    """The S3 object store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    endpoint: str
+    region: str = "eu-central-1"
+    access_key: str
+    secret_key: SecretStr
+    bucket: str = "phm-releases"
+
+
+class WebSettings(BaseModel):
+    """The receiver of the shop's events and the customers' pages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    bind_host: str = "127.0.0.1"
+    bind_port: int = 4280
+    public_url: str = Field(description="The base of links in letters, without a slash at its end.")
+    shop_secrets: tuple[SecretStr, ...] = Field(description="One, or two while the secret is being changed (whsec_…).")
+
+
+class Settings(BaseModel):
+    """All of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    zone: str = Field(description="The service's DNS zone, e.g. phlymail.net.")
+    holidays_state: str | None = Field("BE", description="The federal state whose public holidays count (P09).")
+    resolvers: tuple[str, ...] = Field((), description="DNS servers that probes ask; none: the system's.")
+    authorities_pem: str = Field("", description="Extra certificate authorities that probes and the store's clients trust.")
+    certificate_pem: str = Field("", description="The wildcard certificate of the zone, with its intermediates.")
+    certificate_key_pem: SecretStr = Field(SecretStr(""), description="Its private key.")
+    inventory_url: SecretStr
+    sealing_key: SecretStr = Field(description="The Fernet key that seals secrets in the inventory.")
+    prefect_api_url: str = "http://127.0.0.1:4200/api"
+    service_level: str = Field("", description="The service level of orders that name none; empty: the standard.")
+    access_link_days: int = STANDARD.access_link_days
+    ssh: SshSettings
+    mail: MailSettings
+    store: ObjectStoreSettings
+    web: WebSettings
+
+
+def home() -> Path:
+    """The service's own folder on the control machine: `PHM_HOME`, or the user's state folder."""
+    chosen = os.environ.get("PHM_HOME")
+    return Path(chosen) if chosen else user_state_path("phlymail-hosting")
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings as the file has them.
+
+    Raises:
+        SettingsMissing: no file there, or not such a file; names each wrong entry, never its value.
+    """
+    file = path or home() / SETTINGS_FILE
+    try:
+        return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise SettingsMissing(f"There are no settings at {file}.", "Make them with: phm up (or set PHM_HOME).") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsMissing(f"{file} is not TOML: {error}.", "Correct it.") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise SettingsMissing(f"{file} has wrong entries: {wrong}.", "Correct them.") from error
