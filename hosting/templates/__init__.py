@@ -1,0 +1,37 @@
+"""Everything the service writes for others to read, as Jinja2 templates: pages, letters, configuration of servers."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+
+def render(name: str, **values: object) -> str:
+    """The text of a template, e.g. `render("letters/de/ready.txt.j2", …)`.
+
+    Values are escaped in templates named `….html.j2` and in no other: configuration files are checked by their
+    own rules before values come here.
+
+    Args:
+        name: the template's path below this folder.
+        values: what the template names.
+
+    Raises:
+        jinja2.UndefinedError: the template names a value that isn't given.
+        jinja2.TemplateNotFound: there is no such template.
+    """
+    return _environment().get_template(name).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    """One environment a process; its templates are read once."""
+    return Environment(
+        loader=PackageLoader(__name__, ""),
+        autoescape=select_autoescape(("html.j2",), default_for_string=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
