@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from holidays import PUBLIC
-from holidays.countries import Germany
+from holidays.countries.germany import Germany
 
 from hosting.errors import Refused, ServiceError
 
@@ -88,8 +88,8 @@ class ServiceCalendar:
 
     Args:
         hours: of the service level.
-        holidays_state: the German state whose public holidays are kept, by its code ("BE"); None keeps none. Holidays of
-            a part of the state are entered as closed days.
+        holidays_state: the German state whose public holidays are kept, by its code ("BE"); None keeps none.
+            Holidays of only a part of the state are entered as closed days.
         closed: days on which the service is closed besides.
         opened: days on which it is open besides, in the same hours: a Saturday, a public holiday.
 
@@ -128,7 +128,7 @@ class ServiceCalendar:
     def is_open(self, moment: datetime) -> bool:
         """Whether the moment lies inside service hours: the opening moment does, the closing moment doesn't."""
         window = self._window(self._day(moment))
-        return window is not None and window[0] <= moment < window[1]
+        return window is not None and window[0] <= _utc(moment) < window[1]
 
     def next_open(self, moment: datetime) -> datetime:
         """The first moment inside service hours from here on, the moment itself if it is open.
@@ -136,12 +136,7 @@ class ServiceCalendar:
         Raises:
             NeverOpen: nothing opens within the horizon.
         """
-        today = self._day(moment)
-        for ahead in range(HORIZON_DAYS + 1):
-            window = self._window(today + ahead * ONE_DAY)
-            if window is not None and moment < window[1]:
-                return max(window[0], moment.astimezone(UTC))
-        raise NeverOpen(moment.astimezone(UTC))
+        return self._next_window(moment)[0]
 
     def closes_after(self, moment: datetime) -> datetime:
         """The end of the open time that holds this moment; midnight between two open days doesn't end it.
@@ -153,7 +148,7 @@ class ServiceCalendar:
         """
         today = self._day(moment)
         window = self._window(today)
-        if window is None or not window[0] <= moment < window[1]:
+        if window is None or not window[0] <= _utc(moment) < window[1]:
             raise ValueError(f"the service is closed at {moment}")
         closes = window[1]
         for ahead in range(1, HORIZON_DAYS + 1):
@@ -173,9 +168,9 @@ class ServiceCalendar:
         reached = _utc(moment)
         if duration < NO_TIME:
             raise ValueError(f"service time can't be added backwards: {duration}")
-        while duration > NO_TIME:  # each round uses up an open window, or raises
-            opens = self.next_open(reached)
-            reached = min(self.closes_after(opens), opens + duration)
+        while duration > NO_TIME:  # each round uses up a day's open time, or raises
+            opens, closes = self._next_window(reached)
+            reached = min(closes, opens + duration)
             duration -= reached - opens
         return reached
 
@@ -215,6 +210,16 @@ class ServiceCalendar:
     def _day(self, moment: datetime) -> date:
         """The day of the zone on which the moment lies."""
         return _utc(moment).astimezone(self.hours.zone).date()
+
+    def _next_window(self, moment: datetime) -> tuple[datetime, datetime]:
+        """What is left of the day's open time, else the next day's that opens; raises NeverOpen."""
+        moment = _utc(moment)
+        today = self._day(moment)
+        for ahead in range(HORIZON_DAYS + 1):
+            window = self._window(today + ahead * ONE_DAY)
+            if window is not None and moment < window[1]:
+                return max(window[0], moment), window[1]
+        raise NeverOpen(moment)
 
     def _window(self, day: date) -> tuple[datetime, datetime] | None:
         """The day's opening and closing moment in UTC, None on a day that stays closed."""
@@ -275,7 +280,7 @@ def forecast_setup(
     """
     promised = promised_by(paid_at, calendar, within)
     if started_at is None:
-        turn = calendar.add(max(paid_at, now), work_ahead)
+        turn = calendar.add(max(_utc(paid_at), _utc(now)), work_ahead)
         starts = calendar.next_start(turn, expected_duration)
         ready = calendar.add(starts, expected_duration)
     else:
