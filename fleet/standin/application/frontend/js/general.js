@@ -1,0 +1,1 @@
+// The front end of this application works without a script.

@@ -1,0 +1,4 @@
+;<?php die(); ?>
+client_type = "desktop"
+engine = 412
+display_name = "Yokohama"
