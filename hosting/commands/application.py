@@ -1,0 +1,117 @@
+"""A release on a server and an instance's own tree of it, each as one command."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath as Path
+
+from hosting.commands.command import Command, script
+from hosting.policy.values import ReleaseFacts
+from hosting.product.layout import RELEASES, InstanceLayout
+
+AUTHORITIES = "/etc/phm/authorities.pem"
+"""What a server trusts beside its own roots; written at enrolment."""
+
+# The name appears when all is there; the link to the archive comes by stdin, since it is a secret while it lives.
+_RELEASE = """
+exec 9>"/run/phm/release.lock"; flock -w 300 9
+dir=$1 sum=$2
+[ -d "$dir" ] && { echo unchanged; exit; }
+mkdir -p "$(dirname "$dir")"; part="$dir.part"; rm -rf "$part" "$part.zip"
+curl --fail --silent --show-error --max-time 300 --cacert "$3" -K - -o "$part.zip"
+echo "$sum  $part.zip" | sha256sum --quiet -c -
+mkdir "$part"; unzip -q "$part.zip" -d "$part"; rm -f "$part.zip"
+top=$part; if [ ! -f "$top/index.php" ]; then top=$(dirname "$(find "$part" -mindepth 2 -maxdepth 2 -name index.php | head -n 1)"); fi
+[ -f "$top/index.php" ] || { echo "the archive holds no index.php" >&2; exit 5; }
+chown -R root:root "$top"; chmod -R u=rwX,go=rX "$top"
+sync -f "$top"; mv -T "$top" "$dir"; rm -rf "$part"; echo changed
+"""
+
+# Code is hard-linked from the release, owned by root; what the product writes is linked to the data folder.
+_CODE = """
+exec 9>"$5"; flock -w 120 9
+src=$1 dst=$2 user=$3 data=$4
+r=unchanged
+[ -e "$data/choices.ini.php" ] || { install -o "$user" -g "$user" -m 600 /dev/null "$data/choices.ini.php"; r=changed; }
+if [ ! -d "$dst" ]; then
+  rm -rf "$dst.part"; cp -al "$src" "$dst.part"
+  rm -rf "$dst.part/storage" "$dst.part/choices.ini.php"
+  ln -s "$data/storage" "$dst.part/storage"; ln -s "$data/choices.ini.php" "$dst.part/choices.ini.php"
+  r=changed
+  mv -T "$dst.part" "$dst"
+fi
+s="$data/storage/config/current.build"
+if ! cmp -s "$src/storage/config/current.build" "$s"; then
+  cp -rn --no-preserve=mode,ownership "$src/storage/." "$data/storage/"
+  rm -f "$s"; chown -Rh "$user:$user" "$data/storage"; chmod -R u=rwX,go= "$data/storage"
+  cp --no-preserve=mode,ownership "$src/storage/config/current.build" "$s.part"; chown "$user:$user" "$s.part"; chmod 600 "$s.part"; mv -T "$s.part" "$s"
+  r=changed
+fi
+echo $r
+"""
+
+_FACTS = """
+cd "$1"
+for f in installer.php install runonce.php; do [ -e $f ] && echo "$f"; done
+grep -Eq '^system_salt = "?[^"]' choices.ini.php && echo salt
+true
+"""
+
+_PREPARE = """
+exec 9>"$5"; flock -w 120 9
+src=$1 dst=$2 user=$3 data=$4
+rm -rf "$dst/install" "$dst/installer.php" "$dst/runonce.php"
+cp -al "$src/install" "$src/installer.php" "$src/runonce.php" "$dst/"
+: >"$data/choices.ini.php"
+rm -f "$data/storage/config/choices.ini.php" "$data/storage/config/driver.mysql.ini.php" "$data/storage/config/config.choices.ini.php"
+chown "$user" "$dst" "$dst/install"; echo changed
+"""
+
+_SEAL = """
+dst=$1 user=$2 storage=$3; r=unchanged
+for f in installer.php install runonce.php; do if [ -e "$dst/$f" ]; then rm -rf "${dst:?}/$f"; r=changed; fi; done
+if [ "$(stat -c %U:%G:%a "$dst")" != root:root:755 ]; then chown root:root "$dst"; chmod 755 "$dst"; r=changed; fi
+for d in filter_scripts autoupdate update; do
+  [ -d "$storage/$d" ] || { mkdir "$storage/$d"; r=changed; }
+  if [ "$(stat -c %U:%G:%a "$storage/$d")" != "root:$user:750" ]; then chown -R "root:$user" "$storage/$d"; chmod 750 "$storage/$d"; r=changed; fi
+done
+for f in "$storage/config/driver.mysql.ini.php" "$storage/config/config.choices.ini.php" "$storage/../choices.ini.php"; do
+  if [ -f "$f" ] && [ "$(stat -c %a "$f")" != 600 ]; then chmod 600 "$f"; r=changed; fi
+done
+echo $r
+"""
+
+
+def ensure_release(release: ReleaseFacts, link: str) -> Command:
+    """The release unpacked once for the whole server, owned by root, its checksum proven."""
+    url = f'url = "{link}"\n'.encode()
+    return script("release", _RELEASE, str(RELEASES / release.folder), release.id, AUTHORITIES, stdin=url, seconds=600, secrets=(link,))
+
+
+def _tree(layout: InstanceLayout) -> tuple[str, str, str, str, str]:
+    """What the scripts of the tree are told."""
+    return str(layout.unpacked), str(layout.code), layout.user, str(layout.data), str(layout.step_lock)
+
+
+def ensure_code(layout: InstanceLayout) -> Command:
+    """The instance's tree of its release, and the release's shipped files in its storage."""
+    return script("code", _CODE, *_tree(layout), seconds=180)
+
+
+def installation_facts(layout: InstanceLayout) -> Command:
+    """Which of installer.php, install, runonce.php are still there, and whether there is a salt."""
+    return script("installation", _FACTS, str(layout.code))
+
+
+def prepare_installation(layout: InstanceLayout) -> Command:
+    """The tree as before the first installation: what a broken one left is taken away."""
+    return script("prepare installation", _PREPARE, *_tree(layout), seconds=120)
+
+
+def seal(layout: InstanceLayout) -> Command:
+    """Code that PHP can't write, folders for downloaded code empty and closed, secrets readable by the instance alone."""
+    return script("seal", _SEAL, str(layout.code), layout.user, str(layout.storage))
+
+
+def salt_line(layout: InstanceLayout) -> Command:
+    """The instance's salt, which belongs to the database (phlymail.md section 0); a secret."""
+    return script("salt", """sed -n 's/^system_salt = "\\{0,1\\}\\([^"]*\\)"\\{0,1\\}$/\\1/p' "$1" | head -n 1""", str(Path(layout.settings)))

@@ -1,0 +1,85 @@
+"""A command on a server as a value: argv, what it reads, how long it may take, what must not be shown of it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hosting.errors import StepFailed, Unreachable
+
+LINES_SHOWN = 5
+CHARACTERS_SHOWN = 600
+
+
+@dataclass(frozen=True)
+class Command:
+    """One program call.
+
+    Args:
+        name: what it is called in messages, e.g. "useradd".
+        argv: program and arguments; never a secret (they show in the process list).
+        stdin: what it reads; secrets travel here.
+        seconds: how long it may take.
+        secrets: texts that are masked wherever its output is shown.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    seconds: float = 60.0
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """The command line as a remote shell reads it, each argument quoted."""
+        return shlex.join(self.argv)
+
+
+def script(
+    name: str, text: str, *arguments: str, stdin: bytes = b"", seconds: float = 60.0, secrets: tuple[str, ...] = ()
+) -> Command:
+    """A constant shell script as a command; its values are arguments, so that nothing is ever pasted into code."""
+    return Command(name, ("/bin/sh", "-euc", text, f"phm-{name}", *arguments), stdin, seconds, secrets)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command answered; the exit code is -1 where the connection was lost, which means unknown."""
+
+    exit_code: int
+    out: str
+    err: str = ""
+
+    @property
+    def changed(self) -> bool:
+        """Whether an ensuring script said that it changed something (its last line is `changed`)."""
+        return self.out.rstrip().endswith("changed") and not self.out.rstrip().endswith("unchanged")
+
+
+def masked(text: str, secrets: tuple[str, ...]) -> str:
+    """The text without the secrets in it."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "****")
+    return text
+
+
+def fail(command: Command, answer: Answer, server: str, do: str = "") -> NoReturn:
+    """Raise what the answer means.
+
+    Raises:
+        Unreachable: the connection was lost, or the server's manager was; the command may or may not have run.
+        StepFailed: the command itself failed; carries its masked last lines.
+    """
+    if answer.exit_code < 0:
+        message = f"The connection to {server} was lost during {command.name}."
+        raise Unreachable(message, "The step is repeated when the server answers again.")
+    lines = [line.strip() for line in (answer.err + "\n" + answer.out).splitlines() if line.strip()]
+    tail = masked(" | ".join(lines[-LINES_SHOWN:]), command.secrets)[-CHARACTERS_SHOWN:]
+    raise StepFailed(
+        f"{command.name} failed on {server} with exit code {answer.exit_code}.",
+        do or "Look at the server, then run again: it goes on from there.",
+        exit_code=answer.exit_code,
+        last_lines=tail,
+    )

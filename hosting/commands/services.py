@@ -1,0 +1,70 @@
+"""Apache, PHP-FPM and systemd: test, reload only what is needed, look after (FLEET.md section 8).
+
+A file of a service is put in place under the lock `/run/phm/web.lock`; a file that fails the service's
+own test is taken back before anything is reloaded. Whether a reload is needed is told by a stamp of the
+last one, so that a run killed between the file and the reload is made good by the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath as Path
+
+from hosting.commands.command import Command, script
+
+_INSTALL = """
+exec 9>/run/phm/web.lock; flock -w 120 9
+umask 077
+file=$1 mode=$2; shift 2
+new="$(dirname "$file")/.$(basename "$file").phm-new" old="$(dirname "$file")/.$(basename "$file").phm-old"
+[ ! -e "$old" ] || { mv -fT "$old" "$file"; }
+cat >"$new"; chmod "$mode" "$new"
+if [ -f "$file" ] && cmp -s "$new" "$file"; then rm -f "$new"; echo unchanged; exit; fi
+if [ -f "$file" ]; then cp -p "$file" "$old"; fi
+mv -fT "$new" "$file"
+if ! said=$("$@" 2>&1); then
+  if [ -f "$old" ]; then mv -fT "$old" "$file"; else rm -f "$file"; fi
+  echo "$said" >&2; exit 3
+fi
+rm -f "$old"; touch "$file"; echo changed
+"""
+
+_RELOAD = """
+unit=$1 stamp=/run/phm/$1.loaded; shift
+exec 9>/run/phm/web.lock; flock -w 120 9
+if [ -e "$stamp" ] && [ -z "$(find "$@" -newer "$stamp" -print -quit 2>/dev/null)" ] && systemctl -q is-active "$unit"; then echo unchanged; exit; fi
+touch "$stamp.new"
+systemctl reload-or-restart "$unit"
+i=0; until systemctl -q is-active "$unit"; do i=$((i+1)); [ $i -lt 50 ] || { echo "$unit is not active after its reload" >&2; exit 4; }; sleep 0.1; done
+mv -fT "$stamp.new" "$stamp"; echo changed
+"""
+
+_SOCKET = 'i=0; until [ -S "$1" ]; do i=$((i+1)); [ $i -lt 100 ] || { echo "nothing listens at $1" >&2; exit 4; }; sleep 0.05; done'
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service whose files we write: its unit, its own test, and where its files are."""
+
+    unit: str
+    test: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+APACHE = Service("apache2", ("apache2ctl", "configtest"), ("/etc/apache2/phm", "/etc/apache2/sites-enabled", "/etc/apache2/mods-enabled"))
+PHP_FPM = Service("php8.2-fpm", ("php-fpm8.2", "-t"), ("/etc/php/8.2/fpm",))
+
+
+def install(service: Service, file: Path, content: str, mode: str = "644") -> Command:
+    """A configuration file in place, tested by the service itself; exit code 3: the test failed, the old state is back."""
+    return script(f"{service.unit} configuration", _INSTALL, str(file), mode, *service.test, stdin=content.encode(), seconds=180)
+
+
+def reload(service: Service) -> Command:
+    """The service has loaded its files as they are; reloads only where one is newer than the last reload."""
+    return script(f"{service.unit} reload", _RELOAD, service.unit, *service.folders, seconds=180)
+
+
+def wait_for_socket(socket: Path) -> Command:
+    """Until a Unix socket is there, five seconds at most."""
+    return script("socket", _SOCKET, str(socket))

@@ -1,0 +1,41 @@
+"""An instance's storage: a btrfs subvolume with a limit, or a plain folder where the server has no btrfs.
+
+FLEET.md II.5: a qgroup limit is kept by the kernel, and its use is read without walking files.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath as Path
+
+from hosting.commands.command import Command, script
+
+_SUBVOLUME = """
+if [ -d "$1" ]; then btrfs subvolume show "$1" >/dev/null; echo unchanged; exit; fi
+btrfs -q subvolume create "$1" 2>/dev/null || btrfs subvolume create "$1" >/dev/null
+chmod 750 "$1"; echo changed
+"""
+
+_LIMIT = """
+have=$(btrfs qgroup show --raw -ref "$1" 2>/dev/null | awk '$1 ~ /^0\\// {print $4}')
+[ "$have" = "$2" ] && { echo unchanged; exit; }
+btrfs qgroup limit "$2" "$1"; echo changed
+"""
+
+_USED = """
+btrfs filesystem sync "$1"; btrfs qgroup show --raw -re "$1" | awk '$1 ~ /^0\\// {print $2; exit}'
+"""
+
+
+def ensure_subvolume(path: Path) -> Command:
+    """A subvolume at this path; fails where a plain folder stands there."""
+    return script("subvolume", _SUBVOLUME, str(path))
+
+
+def ensure_limit(path: Path, most_bytes: int) -> Command:
+    """The most that a subvolume may refer to, in bytes."""
+    return script("limit", _LIMIT, str(path), str(most_bytes))
+
+
+def used_bytes(path: Path, *, btrfs: bool) -> Command:
+    """The bytes that a storage uses: the kernel's count of the subvolume, or the allocated blocks of a folder."""
+    return script("used", _USED, str(path)) if btrfs else script("used", 'du -s -B1 "$1" | cut -f1', str(path))

@@ -1,0 +1,23 @@
+"""Unix users (useradd(8))."""
+
+from __future__ import annotations
+
+from hosting.commands.command import Command, script
+
+# useradd is not atomic over its files: a killed one may leave the group alone.
+_USER = """
+user=$1 uid=$2 home=$3
+if e=$(getent passwd "$user"); then
+  [ "$(echo "$e" | cut -d: -f3,4,6,7)" = "$uid:$uid:$home:/usr/sbin/nologin" ] && [ "$(getent group "$user" | cut -d: -f3)" = "$uid" ] && { echo unchanged; exit; }
+  echo "$user has other numbers or another home than the inventory says: $e" >&2; exit 3
+fi
+exec 9>/run/phm/users.lock; flock -w 60 9
+if g=$(getent group "$user"); then [ "$(echo "$g" | cut -d: -f3)" = "$uid" ]; else groupadd -g "$uid" "$user"; fi
+useradd -u "$uid" -g "$uid" -d "$home" -M -s /usr/sbin/nologin -c "phlyMail instance" "$user"
+echo changed
+"""
+
+
+def ensure_user(user: str, uid: int, home: str) -> Command:
+    """A user with its own group of the same number, without a shell; exit code 3 where one of that name differs."""
+    return script("useradd", _USER, user, str(uid), home)

@@ -1,0 +1,143 @@
+"""Where an instance lives on its server: one layout, known by every step (phlymail.md section 1).
+
+What the customer's storage counts and backups hold is one folder (a subvolume where the server has
+btrfs); code, caches, sessions and temporary files lie outside of it (P04, P19).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath as Path
+
+from hosting.policy.values import InstanceFacts, ReleaseFacts
+
+SERVICE_ROOT = Path("/srv")
+RELEASES = SERVICE_ROOT / "releases"
+INSTANCES = SERVICE_ROOT / "instances"
+CODE = SERVICE_ROOT / "code"
+SCRATCH = SERVICE_ROOT / "scratch"
+SITES = Path("/etc/apache2/phm/instances")
+POOLS = Path("/etc/php/8.2/fpm/pool.d")
+LOCKS = Path("/run/phm")
+
+FIRST_UID = 20_000
+LAST_UID = 59_999
+"""Normal uids of a reserved range: the system's own run out before a thousand instances (FLEET.md section 8)."""
+
+TABLE_PREFIX = "phlymail"
+ROOT_ADMIN = "provider"
+"""Our own administrator in each instance (is_root=yes)."""
+CUSTOMER_ADMIN = "admin"
+"""The customer's administrator (is_root=no)."""
+
+
+@dataclass(frozen=True)
+class InstanceLayout:
+    """The places and names of one instance on a server."""
+
+    name: str
+    number: int
+    release: ReleaseFacts
+
+    @classmethod
+    def of(cls, instance: InstanceFacts) -> InstanceLayout:
+        """The layout of an instance in the inventory."""
+        return cls(instance.name, instance.number, instance.release)
+
+    @property
+    def user(self) -> str:
+        """The Unix user and group; also the name of its pool."""
+        return f"phm-{self.name}"
+
+    @property
+    def uid(self) -> int:
+        """The same number on every server, so that files keep their owner when the instance moves."""
+        uid = FIRST_UID + self.number
+        if uid > LAST_UID:
+            raise ValueError(f"Instance number {self.number} is beyond the reserved uids.")
+        return uid
+
+    @property
+    def database(self) -> str:
+        """The database; its user has the same name."""
+        return f"phm_{self.name}"
+
+    @property
+    def path(self) -> str:
+        """The path of the long-form URL (P10)."""
+        return f"/{self.name}/"
+
+    @property
+    def data(self) -> Path:
+        """What P04 counts and P19 backs up."""
+        return INSTANCES / self.name
+
+    @property
+    def storage(self) -> Path:
+        """The product's storage folder."""
+        return self.data / "storage"
+
+    @property
+    def settings(self) -> Path:
+        """The first of the product's two settings files; it holds the salt."""
+        return self.data / "choices.ini.php"
+
+    @property
+    def code(self) -> Path:
+        """This release's code for this instance."""
+        return CODE / self.name / self.release.folder
+
+    @property
+    def current(self) -> Path:
+        """The link by which a release is switched."""
+        return CODE / self.name / "current"
+
+    @property
+    def unpacked(self) -> Path:
+        """The release as it was unpacked once for the whole server."""
+        return RELEASES / self.release.folder
+
+    @property
+    def scratch(self) -> Path:
+        """Caches, sessions and temporary files: neither counted nor backed up."""
+        return SCRATCH / self.name
+
+    @property
+    def socket(self) -> Path:
+        """Where the instance's PHP pool listens."""
+        return Path("/run/php") / f"{self.user}.sock"
+
+    @property
+    def pool_file(self) -> Path:
+        """The pool's configuration."""
+        return POOLS / f"{self.user}.conf"
+
+    @property
+    def site_file(self) -> Path:
+        """The site's configuration, one file an instance."""
+        return SITES / f"{self.name}.conf"
+
+    @property
+    def cron_file(self) -> Path:
+        """The cron job; cron takes no dots in names."""
+        return Path("/etc/cron.d") / self.user
+
+    @property
+    def php_ini(self) -> Path:
+        """PHP's settings on the command line, for cron."""
+        return Path("/etc/phm/php") / f"{self.name}.ini"
+
+    @property
+    def log(self) -> Path:
+        """PHP's own error log of the instance; not readable over the web."""
+        return Path("/var/log/phm") / f"{self.name}.log"
+
+    @property
+    def step_lock(self) -> Path:
+        """Held by one script at a time: a script that outlived its connection ends before the next begins."""
+        return LOCKS / f"{self.name}.step"
+
+    @property
+    def lock(self) -> Path:
+        """The lock on the host that a run holds while it works on the instance."""
+        return LOCKS / f"{self.name}.lock"

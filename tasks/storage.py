@@ -1,0 +1,48 @@
+"""Where an instance keeps its files, and how much they may be (P04)."""
+
+from __future__ import annotations
+
+from blocks.loading import load
+from blocks.mariadb_server import mariadb_of
+from blocks.ssh_host import SshHost
+from hosting.commands.files import ensure_folders, ensure_link
+from hosting.commands.mariadb import database_bytes
+from hosting.commands.storage import ensure_limit, ensure_subvolume
+from hosting.policy.quota import files_limit
+from hosting.policy.values import InstanceFacts, ServerFacts
+from hosting.product.layout import InstanceLayout
+from tasks.step import step
+
+OURS = "root:root"
+
+
+@step
+def ensure_storage(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The data folder (a subvolume where the server has btrfs), and beside it caches, sessions and temporary files."""
+    ssh = load(SshHost).connection(server)
+    layout = InstanceLayout.of(instance)
+    own = f"{layout.user}:{layout.user}"
+    changed = ssh.run(ensure_subvolume(layout.data)).changed if server.has_btrfs else False
+    folders = ensure_folders(
+        (layout.data, f"root:{layout.user}", "750"),
+        (layout.storage, own, "700"),
+        (layout.scratch, f"root:{layout.user}", "750"),
+        *((layout.scratch / name, own, "700") for name in ("sessions", "temp", "tplcache", "upload")),
+        (layout.code.parent, OURS, "755"),
+    )
+    changed |= ssh.run(folders).changed
+    for name in ("tplcache", "temp"):
+        changed |= ssh.run(ensure_link(layout.storage / name, str(layout.scratch / name))).changed
+    return changed
+
+
+@step
+def ensure_storage_limit(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """What the files may hold is what is booked less the measured database; kept by the kernel where it can (P04)."""
+    if not server.has_btrfs:
+        return False
+    ssh = load(SshHost).connection(server)
+    layout = InstanceLayout.of(instance)
+    with mariadb_of(ssh) as database:
+        used = int(database.value(database_bytes(layout.database)))
+    return ssh.run(ensure_limit(layout.data, files_limit(instance.storage_gib, used))).changed

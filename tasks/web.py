@@ -1,0 +1,69 @@
+"""An instance's PHP pool and Apache site."""
+
+from __future__ import annotations
+
+from blocks.loading import load
+from blocks.ssh_host import SshHost
+from hosting.commands.files import ensure_file, ensure_gone, ensure_log
+from hosting.commands.services import APACHE, PHP_FPM, install, reload, wait_for_socket
+from hosting.policy.values import InstanceFacts, ServerFacts
+from hosting.product.layout import InstanceLayout
+from hosting.product.settings import php_values
+from hosting.templates import render
+from tasks.step import step
+
+FOR_OPERATOR = "The old state is back; look at the message, then run again."
+
+
+def site_values(server: ServerFacts, instance: InstanceFacts) -> dict[str, object]:
+    """What the site's, the pool's and the cron job's templates say about an instance."""
+    layout = InstanceLayout.of(instance)
+    return {
+        "name": instance.name,
+        "order": instance.order_reference,
+        "host_name": server.host_name,
+        "user": layout.user,
+        "socket": layout.socket,
+        "code_root": layout.current.parent,
+        "current": layout.current,
+        "scratch": layout.scratch,
+        "php": php_values(str(layout.current.parent), str(layout.data), str(layout.scratch), str(layout.log)),
+        "php_ini": layout.php_ini,
+    }
+
+
+@step
+def ensure_php_pool(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The instance's own PHP-FPM pool: own user, own session folder, own limits."""
+    ssh = load(SshHost).connection(server)
+    layout = InstanceLayout.of(instance)
+    changed = ssh.run(ensure_log(layout.log, f"{layout.user}:adm", "640")).changed
+    changed |= ssh.run(install(PHP_FPM, layout.pool_file, render("php/pool.conf.j2", **site_values(server, instance))), FOR_OPERATOR).changed
+    changed |= ssh.run(reload(PHP_FPM)).changed
+    ssh.run(wait_for_socket(layout.socket))
+    return changed
+
+
+@step
+def ensure_site(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The instance's site: tested before the reload, taken back if it fails, looked after (P03, P10)."""
+    ssh = load(SshHost).connection(server)
+    layout = InstanceLayout.of(instance)
+    changed = ssh.run(install(APACHE, layout.site_file, render("apache/instance.conf.j2", **site_values(server, instance))), FOR_OPERATOR).changed
+    return ssh.run(reload(APACHE)).changed or changed
+
+
+@step
+def ensure_cron(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The product's cron master, every minute, as the instance's user and under the same PHP limits."""
+    ssh = load(SshHost).connection(server)
+    layout = InstanceLayout.of(instance)
+    values = site_values(server, instance)
+    changed = ssh.run(ensure_file(layout.php_ini, render("php/cli.ini.j2", **values))).changed
+    return ssh.run(ensure_file(layout.cron_file, render("server/cron.j2", **values))).changed or changed
+
+
+@step
+def ensure_no_cron(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """No cron job of the instance: it would delete folders of a half-made instance (phlymail.md section 0)."""
+    return load(SshHost).connection(server).run(ensure_gone(InstanceLayout.of(instance).cron_file)).changed
