@@ -1,0 +1,119 @@
+"""`fleet.json`: all that others need to use the fleet; readable by its owner only, for it holds secrets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fleet import certificates
+from fleet.hosts import Hosts
+from fleet.places import Places
+from fleet.plan import HostPlan, Plan
+
+TSIG_ALGORITHM = "hmac-sha256"
+TSIG_NAME = "phm-fleet"
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The fleet's secrets, made once and kept with it.
+
+    Args:
+        access_key: of the object store's administrator.
+        secret_key: the same one's.
+        append_access_key: of the store's other identity, which may write and read backups but not remove them.
+        append_secret_key: the same one's.
+        tsig: key for changing the zone, in base64.
+    """
+
+    access_key: str
+    secret_key: str
+    append_access_key: str
+    append_secret_key: str
+    tsig: str
+
+
+def ensure_secrets(file: Path) -> Secrets:
+    """The fleet's secrets; made at the first start."""
+    if not file.exists():
+        made = Secrets(
+            access_key=secrets.token_hex(10).upper(),
+            secret_key=secrets.token_hex(20),
+            append_access_key=secrets.token_hex(10).upper(),
+            append_secret_key=secrets.token_hex(20),
+            tsig=base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode(),
+        )
+        write_private(file, asdict(made))
+    return Secrets(**json.loads(file.read_text()))
+
+
+def ensure_certificates(plan: Plan, places: Places) -> None:
+    """The CA, the certificate of the zone's names and that of the object store."""
+    folder = places.certificates
+    certificates.ensure_authority(folder)
+    certificates.ensure_leaf(folder, "wildcard", [f"*.{plan.zone}", plan.zone])
+    certificates.ensure_leaf(folder, "s3", [f"s3.{plan.zone}"], [plan.gateway])
+
+
+def describe(hosts: Hosts, started: tuple[HostPlan, ...]) -> dict[str, Any]:
+    """The fleet as others use it."""
+    plan, places = hosts.plan, hosts.places
+    kept = ensure_secrets(places.secrets)
+    authority = str(places.certificates / "ca.pem")
+    return {
+        "zone": plan.zone,
+        "subnet": str(plan.subnet),
+        "gateway": str(plan.gateway),
+        "hosts": [describe_host(hosts, host) for host in started],
+        "ssh": {"user": "root", "port": 22, "private_key": str(places.operator_key), "known_hosts": str(places.known_hosts)},
+        "ca": authority,
+        "wildcard": {
+            "certificate": str(places.certificates / "wildcard.pem"),
+            "key": str(places.certificates / "wildcard.key"),
+        },
+        "dns": {
+            "address": str(plan.gateway),
+            "port": plan.dns_port,
+            "tsig_name": TSIG_NAME,
+            "tsig_algorithm": TSIG_ALGORITHM,
+            "tsig_secret": kept.tsig,
+        },
+        "s3": {
+            "endpoint": f"https://{plan.gateway}:{plan.store.https_port}",
+            "ca": authority,
+            "region": plan.store.region,
+            "bucket": plan.store.bucket,
+            "access_key": kept.access_key,
+            "secret_key": kept.secret_key,
+            "append_access_key": kept.append_access_key,
+            "append_secret_key": kept.append_secret_key,
+        },
+        "smtp": {"host": str(plan.gateway), "port": plan.smtp_port},
+        "sink_url": f"http://{plan.gateway}:{plan.sink_port}",
+    }
+
+
+def describe_host(hosts: Hosts, host: HostPlan) -> dict[str, str]:
+    """One server as others reach it."""
+    return {
+        "name": host.name,
+        "fqdn": f"{host.name}.{hosts.plan.zone}",
+        "address": str(host.address),
+        "host_key": hosts.host_key(host),
+        "srv": host.srv,
+    }
+
+
+def write_private(file: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file that only its owner can read; a reader sees the old one or the new one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    partial.rename(file)
