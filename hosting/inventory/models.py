@@ -7,12 +7,15 @@ Times are stored as UTC and come back aware. Natural keys are used where the out
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy import UniqueConstraint as Unique
-from sqlalchemy.engine import Dialect
+from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
 
 
 class Moment(TypeDecorator[datetime]):
@@ -24,8 +27,6 @@ class Moment(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """MariaDB keeps microseconds only when asked to."""
         if dialect.name in {"mysql", "mariadb"}:
-            from sqlalchemy.dialects.mysql import DATETIME  # noqa: PLC0415  # only where that database is used
-
             return dialect.type_descriptor(DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
 
@@ -42,6 +43,16 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+TEXT_MOST = 191
+"""The most characters of a name, reference or id that comes from outside."""
+
+LABEL = String(400)
+"""A key that carries such a name with a prefix; MariaDB can still index it."""
+
+BODY = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+"""What was sent, as it was sent; a plain TEXT of MariaDB ends at 64 KiB."""
+
+
 class Base(DeclarativeBase):
     """The inventory's tables."""
 
@@ -53,7 +64,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, str: String(191), date: Date}  # noqa: RUF012  # as SQLAlchemy reads it
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, str: String(TEXT_MOST), date: Date}  # noqa: RUF012  # as SQLAlchemy reads it
 
 
 class Operator(Base):
@@ -91,9 +102,9 @@ class Order(Base):
     __tablename__ = "orders"
     reference: Mapped[str] = mapped_column(primary_key=True)
     customer_reference: Mapped[str] = mapped_column(ForeignKey("customers.reference"))
-    accounts: Mapped[int]
-    storage_gib: Mapped[int]  # booked beyond the accounts' own
-    due_cents: Mapped[int]
+    accounts: Mapped[int] = mapped_column(BigInteger)  # as ordered: a refused order is kept too
+    storage_gib: Mapped[int] = mapped_column(BigInteger)  # booked beyond the accounts' own
+    due_cents: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))
     service_level: Mapped[str | None] = mapped_column(ForeignKey("service_levels.name"))
     placed_at: Mapped[datetime]
@@ -123,7 +134,7 @@ class ShopEvent(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     type: Mapped[str]
     order_reference: Mapped[str] = mapped_column(index=True)
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(BODY)
     body_sha256: Mapped[str] = mapped_column(String(64))
     delivered_at: Mapped[datetime]
     state: Mapped[str]
@@ -251,7 +262,7 @@ class Work(Base):
 
     __tablename__ = "work"
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str]  # the deployment's name, e.g. provision_instance
+    kind: Mapped[str]  # the deployment's name, e.g. provision-instance
     subject: Mapped[str]
     attempt: Mapped[int]
     due_at: Mapped[datetime] = mapped_column(index=True)
@@ -263,14 +274,21 @@ class Work(Base):
     __table_args__ = (Unique("kind", "subject"),)
 
 
+class Turn(Base):
+    """A name for which only one transaction acts at a time, also before the thing itself has a row."""
+
+    __tablename__ = "turns"
+    name: Mapped[str] = mapped_column(LABEL, primary_key=True)  # e.g. order:A-1001
+
+
 class Case(Base):
     """A matter put before a person, with the facts (P39, payments)."""
 
     __tablename__ = "cases"
     id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(unique=True)  # the same matter is put once
+    key: Mapped[str] = mapped_column(LABEL, unique=True)  # the same matter is put once
     kind: Mapped[str]
-    subject: Mapped[str]
+    subject: Mapped[str] = mapped_column(LABEL)  # e.g. order:A-1001
     summary: Mapped[str] = mapped_column(Text)
     facts: Mapped[dict[str, Any]]
     raised_at: Mapped[datetime]
@@ -295,10 +313,10 @@ class Letter(Base):
     """A letter to a customer or operator, told once under its key."""
 
     __tablename__ = "letters"
-    key: Mapped[str] = mapped_column(primary_key=True)  # e.g. ready:A-1001
+    key: Mapped[str] = mapped_column(LABEL, primary_key=True)  # e.g. ready:A-1001
     recipient: Mapped[str]
     language: Mapped[str]
-    subject: Mapped[str]
+    subject: Mapped[str] = mapped_column(Text)
     message_id: Mapped[str]
     sent_at: Mapped[datetime]
 
@@ -311,7 +329,7 @@ class Deed(Base):
     at: Mapped[datetime]
     by: Mapped[str]
     what: Mapped[str]
-    subject: Mapped[str] = mapped_column(index=True)  # e.g. order:A-1001, instance:k3v9
+    subject: Mapped[str] = mapped_column(LABEL, index=True)  # e.g. order:A-1001, instance:k3v9
     why: Mapped[str] = mapped_column(Text, default="")
     evidence: Mapped[dict[str, Any]]
 

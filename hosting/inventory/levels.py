@@ -1,0 +1,59 @@
+"""Service levels: the terms with some numbers agreed differently (P40)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from hosting.errors import Refused
+from hosting.inventory.models import ServiceLevel
+from hosting.policy.business_hours import ServiceHours
+from hosting.policy.terms import STANDARD, TIME_ZONE, Terms, terms_with
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
+
+
+class UnknownLevel(Refused):
+    """No service level has this name."""
+
+
+def ensure_level(session: Session, name: str, overrides: Mapping[str, Any]) -> Terms:
+    """Set a service level's numbers, and give the terms that they make.
+
+    Raises:
+        Refused: a number that is no term, of another kind, or hours in which nothing is ever set up.
+    """
+    terms = terms_with(overrides)
+    if not ServiceHours.of_terms(terms, ZoneInfo(TIME_ZONE)).weekdays:
+        raise Refused(f"The service level {name!r} has no weekday for setup.", "Name at least one weekday.")
+    row = session.get(ServiceLevel, name)
+    if row is None:
+        session.add(ServiceLevel(name=name, overrides=dict(overrides)))
+    else:
+        row.overrides = dict(overrides)
+    session.flush()
+    return terms
+
+
+def terms_of(session: Session, level: str | None) -> Terms:
+    """The terms of a service level; None is the standard one.
+
+    Raises:
+        UnknownLevel: no level has this name.
+    """
+    if level is None:
+        return STANDARD
+    row = session.get(ServiceLevel, level)
+    if row is None:
+        raise UnknownLevel(f"There is no service level {level!r}.", "Add it, or name one that exists.")
+    return terms_with(row.overrides)
+
+
+def level_names(session: Session) -> list[str]:
+    """The names of the service levels beside the standard one."""
+    return list(session.scalars(select(ServiceLevel.name).order_by(ServiceLevel.name)))

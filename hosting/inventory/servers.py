@@ -1,0 +1,162 @@
+"""Application servers, what they are known to be, and what is booked on them (P02, P12, P13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from hosting.errors import Refused
+from hosting.inventory.deeds import record
+from hosting.inventory.models import Instance, Server
+from hosting.policy.states import InstanceState, ServerState, step
+from hosting.policy.values import ServerFacts, ServerName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+class UnknownServer(Refused):
+    """No server has this name."""
+
+
+class ServerKnown(Refused):
+    """A server of this name is there already, with another host or key."""
+
+
+def add_server(session: Session, server: ServerFacts, by: str, now: datetime) -> ServerFacts:
+    """Enter a server; the same one again changes nothing.
+
+    Args:
+        session: of the transaction.
+        server: its facts; what is booked on it is counted, not taken from here.
+        by: the operator.
+        now: the moment of entry.
+
+    Raises:
+        ServerKnown: the name is taken by a server with another host name, address, port or host key.
+    """
+    row = session.get(Server, server.name, with_for_update=True)
+    if row is not None:
+        if (row.host_name, row.address, row.ssh_port, row.host_key) != (
+            server.host_name,
+            server.address,
+            server.ssh_port,
+            server.host_key,
+        ):
+            message = f"There is a server {server.name} already, with another host, address or host key."
+            raise ServerKnown(message, "Choose another name, or look at the server: its key must not change unnoticed.")
+        return server_facts(session, server.name)
+    session.add(
+        Server(
+            name=server.name,
+            host_name=server.host_name,
+            address=server.address,
+            ssh_port=server.ssh_port,
+            host_key=server.host_key,
+            country=server.country,
+            dedicated=server.dedicated,
+            state=server.state,
+            room_gib=server.room_gib,
+            facts=dict(server.facts),
+            added_at=now,
+        )
+    )
+    session.flush()
+    evidence = {"address": server.address, "host_key": server.host_key, "room_gib": server.room_gib}
+    record(session, by, "server added", subject_of(server.name), evidence=evidence, now=now)
+    return server_facts(session, server.name)
+
+
+def server_facts(session: Session, name: str) -> ServerFacts:
+    """One server with what is booked on it.
+
+    Raises:
+        UnknownServer: no server has this name.
+    """
+    return facts_of(session, [_row(session, name)])[0]
+
+
+def all_servers(session: Session) -> list[ServerFacts]:
+    """All servers with what is booked on them, by name."""
+    return facts_of(session, session.scalars(select(Server).order_by(Server.name)).all())
+
+
+def lock_servers(session: Session) -> list[ServerFacts]:
+    """All servers, locked until the transaction ends: nobody else books on them meanwhile."""
+    query = select(Server).order_by(Server.name).with_for_update().execution_options(populate_existing=True)
+    return facts_of(session, session.scalars(query).all())
+
+
+def set_server_state(session: Session, name: str, to: ServerState, *, by: str, why: str, now: datetime) -> ServerFacts:
+    """Change a server's state along an edge; confirming it changes nothing.
+
+    Raises:
+        UnknownServer: no server has this name.
+        ForbiddenEdge: no edge leads there.
+    """
+    row = _row(session, name, lock=True)
+    if row.state != to:
+        before = row.state
+        row.state = step(ServerState(before), to)
+        record(session, by, f"server {to}", subject_of(name), why=why, evidence={"from": before}, now=now)
+    return server_facts(session, name)
+
+
+def record_facts(session: Session, name: str, facts: Mapping[str, Any], room_gib: int | None = None) -> ServerFacts:
+    """Keep what was found out about a server; facts of other names stay.
+
+    Raises:
+        UnknownServer: no server has this name.
+    """
+    row = _row(session, name, lock=True)
+    row.facts = {**row.facts, **facts}
+    if room_gib is not None:
+        row.room_gib = room_gib
+    session.flush()
+    return server_facts(session, name)
+
+
+def subject_of(name: str) -> str:
+    """How deeds and cases name a server."""
+    return f"server:{name}"
+
+
+def facts_of(session: Session, rows: Sequence[Server]) -> list[ServerFacts]:
+    """Servers' rows as facts, with the instances counted that haven't ended."""
+    counted = (
+        select(Instance.server_name, func.sum(Instance.storage_gib), func.count())
+        .where(Instance.state != InstanceState.ENDED)
+        .group_by(Instance.server_name)
+    )
+    booked = {name: (int(gib), number) for name, gib, number in session.execute(counted)}
+    return [_facts(row, *booked.get(row.name, (0, 0))) for row in rows]
+
+
+def _row(session: Session, name: str, *, lock: bool = False) -> Server:
+    """The server's row, locked if asked for."""
+    row = session.get(Server, name, with_for_update=True, populate_existing=True) if lock else session.get(Server, name)
+    if row is None:
+        raise UnknownServer(f"There is no server {name}.", "List the servers (phm server list) and take one of them.")
+    return row
+
+
+def _facts(row: Server, booked_gib: int, instances: int) -> ServerFacts:
+    """The row, frozen."""
+    return ServerFacts(
+        name=ServerName(row.name),
+        host_name=row.host_name,
+        address=row.address,
+        ssh_port=row.ssh_port,
+        host_key=row.host_key,
+        country=row.country,
+        dedicated=row.dedicated,
+        state=ServerState(row.state),
+        room_gib=row.room_gib,
+        booked_gib=booked_gib,
+        instances=instances,
+        facts=row.facts,
+    )

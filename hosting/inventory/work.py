@@ -1,0 +1,165 @@
+"""Due work: the record that becomes a run, so that no lost run loses it and no doubled wish doubles it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from hosting.errors import Refused
+from hosting.inventory.models import Work
+from hosting.policy.states import WorkState, step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+PROVISION = "provision-instance"
+"""The work of turning a paid order into an open instance; its subject is the order's reference."""
+
+
+class UnknownWork(Refused):
+    """No work has this number or subject."""
+
+
+@dataclass(frozen=True)
+class WorkFacts:
+    """A piece of work as the inventory knows it."""
+
+    id: int
+    kind: str
+    subject: str
+    attempt: int
+    due_at: datetime
+    state: WorkState
+    flow_run_id: str | None
+    asked_by: str
+    asked_at: datetime
+    finding: str = ""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for the same attempt: a run is made once under it, however often it is asked for."""
+        return f"{self.kind}:{self.subject}:{self.attempt}"
+
+
+def ask_for(session: Session, kind: str, subject: str, due_at: datetime, *, by: str, now: datetime) -> WorkFacts:
+    """Ask for work, once for its kind and subject; work that was asked for before stays as it is."""
+    row = _of(session, kind, subject)
+    if row is None:
+        row = Work(kind=kind, subject=subject, attempt=1, due_at=due_at, state=WorkState.OPEN)
+        row.asked_by, row.asked_at, row.finding = by, now, ""
+        session.add(row)
+        session.flush()
+    return _facts(row)
+
+
+def due_work(session: Session, now: datetime) -> list[WorkFacts]:
+    """The work that is open and due, the longest due first."""
+    rows = select(Work).where(Work.state == WorkState.OPEN, Work.due_at <= now).order_by(Work.due_at, Work.id)
+    return [_facts(row) for row in session.scalars(rows)]
+
+
+def work_in(session: Session, *states: WorkState) -> list[WorkFacts]:
+    """The work in these states, the first due first; all work if none is named."""
+    rows = select(Work).order_by(Work.due_at, Work.id)
+    if states:
+        rows = rows.where(Work.state.in_(states))
+    return [_facts(row) for row in session.scalars(rows)]
+
+
+def work_of(session: Session, kind: str, subject: str) -> WorkFacts | None:
+    """The work of a kind for a subject, None if it was never asked for."""
+    row = session.scalars(select(Work).where(Work.kind == kind, Work.subject == subject)).first()
+    return None if row is None else _facts(row)
+
+
+def mark_dispatched(session: Session, work_id: int, flow_run_id: str) -> WorkFacts:
+    """Record the run that does the work; work that is done or failed meanwhile stays so.
+
+    Raises:
+        UnknownWork: no work has this number.
+    """
+    row = _numbered(session, work_id)
+    if row.state in {WorkState.OPEN, WorkState.DISPATCHED}:
+        row.state, row.flow_run_id = WorkState.DISPATCHED, flow_run_id
+    session.flush()
+    return _facts(row)
+
+
+def record_done(session: Session, kind: str, subject: str) -> None:
+    """The work is done; nothing happens where none was asked for, so that a run by hand may say so too."""
+    row = _of(session, kind, subject)
+    if row is not None:
+        row.state, row.finding = step(WorkState(row.state), WorkState.DONE), ""
+        session.flush()
+
+
+def record_failed(session: Session, kind: str, subject: str, finding: str) -> None:
+    """The work failed with this sentence; work that is done already stays done."""
+    row = _of(session, kind, subject)
+    if row is not None and row.state != WorkState.DONE:
+        row.state, row.finding = step(WorkState(row.state), WorkState.FAILED), finding
+        session.flush()
+
+
+def try_again(session: Session, work_id: int, due_at: datetime) -> WorkFacts:
+    """Open failed or lost work for another attempt, which gets a run of its own.
+
+    Raises:
+        UnknownWork: no work has this number.
+        ForbiddenEdge: it is done.
+    """
+    row = _numbered(session, work_id)
+    row.state = step(WorkState(row.state), WorkState.OPEN)
+    row.attempt += 1
+    row.due_at, row.flow_run_id = due_at, None
+    session.flush()
+    return _facts(row)
+
+
+def reschedule(session: Session, work_id: int, due_at: datetime) -> WorkFacts:
+    """Set another moment; work that has a run already gets another attempt, since its run is used up.
+
+    Raises:
+        UnknownWork: no work has this number.
+        ForbiddenEdge: it is done.
+    """
+    row = _numbered(session, work_id)
+    if row.state != WorkState.OPEN:
+        return try_again(session, work_id, due_at)
+    row.due_at = due_at
+    session.flush()
+    return _facts(row)
+
+
+def _of(session: Session, kind: str, subject: str) -> Work | None:
+    """The row of a kind and subject, locked."""
+    query = select(Work).where(Work.kind == kind, Work.subject == subject)
+    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).first()
+
+
+def _numbered(session: Session, work_id: int) -> Work:
+    """The row of a number, locked."""
+    row = session.get(Work, work_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise UnknownWork(f"There is no work {work_id}.", "List the work and take one of it.")
+    return row
+
+
+def _facts(row: Work) -> WorkFacts:
+    """The row, frozen."""
+    return WorkFacts(
+        row.id,
+        row.kind,
+        row.subject,
+        row.attempt,
+        row.due_at,
+        WorkState(row.state),
+        row.flow_run_id,
+        row.asked_by,
+        row.asked_at,
+        row.finding,
+    )
