@@ -35,4 +35,24 @@ final class Mailbox
         $file = $this->file($id);
         return $file !== null && is_readable($file) ? file_get_contents($file) : null;
     }
+
+    /** Moves mails older than an age to the waste, and removes those that are there already. */
+    public function expire(string $age): void
+    {
+        $waste = $this->database->row('SELECT idx, folder_path FROM {email_folders} WHERE uid=? AND att_icon=":waste"', [$this->uid]);
+        $old = $this->database->rows(
+            "SELECT idx, folder_id, uidl FROM {email_index} WHERE uid=? AND hdate_recv < NOW() - INTERVAL $age",
+            [$this->uid],
+        );
+        foreach ($waste === null ? [] : $old as $mail) {
+            $file = (string) $this->file((int) $mail['idx']);
+            if ($mail['folder_id'] === $waste['idx']) {
+                @unlink($file);
+                $this->database->run('DELETE FROM {email_index} WHERE idx=?', [$mail['idx']]);
+            } else {
+                @rename($file, Folders::ofUser($this->uid) . "/email/{$waste['folder_path']}/{$mail['uidl']}");
+                $this->database->run('UPDATE {email_index} SET folder_id=? WHERE idx=?', [$waste['idx'], $mail['idx']]);
+            }
+        }
+    }
 }

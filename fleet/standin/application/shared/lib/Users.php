@@ -101,7 +101,7 @@ final class Users
         }
         $this->database->run(
             'UPDATE {user} SET externalemail=?, active=? WHERE uid=?',
-            [$form['externalemail'] ?? $user['externalemail'], empty($form['active']) ? '0' : '1', $uid],
+            [$form['externalemail'] ?? $user['externalemail'], $form['active'] ?? $user['active'], $uid],
         );
         if (($form['password'] ?? '') !== '') {
             $this->database->run(
