@@ -78,7 +78,7 @@ final class FileStore
         Folders::ensure(dirname($place));
         $size = @file_put_contents($place, $content);
         if ($size === false) {
-            @unlink($place);
+            $item['idx'] === null && @unlink($place);
             return false;
         }
         $this->database->run(
