@@ -66,7 +66,7 @@ def mariadb_of(ssh: SshConnection, database: str | None = None) -> Iterator[Mari
         Unreachable: MariaDB is not running there.
     """
     channel = ssh.stream(Command("mariadb", ("socat", "-", f"UNIX-CONNECT:{SOCKET}"), seconds=SECONDS))
-    connection = pymysql.connections.Connection[Any](
+    connection = pymysql.connections.Connection(
         user="root", database=database, charset="utf8mb4", autocommit=True, defer_connect=True, read_timeout=SECONDS
     )
     try:

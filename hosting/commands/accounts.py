@@ -42,3 +42,14 @@ def clear_groups(database: str) -> tuple[Statement, ...]:
 def count_users(database: str) -> Statement:
     """The users of the instance (P07: a user is gone when no row is left; administrators are not users)."""
     return Statement(f"SELECT COUNT(*) FROM {name(database)}.{table('user')}")
+
+
+def find_user(database: str, user: str) -> Statement:
+    """The uid of a user."""
+    return Statement(f"SELECT uid FROM {name(database)}.{table('user')} WHERE username = %s", (user,))
+
+
+def leftovers_of_user(database: str, uid: int) -> tuple[Statement, ...]:
+    """What the product's own deletion of a user leaves behind (phlymail.md section 9), the user's row included."""
+    owned = {"user": "uid", "calendar_events": "uid", "calendar_groups": "owner", "calendar_tasks": "uid", "user_foldersettings": "uid"}
+    return tuple(Statement(f"DELETE FROM {name(database)}.{table(where)} WHERE {column} = %s", (uid,)) for where, column in owned.items())

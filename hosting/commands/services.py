@@ -51,7 +51,7 @@ class Service:
     folders: tuple[str, ...]
 
 
-APACHE = Service("apache2", ("apache2ctl", "configtest"), ("/etc/apache2/phm", "/etc/apache2/sites-enabled", "/etc/apache2/mods-enabled"))
+APACHE = Service("apache2", ("apache2ctl", "configtest"), ("/etc/apache2/phm", "/etc/apache2/sites-available", "/etc/apache2/sites-enabled", "/etc/apache2/mods-enabled"))
 PHP_FPM = Service("php8.2-fpm", ("php-fpm8.2", "-t"), ("/etc/php/8.2/fpm",))
 
 

@@ -1,0 +1,90 @@
+"""What a server gets once, when it is enrolled: each as one command that says `changed` or `unchanged`."""
+
+from __future__ import annotations
+
+from hosting.commands.command import Command, script
+
+FOLDERS = "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /var/www/phm-empty /var/log/phm /srv/instances /srv/releases /srv/code /srv/scratch /var/lib/mysql-files"
+
+TMPFILES = "d /run/phm 0700 root root -\n"
+SSHD = "# Written by the hosting service: a dead peer is noticed after 15 s, and what it held is released.\nClientAliveInterval 5\nClientAliveCountMax 3\nMaxSessions 200\nMaxStartups 100:30:200\n"
+PHP_FPM = "; Written by the hosting service: a reload lets requests end.\n[global]\nprocess_control_timeout = 20s\nemergency_restart_threshold = 10\nemergency_restart_interval = 1m\n"
+LOGROTATE = "/var/log/phm/*.log {\n    weekly\n    rotate 4\n    missingok\n    notifempty\n    compress\n    copytruncate\n}\n"
+MODULES = "ssl headers rewrite proxy proxy_fcgi http2 setenvif alias mpm_event"
+
+_APACHE = """
+r=unchanged
+for m in $1; do if [ ! -e "/etc/apache2/mods-enabled/$m.load" ]; then a2enmod -q "$m" >/dev/null; r=changed; fi; done
+for s in 000-default default-ssl; do if [ -e "/etc/apache2/sites-enabled/$s.conf" ]; then a2dissite -q "$s" >/dev/null; r=changed; fi; done
+if [ ! -e /etc/apache2/sites-enabled/phm.conf ]; then ln -sf ../sites-available/phm.conf /etc/apache2/sites-enabled/phm.conf; r=changed; fi
+echo $r
+"""
+
+_QUOTA = """
+if btrfs qgroup show /srv >/dev/null 2>&1; then echo unchanged; else btrfs quota enable /srv; echo changed; fi
+"""
+
+_UNIT = """
+r=unchanged
+if ! systemctl -q is-enabled phm-outgoing.service 2>/dev/null; then systemctl daemon-reload; systemctl -q enable phm-outgoing.service; r=changed; fi
+if ! nft list table inet phm_outgoing >/dev/null 2>&1 || [ /etc/phm/outgoing.nft -nt /run/phm/outgoing.loaded ]; then
+  systemctl daemon-reload; touch /run/phm/outgoing.loaded.new; systemctl restart phm-outgoing.service; mv /run/phm/outgoing.loaded.new /run/phm/outgoing.loaded; r=changed
+fi
+echo $r
+"""
+
+_MARIADB = """
+want=$1
+have=$(mariadb -NBe 'SELECT CONCAT_WS(",", @@log_bin, @@binlog_format, @@server_id, @@gtid_domain_id, @@sql_mode)')
+[ "$have" = "1,ROW,$want,$want,NO_ENGINE_SUBSTITUTION" ] && { echo unchanged; exit; }
+chown mysql:mysql /var/lib/mysql-files
+systemctl restart mariadb
+echo changed
+"""
+
+_SSHD = 'sshd -t; if [ /etc/ssh/sshd_config.d/phm.conf -nt /run/phm/sshd.loaded ] || [ ! -e /run/phm/sshd.loaded ]; then systemctl reload ssh; touch /run/phm/sshd.loaded; echo changed; else echo unchanged; fi'
+
+_TMPFILES = "r=unchanged; [ -d /run/phm ] || { systemd-tmpfiles --create /etc/tmpfiles.d/phm.conf; r=changed; }; echo $r"
+
+_FOLDERS = """
+r=unchanged
+for d in $1; do [ -d "$d" ] || { mkdir -p "$d"; chmod 755 "$d"; r=changed; }; done
+[ "$(stat -c %a /srv/instances)" = 711 ] || { chmod 711 /srv/instances /srv/scratch; r=changed; }
+[ "$(stat -c %U:%a /var/log/phm)" = root:755 ] || { chmod 755 /var/log/phm; r=changed; }
+echo $r
+"""
+
+
+def ensure_service_folders() -> Command:
+    """The service's folders; instances' parents can be passed through but not listed."""
+    return script("service folders", _FOLDERS, FOLDERS)
+
+
+def ensure_run_folder() -> Command:
+    """The folder of locks and stamps, now and after each boot."""
+    return script("run folder", _TMPFILES)
+
+
+def ensure_sshd_loaded() -> Command:
+    """sshd has read its settings."""
+    return script("sshd", _SSHD)
+
+
+def ensure_apache_modules() -> Command:
+    """Apache's modules on, Debian's example sites off, our site on; the caller reloads."""
+    return script("apache modules", _APACHE, MODULES)
+
+
+def ensure_btrfs_quota() -> Command:
+    """The file system counts what each subvolume uses (FLEET.md II.5)."""
+    return script("btrfs quota", _QUOTA)
+
+
+def ensure_outgoing_rules() -> Command:
+    """The rules for what instances may reach are loaded, now and after each boot."""
+    return script("outgoing rules", _UNIT)
+
+
+def ensure_mariadb_settings(number: int) -> Command:
+    """MariaDB runs with the settings that its file has; a restart of it is felt by all, so only where they differ."""
+    return script("mariadb settings", _MARIADB, str(number), seconds=180)

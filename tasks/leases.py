@@ -1,0 +1,102 @@
+"""Who alone works on an instance: the lease in the inventory, and a lock on the host (DESIGN.md section 2)."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from prefect.runtime import flow_run
+
+from blocks.loading import load
+from blocks.ssh_host import SshHost
+from hosting.commands.locks import hold
+from hosting.errors import ServiceError, Unreachable
+from hosting.inventory import leases
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.values import InstanceFacts, ServerFacts
+from hosting.product.layout import InstanceLayout
+from tasks.records import inventory, now
+from tasks.step import run_logger, still_allowed
+
+LEASE = timedelta(seconds=60)
+"""A dead owner's lease is taken over after so long."""
+
+HEARTBEAT_SECONDS = LEASE.total_seconds() / 4
+LOCK_SECONDS = 45
+"""How long a run waits for the host's lock: sshd notices a dead owner's connection after 15 s."""
+
+
+def owner_of_this_run() -> str:
+    """Whom the lease belongs to: the flow run, which takes it again when it is retried."""
+    return f"run {flow_run.id}" if flow_run.id else f"process on {threading.main_thread().ident}"
+
+
+@contextlib.contextmanager
+def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner: str = "") -> Iterator[None]:
+    """Alone on an instance, here and on its host; steps inside stop when the lease is lost.
+
+    Raises:
+        LeaseHeld: another run works on it.
+        Unreachable: the server does not answer.
+        StepFailed: another process on the host holds the lock for too long.
+    """
+    owner = owner or owner_of_this_run()
+    known = inventory()
+    in_transaction(known, lambda session: leases.acquire(session, instance.name, owner, purpose, now=now(), ttl=LEASE))
+    lock = hold(InstanceLayout.of(instance).lock, LOCK_SECONDS)
+    try:
+        with (
+            _heartbeat(known, instance.name, owner) as lost,
+            load(SshHost).own_connection(server) as ssh,
+            ssh.holding(lock, "held"),
+            _allowed_by(lambda: _stop_if(lost, instance.name, owner)),
+        ):
+            yield
+    finally:
+        with contextlib.suppress(ServiceError):  # else it expires
+            in_transaction(known, lambda session: leases.release(session, instance.name, owner))
+
+
+@contextlib.contextmanager
+def _allowed_by(check: Callable[[], None]) -> Iterator[None]:
+    """Let every step ask this first."""
+    token = still_allowed.set(check)
+    try:
+        yield
+    finally:
+        still_allowed.reset(token)
+
+
+def _stop_if(lost: threading.Event, instance: str, owner: str) -> None:
+    """Refuse the next step once the lease is another's."""
+    if lost.is_set():
+        raise leases.LeaseLost(instance, owner)
+
+
+@contextlib.contextmanager
+def _heartbeat(known: Inventory, instance: str, owner: str) -> Iterator[threading.Event]:
+    """Renew the lease in the background; the event says that it was lost."""
+    lost, done = threading.Event(), threading.Event()
+
+    def beat() -> None:
+        while not done.wait(HEARTBEAT_SECONDS):
+            try:
+                in_transaction(known, lambda session: leases.renew(session, instance, owner, now(), LEASE))
+            except leases.LeaseLost:
+                lost.set()
+                return
+            except Unreachable as error:
+                run_logger().warning("The lease of %s could not be renewed: %s", instance, error)
+            except ServiceError:
+                lost.set()
+                raise
+
+    thread = threading.Thread(target=beat, name=f"lease-{instance}", daemon=True)
+    thread.start()
+    try:
+        yield lost
+    finally:
+        done.set()
+        thread.join()

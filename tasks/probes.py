@@ -1,0 +1,145 @@
+"""The proof from outside that an instance is open, whole and closed where it must be (P03, P10)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import Any
+
+import httpx
+
+from blocks.loading import load
+from blocks.mariadb_server import mariadb_of
+from blocks.service_settings import ServiceSettings
+from blocks.ssh_host import SshHost
+from blocks.web_probe import WebProbe, web_probe
+from hosting.commands import accounts
+from hosting.errors import StepFailed
+from hosting.policy.values import InstanceFacts, ServerFacts
+from hosting.product.layout import ROOT_ADMIN, InstanceLayout
+from hosting.product.proof import HIDDEN, SHOWN, differs
+from tasks.records import unsealed
+from tasks.step import reading
+
+PROOF_USER = "phm-proof"
+"""A user of ours that lives for the length of a proof."""
+
+SESSION = re.compile(r"PHPSESSID=([-,A-Za-z0-9]+)")
+MOVED = 301
+FOUND = 302
+
+
+def url_of(server: ServerFacts, instance: InstanceFacts) -> str:
+    """The long-form URL (P10)."""
+    return f"https://{server.host_name}{InstanceLayout.of(instance).path}"
+
+
+@reading
+def prove_instance_answers(server: ServerFacts, instance: InstanceFacts) -> dict[str, Any]:
+    """Front end, Config, WebDAV and API over HTTPS with the certificate checked; a login; nothing served that must not be.
+
+    Returns:
+        The evidence: what was asked, and what was right about it.
+
+    Raises:
+        Unreachable: the web service does not answer, or its certificate is not good.
+        StepFailed: something is wrong; names everything that is.
+    """
+    settings = load(ServiceSettings)
+    url = url_of(server, instance)
+    with web_probe(settings.trust, tuple(settings.resolvers)) as web:
+        wrong = [*_shown_and_hidden(web, url), *_plain_http(web, url), *_headers(web, url)]
+        if not wrong:
+            wrong = [*_administration_and_webdav(web, url, server, instance)]
+    if wrong:
+        message = f"{instance.name} on {server.name} is not as it must be: {'; '.join(wrong)}."
+        raise StepFailed(message, "Look at the site and the instance's PHP log, then run again.")
+    return {"url": url, "shown": [one.path for one in SHOWN], "hidden": len(HIDDEN), "plain_http": "redirect only", "webdav": "PUT, GET, DELETE"}
+
+
+def _shown_and_hidden(web: WebProbe, url: str) -> list[str]:
+    """What the instance shows and hides over HTTPS."""
+    findings = []
+    for expected in (*SHOWN, *HIDDEN):
+        answer = web.ask("GET", url + expected.path)
+        findings.append(differs(expected, answer.status_code, answer.text))
+    return [finding for finding in findings if finding]
+
+
+def _plain_http(web: WebProbe, url: str) -> list[str]:
+    """Plain HTTP answers with a permanent redirect to the same place and nothing else (P03)."""
+    findings = []
+    for path in ("", "config.php", "frontend/css/core.css", "storage/"):
+        answer = web.ask("GET", url.replace("https:", "http:", 1) + path)
+        if answer.status_code != MOVED or answer.headers.get("location") != url + path:
+            findings.append(f"plain HTTP of /{path} answers {answer.status_code} to {answer.headers.get('location', 'nowhere')}")
+    return findings
+
+
+def _headers(web: WebProbe, url: str) -> list[str]:
+    """The headers that keep a browser on HTTPS and instances apart."""
+    answer = web.ask("GET", url)
+    wanted = {"strict-transport-security": "max-age=", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
+    findings = [f"{name} is missing" for name, value in wanted.items() if value not in answer.headers.get(name, "")]
+    path = "/" + url.split("/", 3)[3]
+    for cookie in answer.headers.get_list("set-cookie"):
+        for part in (f"path={path}", "secure", "httponly", "samesite="):
+            if part.lower() not in cookie.lower():
+                findings.append(f"a cookie is set without {part}")
+    return findings
+
+
+def _administration_and_webdav(web: WebProbe, url: str, server: ServerFacts, instance: InstanceFacts) -> list[str]:
+    """Log in to Config as our administrator; write, read and delete a file by WebDAV as a user made for it, then removed."""
+    password = unsealed(instance.name, "root_admin")
+    page = web.ask("GET", url + "config.php").text
+    found = SESSION.search(page)
+    config = f"{url}config.php?PHPSESSID={found[1]}" if found else f"{url}config.php?"
+    login = web.ask("POST", config, data={"user": ROOT_ADMIN, "pass": password})
+    if login.status_code != FOUND:
+        return [f"our administrator's login answers {login.status_code}"]
+    _remove_proof_user(web, config, server, instance)
+    try:
+        return _webdav(web, url, config)
+    finally:
+        _remove_proof_user(web, config, server, instance)
+        web.ask("GET", f"{config}&action=logout")
+
+
+def _webdav(web: WebProbe, url: str, config: str) -> list[str]:
+    """A file written, read and deleted by a new user over WebDAV."""
+    password = secrets.token_urlsafe(18)
+    form = {
+        "PHM[username]": PROOF_USER,
+        "PHM[password]": password,
+        "PHM[password2]": password,
+        "PHM[active]": "1",
+        "PHM[email]": "",
+        "PHM[externalemail]": "",
+        "PHM[firstname]": "",
+        "PHM[lastname]": "",
+        "PHM[birthday]": "0000-00-00",
+        "PHM[visibility]": "private",
+    }
+    made = web.ask("POST", f"{config}&action=users&whattodo=savenewuser", data=form)
+    if made.status_code != FOUND:
+        return [f"making a user answers {made.status_code}"]
+    auth = httpx.DigestAuth(PROOF_USER, password)
+    file = f"{url}webdav.php/{PROOF_USER}/files/proof.txt"
+    content = secrets.token_hex(16).encode()
+    wrong = []
+    for method, right, body in (("PUT", (201, 204), content), ("GET", (200,), None), ("DELETE", (200, 204), None)):
+        answer = web.ask(method, file, auth=auth, content=body)
+        if answer.status_code not in right or (method == "GET" and answer.content != content):
+            wrong.append(f"WebDAV {method} answers {answer.status_code}")
+    return wrong
+
+
+def _remove_proof_user(web: WebProbe, config: str, server: ServerFacts, instance: InstanceFacts) -> None:
+    """The user of the proof removed through Config, and what Config leaves behind of it."""
+    layout = InstanceLayout.of(instance)
+    with mariadb_of(load(SshHost).connection(server)) as database:
+        uid = database.value(accounts.find_user(layout.database, PROOF_USER))
+        if uid is not None:
+            web.ask("GET", f"{config}&action=users&whattodo=deleuser&uid={uid}&really=yeahyeah")
+            database.run(accounts.leftovers_of_user(layout.database, int(uid)))

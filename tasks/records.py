@@ -1,0 +1,126 @@
+"""Reading and writing the inventory: facts for decisions, and what was done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from blocks.inventory_database import InventoryDatabase
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from hosting.inventory import calendars, cases, deeds, instances, levels, links, operators, orders, releases, servers, work
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.business_hours import ServiceCalendar
+from hosting.policy.placement import choose_server
+from hosting.policy.terms import Terms
+from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
+from tasks.step import reading, run_logger
+
+ACCESS = "first access"
+"""The purpose of the link by which a customer sets his administrator's password."""
+
+
+def inventory() -> Inventory:
+    """The inventory that this process works with."""
+    return load(InventoryDatabase).inventory
+
+
+def now() -> datetime:
+    """This moment, aware; the one clock of tasks and flows."""
+    return datetime.now(UTC)
+
+
+def unsealed(instance: str, purpose: str) -> str:
+    """A secret of an instance; never a task of its own, since a task's result could be kept."""
+    with inventory().reading() as session:
+        sealed = instances.sealed_secret(session, instance, purpose)
+    return load(ServiceSettings).unseal(sealed)
+
+
+@reading
+def read_order(reference: str) -> OrderFacts:
+    """An order as the inventory knows it."""
+    with inventory().reading() as session:
+        return orders.order_facts(session, reference)
+
+
+@reading
+def read_terms(order: OrderFacts) -> tuple[Terms, ServiceCalendar]:
+    """The terms that an order is kept by, and the calendar of its service hours (P09, P40)."""
+    with inventory().reading() as session:
+        terms = levels.terms_of(session, order.service_level)
+        calendar = calendars.calendar_for(session, order.service_level, load(ServiceSettings).holidays_state)
+        return terms, calendar
+
+
+@reading
+def read_server(name: str) -> ServerFacts:
+    """A server as the inventory knows it."""
+    with inventory().reading() as session:
+        return servers.server_facts(session, name)
+
+
+@reading
+def reserve_instance(order: OrderFacts) -> InstanceFacts:
+    """A place for the order: the same one, however often it is asked for (P02, P10)."""
+
+    def reserve(session: Any) -> InstanceFacts:
+        known = instances.instance_of_order(session, order.reference)
+        release = known.release if known else releases.current_release(session)
+        seal = load(ServiceSettings).seal
+        return instances.reserve_instance(session, order.reference, choose_server, release=release, seal=seal, now=now())
+
+    instance = in_transaction(inventory(), reserve)
+    run_logger().info("%s gets %s on %s", order.reference, instance.name, instance.server_name)
+    return instance
+
+
+@reading
+def record_active(instance: InstanceFacts, evidence: dict[str, Any]) -> InstanceFacts:
+    """The instance is open, its order fulfilled: recorded once, after the proof (P08)."""
+    return in_transaction(inventory(), lambda session: instances.record_active(session, instance.name, now(), evidence))
+
+
+@reading
+def make_access_link(instance: InstanceFacts) -> str:
+    """The address of the customer's first-access page; earlier unused ones end."""
+    settings = load(ServiceSettings)
+    valid = timedelta(days=settings.access_link_days)
+    token = in_transaction(inventory(), lambda session: links.make_link(session, instance.name, ACCESS, now(), valid))
+    return f"{settings.public_url}/access/{token}"
+
+
+@reading
+def record_operator(name: str, subject: str, reason: str) -> None:
+    """An operator started this, as stated in the run's form; not proven."""
+
+    def note(session: Any) -> None:
+        operators.ensure_operator(session, name, now())
+        deeds.record(session, name, "run started by an operator", subject, why=reason, evidence={"identity": "as stated"}, now=now())
+
+    in_transaction(inventory(), note)
+
+
+@reading
+def reschedule(order: OrderFacts, starts_at: datetime) -> None:
+    """Wait for the service hours: the work's record gets its new moment, and becomes a run again (P09)."""
+
+    def move(session: Any) -> None:
+        found = work.work_of(session, work.PROVISION, order.reference)
+        if found is None:
+            work.ask_for(session, work.PROVISION, order.reference, starts_at, by="provision-instance", now=now())
+        else:
+            work.reschedule(session, found.id, starts_at)
+
+    in_transaction(inventory(), move)
+
+
+def record_failure(order: str, error: Exception, run: str) -> None:
+    """The set-up failed: put before a person once a run, with what is wrong and what to do."""
+
+    def put(session: Any) -> None:
+        work.record_failed(session, work.PROVISION, order, str(error))
+        facts = {"run": run, "kind": type(error).__name__}
+        cases.raise_case(session, f"provision:{order}:{run}", "set-up failed", f"order:{order}", str(error), facts=facts, now=now())
+
+    in_transaction(inventory(), put)

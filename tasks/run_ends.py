@@ -1,0 +1,144 @@
+"""Runs that ended, vanished or went silent without doing their work: tried again, or put before a person."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.states import Crashed
+
+from hosting.inventory import cases, deeds, instances, leases, work as works
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.inventory.turns import take_turn
+from hosting.policy.attempts import SILENT_MOST, RunFacts, RunState, Verdict, again_at, is_stuck, judge
+from hosting.policy.states import ForbiddenEdge, WorkState
+from tasks.records import inventory, now
+from tasks.step import reading, run_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from prefect.client.schemas.objects import FlowRun
+    from sqlalchemy.orm import Session
+
+BATCH = 200
+"""How many runs are asked for at once: Prefect's own limit."""
+
+TRIED_AGAIN = "work tried again"
+HEARTBEAT = "prefect.flow-run.heartbeat"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Work whose run came to nothing, and what was done about it."""
+
+    work: works.WorkFacts
+    verdict: Verdict
+    finding: str
+
+
+def settle_ended(inventory: Inventory, now: datetime, client: SyncPrefectClient) -> list[Settled]:
+    """Look at the run of all dispatched work, and see to what is not done though its run is at an end.
+
+    Raises:
+        Unreachable: the inventory does not answer.
+        httpx.TransportError: Prefect does not.
+    """
+    with inventory.reading() as session:
+        dispatched = works.work_in(session, WorkState.DISPATCHED)
+    runs = _read_runs([UUID(work.flow_run_id) for work in dispatched if work.flow_run_id], client)
+    settled = []
+    for work in dispatched:
+        run = runs.get(work.flow_run_id or "")
+        facts = _facts(inventory, work, run, now, client)
+        if run is not None and is_stuck(facts, now):
+            client.set_flow_run_state(run.id, Crashed(message="It gave no sign of life."), force=True)
+        with contextlib.suppress(ForbiddenEdge):  # done meanwhile
+            if outcome := in_transaction(inventory, lambda session, w=work, f=facts: _settle(session, w, f, now)):
+                settled.append(outcome)
+    return settled
+
+
+def _settle(session: Session, work: works.WorkFacts, run: RunFacts, now: datetime) -> Settled | None:
+    """See to one piece of work, unless somebody else has meanwhile."""
+    take_turn(session, f"work:{work.id}")
+    current = works.work_of(session, work.kind, work.subject)
+    if current is None or (current.state, current.flow_run_id) != (WorkState.DISPATCHED, work.flow_run_id):
+        return None
+    subject = f"work:{work.kind}:{work.subject}"
+    tried = sum(deed.what == TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
+    verdict = judge(run, tried, now)
+    evidence = {"run": work.flow_run_id, "attempt": work.attempt, "state": run.state.value}
+    if verdict is Verdict.AGAIN:
+        works.try_again(session, work.id, again_at(tried, now))
+        deeds.record(session, deeds.SERVICE, TRIED_AGAIN, subject, why=run.finding, evidence=evidence, now=now)
+    elif verdict is Verdict.ASK_A_PERSON:
+        works.record_failed(session, work.kind, work.subject, run.finding)
+        key = f"run:{work.flow_run_id}"
+        summary = f"{work.kind} {work.subject} is not done: {run.finding} Run it again, or decide otherwise."
+        cases.raise_case(session, key, "work not done", subject, summary, facts=evidence, now=now)
+    else:
+        return None
+    return Settled(work, verdict, run.finding)
+
+
+def _read_runs(ids: Sequence[UUID], client: SyncPrefectClient) -> dict[str, FlowRun]:
+    """The runs that are still there, by id."""
+    found = {}
+    for start in range(0, len(ids), BATCH):
+        wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(ids[start : start + BATCH])))
+        found.update({str(run.id): run for run in client.read_flow_runs(flow_run_filter=wanted, limit=BATCH)})
+    return found
+
+
+def _facts(
+    inventory: Inventory,
+    work: works.WorkFacts,
+    run: FlowRun | None,
+    now: datetime,
+    client: SyncPrefectClient,
+) -> RunFacts:
+    """What is known of a run; signs of life are looked for only where it could be dead."""
+    if run is None or run.state is None:
+        return RunFacts(RunState.LOST, now, now)
+    state = RunState(run.state.type.value.lower())
+    since = run.state.timestamp
+    alive_at = since
+    if state is RunState.RUNNING and now - since > SILENT_MOST:
+        alive_at = max(since, _leased_until(inventory, work), _heard_at(run.id, since, now, client))
+    return RunFacts(state, since, alive_at, run.state.message or "")
+
+
+def _leased_until(inventory: Inventory, work: works.WorkFacts) -> datetime:
+    """The last heartbeat of the lease on the instance that the work is about; when it was asked for, if there is none."""
+    with inventory.reading() as session:
+        instance = instances.instance_of_order(session, work.subject)
+        lease = leases.lease_of(session, instance.name) if instance else None
+    return max(lease.heartbeat_at, lease.expires_at) if lease else work.asked_at
+
+
+def _heard_at(run_id: UUID, since: datetime, now: datetime, client: SyncPrefectClient) -> datetime:
+    """The last heartbeat that Prefect had from a run; the run's start if there was none lately."""
+    wanted = EventFilter(
+        occurred=EventOccurredFilter(since=now - SILENT_MOST, until=now),
+        event=EventNameFilter(name=[HEARTBEAT]),
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run_id}"]),
+    )
+    page = client.read_events(filter=wanted, limit=1)
+    return max((event.occurred for event in page.events), default=since)
+
+
+@reading
+def settle_ended_runs() -> list[Settled]:
+    """See to all work whose run came to nothing."""
+    with get_client(sync_client=True) as client:
+        settled = settle_ended(inventory(), now(), client)
+    for one in settled:
+        run_logger().warning("%s %s: %s -> %s", one.work.kind, one.work.subject, one.finding, one.verdict.value)
+    return settled

@@ -1,0 +1,104 @@
+"""Runs for due work: created once under the work's key, as soon as the work is recorded, for the moment it is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.states import Scheduled
+
+from hosting.errors import ServiceError, Unreachable
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.inventory.work import PROVISION, WorkFacts, mark_dispatched, work_in
+from hosting.policy.states import WorkState
+from tasks.records import inventory, now
+from tasks.step import reading, run_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
+    PROVISION: lambda subject: {"request": {"order": subject}},
+}
+"""How a kind of work becomes the parameters of its deployment, which has the kind's name."""
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """A run that was created for a piece of work."""
+
+    work: WorkFacts
+    flow_run_id: str
+    name: str
+
+
+def dispatch(inventory: Inventory, now: datetime, client: SyncPrefectClient) -> list[Dispatched]:
+    """Create a run for all open work, each scheduled to the moment when the work is due.
+
+    Two dispatchers at once, or one that is killed between run and record, create no second run: Prefect gives
+    back the one that it has under the work's key.
+
+    Raises:
+        Unreachable: Prefect or the inventory does not answer; what was dispatched until then stays so.
+        ServiceError: a kind of work has no deployment.
+    """
+    with inventory.reading() as session:
+        waiting = work_in(session, WorkState.OPEN)
+    deployments: dict[str, Any] = {}
+    try:
+        return [_dispatch_one(inventory, work, now, client, deployments) for work in waiting]
+    except (httpx.TransportError, PrefectHTTPStatusError) as error:
+        message = f"Prefect at {client.api_url} does not take runs ({type(error).__name__})."
+        raise Unreachable(message, "The work stays recorded and is dispatched later; look at: phm status.") from error
+
+
+def _dispatch_one(
+    inventory: Inventory,
+    work: WorkFacts,
+    now: datetime,
+    client: SyncPrefectClient,
+    deployments: dict[str, Any],
+) -> Dispatched:
+    """Create one run and record it."""
+    if work.kind not in deployments:
+        deployments[work.kind] = _deployment(work.kind, client)
+    run = client.create_flow_run_from_deployment(
+        deployments[work.kind],
+        parameters=PARAMETERS[work.kind](work.subject),
+        state=Scheduled(scheduled_time=max(work.due_at, now)),
+        name=f"{work.kind} {work.subject}",
+        tags=[work.kind, work.subject],
+        idempotency_key=work.idempotency_key,
+    )
+
+    def mark(session: Session) -> None:
+        mark_dispatched(session, work.id, str(run.id))
+
+    in_transaction(inventory, mark)
+    return Dispatched(work, str(run.id), run.name)
+
+
+def _deployment(kind: str, client: SyncPrefectClient) -> Any:
+    """The id of the deployment that does a kind of work."""
+    if kind not in PARAMETERS:
+        raise ServiceError(f"No deployment does the work {kind}.", "Update the service: the record comes from a newer one.")
+    try:
+        return client.read_deployment_by_name(f"{kind}/{kind}").id
+    except ObjectNotFound as error:
+        raise ServiceError(f"Prefect has no deployment {kind}.", "Bring it there with: phm up.") from error
+
+
+@reading
+def dispatch_open_work() -> list[Dispatched]:
+    """Create the runs of all open work."""
+    with get_client(sync_client=True) as client:
+        made = dispatch(inventory(), now(), client)
+    for one in made:
+        run_logger().info("%s is due at %s", one.name, f"{one.work.due_at:%Y-%m-%d %H:%M:%S} UTC")
+    return made

@@ -1,0 +1,99 @@
+"""A server's facts and its enrolment: what later jobs need is set or checked once (P02, P13; MOVES.md section 2)."""
+
+from __future__ import annotations
+
+import time
+from pathlib import PurePosixPath as Path
+from typing import Any
+
+from blocks.loading import load
+from blocks.mail_relay import MailRelay
+from blocks.object_store import ObjectStore
+from blocks.service_settings import ServiceSettings
+from blocks.ssh_connection import SshConnection
+from blocks.ssh_host import SshHost
+from hosting.commands import enrolment
+from hosting.commands.files import ensure_file
+from hosting.commands.server_facts import parse_facts, read_facts
+from hosting.commands.services import APACHE, PHP_FPM, reload
+from hosting.errors import Refused
+from hosting.policy.certificate import check_pair
+from hosting.policy.values import ServerFacts
+from hosting.product.layout import FIRST_UID, LAST_UID
+from hosting.templates import render
+from tasks.network import addresses_of
+from tasks.step import reading, step
+
+
+class CertificateMissing(Refused):
+    """There is no certificate for the servers' own names."""
+
+
+@reading
+def read_server_facts(server: ServerFacts) -> dict[str, Any]:
+    """What a server is: system, file systems, programs, services; `clock_off` is its clock's difference in seconds."""
+    asked = time.time()
+    answer = load(SshHost).connection(server).run(read_facts())
+    facts = parse_facts(answer.out)
+    facts["clock_off"] = round(facts.pop("time", 0.0) - (asked + time.time()) / 2, 3)
+    return facts
+
+
+def enrolment_files(server: ServerFacts, number: int) -> dict[str, tuple[str, str]]:
+    """Every file that enrolment writes: path → (content, mode); for the preview as well.
+
+    Args:
+        server: the server.
+        number: its own number, unique in the service, that replication needs.
+
+    Raises:
+        CertificateMissing: the settings hold no certificate.
+    """
+    settings = load(ServiceSettings)
+    if not settings.certificate_pem or not settings.certificate_key_pem.get_secret_value():
+        message = f"The settings hold no certificate for {server.host_name}."
+        raise CertificateMissing(message, "Enter the zone's wildcard certificate and key, then run: phm up.")
+    check_pair(settings.certificate_pem, settings.certificate_key_pem.get_secret_value(), server.host_name)
+    mail = load(MailRelay)
+    rules = {
+        "first_uid": FIRST_UID,
+        "last_uid": LAST_UID,
+        "relays": [(address, mail.port) for address in addresses_of(mail.host)],
+        "resolvers": settings.resolvers,
+    }
+    trust = settings.authorities_pem + load(ObjectStore).authorities_pem
+    return {
+        "/etc/tmpfiles.d/phm.conf": (enrolment.TMPFILES, "644"),
+        "/etc/ssh/sshd_config.d/phm.conf": (enrolment.SSHD, "644"),
+        "/etc/logrotate.d/phm": (enrolment.LOGROTATE, "644"),
+        "/etc/phm/authorities.pem": (trust, "644"),
+        "/etc/phm/outgoing.nft": (render("server/outgoing.nft.j2", **rules), "644"),
+        "/etc/systemd/system/phm-outgoing.service": (render("server/outgoing.service.j2"), "644"),
+        "/etc/mysql/mariadb.conf.d/70-phm.cnf": (render("server/mariadb.cnf.j2", number=number, host=server.name), "644"),
+        "/etc/php/8.2/fpm/pool.d/00-phm-global.conf": (enrolment.PHP_FPM, "644"),
+        "/etc/apache2/phm/certificate.pem": (settings.certificate_pem, "644"),
+        "/etc/apache2/phm/certificate.key": (settings.certificate_key_pem.get_secret_value(), "600"),
+        "/etc/apache2/sites-available/phm.conf": (render("apache/server.conf.j2", host_name=server.host_name), "644"),
+    }
+
+
+@step
+def ensure_server_ready(server: ServerFacts, number: int) -> bool:
+    """Everything that instances on a server rest on; run again it changes nothing."""
+    ssh = load(SshHost).connection(server)
+    files = enrolment_files(server, number)
+    changed = ssh.run(enrolment.ensure_service_folders()).changed
+    for path, (content, mode) in files.items():
+        changed |= _ensure(ssh, path, content, mode)
+    commands = [enrolment.ensure_run_folder(), enrolment.ensure_sshd_loaded(), enrolment.ensure_apache_modules()]
+    if server.has_btrfs:
+        commands.append(enrolment.ensure_btrfs_quota())
+    commands += [enrolment.ensure_mariadb_settings(number), enrolment.ensure_outgoing_rules(), reload(PHP_FPM), reload(APACHE)]
+    for command in commands:
+        changed |= ssh.run(command).changed
+    return changed
+
+
+def _ensure(ssh: SshConnection, path: str, content: str, mode: str) -> bool:
+    """One file of the enrolment; a key's content is never shown."""
+    return ssh.run(ensure_file(Path(path), content, "root:root", mode, secrets=(content,) if mode == "600" else ())).changed
