@@ -6,6 +6,8 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from hosting.templates.wording import moment
+
 
 def render(name: str, **values: object) -> str:
     """The text of a template, e.g. `render("letters/de/ready.txt.j2", …)`.
@@ -27,7 +29,7 @@ def render(name: str, **values: object) -> str:
 @cache
 def _environment() -> Environment:
     """One environment a process; its templates are read once."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader(__name__, ""),
         autoescape=select_autoescape(("html.j2",), default_for_string=False),
         undefined=StrictUndefined,
@@ -35,3 +37,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["moment"] = moment
+    return environment

@@ -1,0 +1,72 @@
+"""`python -m deployments.web.serve`: the receiver as a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from deployments.dispatching import dispatcher
+from deployments.web.app import create_app
+from deployments.web.customer_passwords import password_setter
+from hosting.errors import ServiceError
+from hosting.inventory.session import Inventory
+from hosting.settings import load_settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from hosting.settings import WebSettings
+
+CONNECTIONS_MOST = 256
+IDLE_SECONDS = 15
+END_SECONDS = 20
+"""How long requests under way may take to end when the process is asked to."""
+
+
+def server_for(app: Starlette, web: WebSettings) -> uvicorn.Server:
+    """The server of an application: without access log, since paths hold tokens, and without telling what it is."""
+    config = uvicorn.Config(
+        app,
+        host=web.bind_host,
+        port=web.bind_port,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MOST,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=END_SECONDS,
+        log_config=None,
+        ws="none",
+    )
+    return uvicorn.Server(config)
+
+
+def log_plainly() -> None:
+    """One line an event, on standard error."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    for name in ("httpx", "paramiko"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def main() -> int:
+    """Serve until the process is asked to end; 0 then, 1 if it can't begin."""
+    log_plainly()
+    try:
+        settings = load_settings()
+        inventory = Inventory(settings.inventory_url.get_secret_value())
+        inventory.upgrade()
+        app = create_app(settings, inventory, dispatcher(settings), password_setter(settings, inventory))
+    except ServiceError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # the one sentence that the operator reads
+        return 1
+    try:
+        server_for(app, settings.web).run()
+    finally:
+        inventory.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Moments as people read them, in the languages of the letters and the zone of the service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hosting.policy.terms import TIME_ZONE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+WEEKDAYS = {
+    "de": ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+MONTHS = {
+    "de": ("Januar", "Februar", "März", "April", "Mai", "Juni",
+           "Juli", "August", "September", "Oktober", "November", "Dezember"),
+    "en": ("January", "February", "March", "April", "May", "June",
+           "July", "August", "September", "October", "November", "December"),
+}  # fmt: skip
+FORMS = {
+    "de": "{weekday}, {local.day}. {month} {local.year}, {local:%H:%M} Uhr",
+    "en": "{weekday}, {local.day} {month} {local.year}, {local:%H:%M} ({local:%Z})",
+}
+
+
+def moment(at: datetime, language: str) -> str:
+    """A moment to the minute: "Freitag, 6. März 2026, 18:30 Uhr", "Friday, 6 March 2026, 18:30 (CET)".
+
+    Raises:
+        ValueError: a naive datetime.
+    """
+    if at.tzinfo is None:
+        raise ValueError("A moment needs its time zone.")
+    local = at.astimezone(ZoneInfo(TIME_ZONE))
+    weekday, month = WEEKDAYS[language][local.weekday()], MONTHS[language][local.month - 1]
+    return FORMS[language].format(weekday=weekday, month=month, local=local)
