@@ -117,16 +117,22 @@ def mounted_below(mounts: str, folder: Path) -> list[Path]:
     return [target for target in reversed(targets) if target.is_relative_to(folder)]
 
 
+def mounted(disks: Disks) -> dict[str, Path]:
+    """The folders on images of fixed size, by the host's path; only those that are mounted."""
+    both = {"/srv": disks.srv, "/var/lib/mysql": disks.mysql}
+    return {inside: outside for inside, outside in both.items() if (disks.folder / Path(inside).name).is_mount()}
+
+
 def place(disks: Disks, path: str) -> Path:
     """The folder on this machine that holds a path of the host on an image of fixed size.
 
     Raises:
-        FleetError: the path lies on no such image.
+        FleetError: the path lies on no such image, or the host has never started.
     """
-    for inside, outside in (("/srv", disks.srv), ("/var/lib/mysql", disks.mysql)):
+    for inside, outside in mounted(disks).items():
         if path.rstrip("/") == inside or path.startswith(inside + "/"):
             return outside
-    raise FleetError(f"{path} is not on a disk of fixed size.", "Choose /srv or /var/lib/mysql.")
+    raise FleetError(f"{path} is not on a disk of fixed size of a started host.", "Choose /srv or /var/lib/mysql.")
 
 
 def fill(disks: Disks, path: str, *, leave_mib: int = 0) -> int:

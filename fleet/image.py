@@ -23,7 +23,7 @@ PACKAGES = tuple(
     apache2 mariadb-server mariadb-backup
     php8.2-fpm php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-curl php8.2-xml php8.2-zip php8.2-intl
     php8.2-ldap php8.2-bcmath
-    msmtp-mta restic rsync zip unzip bzip2 zstd btrfs-progs quota nftables socat
+    msmtp-mta restic rsync zip unzip bzip2 zstd btrfs-progs quota nftables socat libfcgi-bin
     iproute2 iputils-ping bind9-dnsutils procps curl ca-certificates openssl less
     python3 unattended-upgrades
     """.split()

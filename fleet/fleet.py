@@ -1,0 +1,317 @@
+"""The local fleet as one object: `Fleet().up()`, and everything that can be done to it (DESIGN.md section 1)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from fleet import claim, description, disks, image, keys, mailbox, network, requirements, ssh, state, status
+from fleet.errors import CannotRunHere, FleetError
+from fleet.hosts import Hosts
+from fleet.mailbox import Mail
+from fleet.places import Places
+from fleet.plan import CACHE, HostPlan, Plan, home
+from fleet.service import Service
+from fleet.sink import MailSink
+from fleet.status import FleetStatus
+from fleet.store import ObjectStore
+from fleet.zone import NameServer
+
+Progress = Callable[[str], None]
+
+
+def silent(_message: str) -> None:
+    """Tell nobody."""
+
+
+class Fleet:
+    """The machine's one fleet of real servers.
+
+    Args:
+        plan: who is there; the usual one by default.
+        root: where its files lie; PHM_FLEET_HOME or the usual place by default.
+        cache: where packed base images lie.
+    """
+
+    def __init__(self, plan: Plan | None = None, root: Path | None = None, cache: Path = CACHE) -> None:
+        """Look at nothing yet."""
+        self.plan = plan or Plan()
+        self.places = Places(root or home())
+        self.cache = cache
+        self.hosts = Hosts(self.plan, self.places, image.key())
+        kinds = (NameServer, ObjectStore, MailSink)
+        self.services: tuple[Service, ...] = tuple(kind(self.plan, self.places) for kind in kinds)
+
+    def up(self, progress: Progress = silent, *, replace: bool = False, names: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Start what does not run; returns the description of `fleet.json`. At once where all runs already.
+
+        Args:
+            progress: told each step in a few words.
+            replace: take a running fleet of another checkout over.
+            names: the hosts to start; the usual ones by default.
+
+        Raises:
+            CannotRunHere: the machine lacks something.
+            FleetTaken: another checkout's fleet runs.
+            FleetError: something does not start.
+        """
+        self.need_root()
+        chosen = self.plan.chosen(names)
+        with self.alone():
+            if installed := requirements.ensure():
+                progress(f"installed {' '.join(installed)}")
+            running = claim.ensure(self.plan, self.places.home, replace=replace)
+            wanted = [*chosen, *(host for host in self.plan.hosts if self.hosts.running(host) and host not in chosen)]
+            if running and self.complete(wanted):
+                progress("runs already")
+            else:
+                self.build(progress)
+                self.start_all(chosen, progress)
+            return self.describe()
+
+    def build(self, progress: Progress) -> None:
+        """What is there before anything runs: image, keys, certificates, network."""
+        network.ensure_bridge(self.plan)
+        keys.ensure_operator_key(self.places.operator_key)
+        description.ensure_secrets(self.places.secrets)
+        description.ensure_certificates(self.plan, self.places)
+        if not image.archive(self.cache).exists():
+            progress("building the base image (a minute or two, once)")
+            image.ensure_archive(self.cache)
+        if not (self.places.bases / image.key()).exists():
+            progress("unpacking the base image")
+
+    def start_all(self, chosen: Iterable[HostPlan], progress: Progress) -> None:
+        """Start services and hosts side by side and wait for all."""
+        begun = time.monotonic()
+
+        def serve(service: Service) -> None:
+            service.start()
+            service.wait_ready()
+            progress(f"{service.name} serves after {time.monotonic() - begun:.1f} s")
+
+        def boot(host: HostPlan) -> None:
+            self.hosts.start(host)
+            self.pin()
+            self.hosts.wait_ready(host)
+            progress(f"{host.name} runs after {time.monotonic() - begun:.1f} s")
+
+        with ThreadPoolExecutor() as pool:
+            work = [pool.submit(serve, service) for service in self.services]
+            image.ensure_unpacked(self.cache, self.places.bases)
+            work += [pool.submit(boot, host) for host in chosen]
+        for one in work:
+            one.result()
+        image.drop_unused(self.places.bases, set(state.read(self.places.home).bases.values()))
+
+    def complete(self, wanted: Iterable[HostPlan]) -> bool:
+        """Whether all of it runs, answers and is on the network."""
+        for host in wanted:
+            if not self.hosts.running(host):
+                return False
+            network.heal(host)
+        if not all(ssh.answers(host) for host in wanted):
+            return False
+        return all(service.running() and service.answers() for service in self.services)
+
+    def down(self) -> None:
+        """Power everything off, in good order; disks, mails and stored objects stay.
+
+        Raises:
+            FleetTaken: the fleet belongs to another checkout and runs.
+        """
+        self.need_root()
+        with self.alone():
+            claim.ensure(self.plan, self.places.home)
+            with ThreadPoolExecutor() as pool:
+                work = [pool.submit(self.hosts.stop, host) for host in self.plan.hosts]
+                work += [pool.submit(service.stop) for service in self.services]
+            for one in work:
+                one.result()
+            claim.clear_remains(self.plan, self.places.home)
+            with state.changing(self.places.home) as now:
+                now.forget_dead()
+
+    def status(self) -> FleetStatus:
+        """What runs."""
+        return status.read(self.hosts, self.services)
+
+    def reset(self, name: str | None = None) -> None:
+        """Fresh servers: empty disks, new host keys. Without a name, an empty store, zone and mailbox too.
+
+        Raises:
+            FleetError: the fleet is not up, or something does not start again.
+        """
+        self.need_root()
+        with self.alone():
+            self.need_up()
+            made = state.read(self.places.home).bases
+            chosen = [self.plan.host(name)] if name else [host for host in self.plan.hosts if host.name in made]
+            with ThreadPoolExecutor() as pool:
+                work = [pool.submit(self.hosts.reset, host) for host in chosen]
+                work += [] if name else [pool.submit(self.renew, service) for service in self.services]
+            for one in work:
+                one.result()
+            self.pin()
+            for host in chosen:
+                self.hosts.wait_ready(host)
+            self.describe()
+
+    @staticmethod
+    def renew(service: Service) -> None:
+        """A service that remembers nothing."""
+        service.stop()
+        service.forget()
+        service.start()
+        service.wait_ready()
+
+    def cut(self, name: str) -> None:
+        """Take a host off the network; what it runs goes on."""
+        self.need_root()
+        network.cut(self.started(name))
+
+    def heal(self, name: str) -> None:
+        """Put a host back on the network."""
+        self.need_root()
+        network.heal(self.started(name))
+
+    def kill(self, name: str) -> None:
+        """Let a host or a service crash (`dns`, `s3`, `smtp`)."""
+        self.need_root()
+        if service := self.service(name):
+            service.stop(at_once=True)
+        else:
+            self.hosts.kill(self.plan.host(name))
+
+    def stop(self, name: str) -> None:
+        """Power a host off, or stop a service, in good order."""
+        self.need_root()
+        if service := self.service(name):
+            service.stop()
+        else:
+            self.hosts.stop(self.plan.host(name))
+
+    def start(self, name: str) -> None:
+        """Start a host or a service again, and wait for it.
+
+        Raises:
+            FleetError: the fleet is not up, or it does not start.
+        """
+        self.need_root()
+        self.need_up()
+        if service := self.service(name):
+            service.start()
+            service.wait_ready()
+        else:
+            host = self.plan.host(name)
+            self.hosts.start(host)
+            self.pin()
+            self.hosts.wait_ready(host)
+            self.describe()
+
+    def fill(self, name: str, path: str, leave_mib: int = 0) -> int:
+        """Fill the disk below `/srv` or `/var/lib/mysql` of a host, but for some MiB; returns the ballast's bytes."""
+        self.need_root()
+        return disks.fill(self.hosts.disks(self.plan.host(name)), path, leave_mib=leave_mib)
+
+    def free(self, name: str, path: str) -> None:
+        """Take the ballast off again."""
+        self.need_root()
+        disks.free(self.hosts.disks(self.plan.host(name)), path)
+
+    def run(
+        self, name: str, command: str, *, seconds: float = 60, text_in: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on a host as root, by SSH with its key pinned."""
+        return ssh.on(self.places, self.plan.host(name), command, seconds=seconds, text_in=text_in)
+
+    def mails(self, to: str | None = None) -> list[Mail]:
+        """The mails that arrived, the oldest first; only those to one address, if named."""
+        return mailbox.read_all(self.places.mails, to)
+
+    def clear_mails(self) -> None:
+        """Throw all mails away."""
+        mailbox.clear(self.places.mails)
+
+    def description(self) -> dict[str, Any]:
+        """The content of `fleet.json`.
+
+        Raises:
+            FleetError: the fleet was never started.
+        """
+        try:
+            content: dict[str, Any] = json.loads(self.places.description.read_text())
+        except FileNotFoundError:
+            raise FleetError("The fleet has not been started.", "Start it with `phm fleet up`.") from None
+        return content
+
+    def describe(self) -> dict[str, Any]:
+        """Write `fleet.json` anew and pin the hosts' keys; returns its content."""
+        self.pin()
+        content = description.describe(self.hosts, self.made())
+        description.write_private(self.places.description, content)
+        self.hand_over()
+        return content
+
+    def hand_over(self) -> None:
+        """Let the person who called sudo read what he needs to use the fleet."""
+        caller = os.environ.get("SUDO_UID")
+        if caller and requirements.is_root():
+            for file in (self.places.description, self.places.operator_key, self.places.certificates / "wildcard.key"):
+                shutil.chown(file, int(caller))
+
+    def pin(self) -> None:
+        """Write the hosts' present keys to the known_hosts file."""
+        with state.locked(self.places.home, "pin.lock"):
+            pinned = {str(host.address): self.hosts.host_key(host) for host in self.made()}
+            ssh.write_known_hosts(self.places.known_hosts, pinned)
+
+    def made(self) -> tuple[HostPlan, ...]:
+        """The hosts that have disks."""
+        made = state.read(self.places.home).bases
+        return tuple(host for host in self.plan.hosts if host.name in made)
+
+    def service(self, name: str) -> Service | None:
+        """The service of that name, if it is one."""
+        return next((service for service in self.services if service.name == name), None)
+
+    def started(self, name: str) -> HostPlan:
+        """A host that runs.
+
+        Raises:
+            FleetError: it does not.
+        """
+        host = self.plan.host(name)
+        if not self.hosts.running(host):
+            raise FleetError(f"{name} is not running.", f"Start it with `phm fleet start {name}`.")
+        return host
+
+    def need_up(self) -> None:
+        """See that the fleet was started and is this checkout's.
+
+        Raises:
+            FleetError: it was not.
+        """
+        if not network.exists(self.plan.bridge):
+            raise FleetError("The fleet is not up.", "Start it with `phm fleet up`.")
+
+    @staticmethod
+    def need_root() -> None:
+        """See that this process may change the machine.
+
+        Raises:
+            CannotRunHere: it may not.
+        """
+        if not requirements.is_root():
+            raise CannotRunHere("The fleet needs root.", "Run `sudo phm fleet up`.")
+
+    def alone(self) -> Any:
+        """Hold the lock of commands that change the whole fleet."""
+        return state.locked(self.places.home, "fleet.lock")

