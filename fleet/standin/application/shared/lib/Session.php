@@ -24,7 +24,7 @@ final class Session
 
     public static function script(): string
     {
-        return $_SERVER['SCRIPT_NAME'];
+        return (string) ($_SERVER['SCRIPT_NAME'] ?? $_SERVER['PHP_SELF'] ?? '');
     }
 
     public static function redirect(string $more = ''): never
