@@ -1,0 +1,98 @@
+"""Every deployment, schedule and limit of the service, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+POOL = "phm"
+"""The one work pool; its command starts runs warm."""
+
+ZONE = "Europe/Berlin"
+"""Schedules follow the service's own wall clock; none lies between 02 and 03 o'clock (PREFECT.md section 2)."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A work queue of the pool; a lower priority number goes first."""
+
+    name: str
+    priority: int
+    description: str
+
+
+INTERACTIVE = Queue("interactive", 1, "What a customer or an operator waits for.")
+BULK = Queue("bulk", 2, "What the clock starts; it never keeps the others waiting.")
+QUEUES = (INTERACTIVE, BULK)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment of a flow.
+
+    Args:
+        entrypoint: module and function, so that it runs from the installed package.
+        queue: where its runs wait.
+        promises: the ids of what it keeps (docs/promises.md).
+        what: what it does, in Markdown, for the page of the deployment.
+        runbook: the file that says what to do when it goes wrong.
+        crons: its schedules by slug; a slug stays the same for ever.
+        most_at_once: how many runs may be at work; further ones are cancelled, since the next does their work too.
+    """
+
+    entrypoint: str
+    queue: Queue
+    promises: tuple[str, ...]
+    what: str
+    runbook: str
+    crons: Mapping[str, str] = field(default_factory=dict)
+    most_at_once: int | None = None
+
+    @property
+    def module(self) -> str:
+        """The module of the flow."""
+        return self.entrypoint.rpartition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The deployment's name, which is the flow's: `provision-instance`."""
+        return self.entrypoint.rpartition(".")[2].replace("_", "-")
+
+    @property
+    def description(self) -> str:
+        """The page of the deployment."""
+        promises = f"Promises: {', '.join(self.promises)}" if self.promises else "Keeps no promise of its own"
+        return f"{self.what}\n\n{promises} · runbook: `{self.runbook}`"
+
+
+DEPLOYMENTS = (
+    Deployment(
+        entrypoint="flows.provision_instance.provision_instance",
+        queue=INTERACTIVE,
+        promises=("P01", "P02", "P03", "P04", "P08", "P09", "P10"),
+        what=(
+            "Turns a paid order into an open instance: place, system user, database, application, HTTPS site, proof, letter.\n\n"
+            "Runs are made by `dispatch-due-work` when an order is paid. Start one by hand to go on after a failure: "
+            "what is done already is left as it is. Outside the service hours a run waits for them, unless told otherwise."
+        ),
+        runbook="docs/runbooks/provision-instance.md",
+    ),
+    Deployment(
+        entrypoint="flows.dispatch_due_work.dispatch_due_work",
+        queue=BULK,
+        promises=("P08",),
+        what=(
+            "Every minute: work that is recorded as due becomes a run, and work whose run was killed, lost or went silent is "
+            "tried again, or put before a person.\n\n"
+            "Harmless to start at any time: a piece of work gets one run, however often it is asked for."
+        ),
+        runbook="docs/runbooks/due-work.md",
+        crons={"every-minute": "* * * * *"},
+        most_at_once=1,
+    ),
+)
+
+
+def flow_modules() -> list[str]:
+    """The modules of all flows, for the warm parent to import."""
+    return sorted({deployment.module for deployment in DEPLOYMENTS})

@@ -1,0 +1,1 @@
+"""The processes of the embedded default: Prefect server, worker, warm parent, receiver."""
