@@ -44,7 +44,7 @@ def test_every_include_is_guarded_against_a_direct_call() -> None:
     entries = {"index.php", "config.php", "m.php", "api.php", "webdav.php", "installer.php", "backend/cronjob.php"}
     for name, content in release_files().items():
         if name.endswith(".php") and not name.endswith(".ini.php") and name not in entries:
-            assert b"defined('_IN_PHM_') || die();" in content, name
+            assert b"defined('_IN_PHM_') || exit;" in content, name
         if name.endswith(".ini.php"):
             assert content.startswith(b";<?php die(); ?>\n"), name
 

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Marks the reminders that are due; this application sends no mail. */
 final class cron_calendar_externalalerts

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Expires old mails of the users who want it (`archive.email_autodelete`, its age as in "1 month"). */
 final class cron_core_archive

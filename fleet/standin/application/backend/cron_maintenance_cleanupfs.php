@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Removes every numbered folder of userbase without a user, mails without a row, old temporary files. */
 final class cron_maintenance_cleanupfs

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Adds the index for searching in mails, where the database can. */
 final class cron_maintenance_enableemailfulltextsearch

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Turns tables of old installations into InnoDB. */
 final class cron_maintenance_makeinnodb

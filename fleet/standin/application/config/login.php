@@ -2,7 +2,7 @@
 
 /** The login of Config; whoever comes here without a session runs what a release left to be run once. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $error = '';
 if (!isset($_REQUEST['ignore_runonce']) && is_readable('runonce.php')) {

@@ -2,7 +2,7 @@
 
 /** The login of the front end. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 Settings::ensureSalt();
 $logins = new Logins($database, 'user');

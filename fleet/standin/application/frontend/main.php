@@ -2,7 +2,7 @@
 
 /** A session of the front end: logging in while online, then pages; a session goes on when the instance is offline. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 Session::start();
 $database = Gate::front();

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** What the form of the installer asks for, and its way into files and database. */
 final class Installation

@@ -1,5 +1,5 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 require Settings::path('frontend') . '/main.php';

@@ -2,7 +2,7 @@
 
 /** A public share: its id names handler and user in place of a login. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $database = Gate::front();
 $share = $database->row('SELECT handler, `load`, action FROM {core_noauth} WHERE uuid=?', [(string) $_REQUEST['XNA']]);

@@ -6,7 +6,7 @@
  * Paths are relative to the folder of the entry point, as the settings state them.
  */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $settings = [];
 foreach (['defaults.ini.php', 'choices.ini.php'] as $layer) {

@@ -2,7 +2,7 @@
 
 /** Sending, online or offline, messages to all: a field that is missing in the form is blanked. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** setting in [core] => field of the form */
 $fields = [

@@ -2,7 +2,7 @@
 
 /** The administrators; only a root may give permissions or touch another root. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 Screen::require(Screen::mayRead('config.users_'));
 $admins = new Admins($database);

@@ -2,7 +2,7 @@
 
 /** The groups and their permissions. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 Screen::require(Screen::mayRead('groups_'));
 $groups = new Groups($database);

@@ -2,7 +2,7 @@
 
 /** The first screen: version, users, jobs in the background; and the default group with all permissions. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 if (!empty($_REQUEST['fixgroups'])) {
     $groups = new Groups($database);

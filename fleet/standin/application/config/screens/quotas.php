@@ -2,7 +2,7 @@
 
 /** The quotas: of all users (uid 0), or of one. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $criteria = [
     'email' => 'size_mail_in size_mail_out size_storage number_mails number_folders',

@@ -2,7 +2,7 @@
 
 /** The rules of logging in. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $keys = ['countonfail', 'waitonfail', 'lockonfail', 'force_ssl', 'session_cookie'];
 Screen::require(Screen::mayRead('security_'));

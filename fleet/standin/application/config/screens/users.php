@@ -2,7 +2,7 @@
 
 /** The users: list, add, edit, lock and unlock, delete. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 Screen::require(Screen::mayRead('users_'));
 $users = new Users($database);

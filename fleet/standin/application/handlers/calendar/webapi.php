@@ -2,7 +2,7 @@
 
 /** The events of one calendar (g) as iCalendar; without g it fails with 500, as the product does. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $group = (int) ($_REQUEST['g'] ?? 0);
 if ($group === 0) {

@@ -2,7 +2,7 @@
 
 /** A user's contacts as vCard (f=VCF) or LDIF, all or those of a group (g). */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $group = (int) ($_REQUEST['g'] ?? 0);
 $contacts = $database->rows(

@@ -2,7 +2,7 @@
 
 /** The newest mails of a folder (g), or of the inboxes, as an RSS feed. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 $mails = (new Mailbox($database, $uid))->mails((int) ($_REQUEST['g'] ?? 0), 20);
 $text = static fn (?string $value): string => htmlspecialchars((string) $value, ENT_XML1);

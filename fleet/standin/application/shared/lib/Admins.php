@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** The administrators: a root may do everything, the others what their permissions list. */
 final class Admins

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** The jobs in the background: which are due, and the marks of their runs. */
 final class Crontab

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** The instance's database; `{name}` in a statement stands for the table of that name. */
 final class Database

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Answers WebDAV requests for /<user>/files/…; any existing user name leads to the own files, as in the product. */
 final class DavServer

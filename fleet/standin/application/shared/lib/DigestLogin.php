@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** What a client sent to prove a password without sending it (RFC 2617, qop auth). */
 final class DigestLogin

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** A user's files: real names in the index, contents below userbase under names that say nothing. */
 final class FileStore

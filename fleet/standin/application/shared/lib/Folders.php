@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Folders: those every user starts with, and the removal of whole trees. */
 final class Folders

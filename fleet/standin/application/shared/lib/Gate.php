@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** What every request passes: the settings of storage, the switch to HTTPS, database, language and zone. */
 final class Gate

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Groups, and what their members may do: a permission is `handler_action`. */
 final class Groups

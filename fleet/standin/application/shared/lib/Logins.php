@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Who may log in: the passwords and failures of the table `user` or `admin`. */
 final class Logins

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** A user's mails: the index in the database, the raw mails below userbase. */
 final class Mailbox

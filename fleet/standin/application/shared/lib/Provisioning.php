@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** The hoster's hook: a class SystemProvisioning in the folder of the classes, which may be missing. */
 final class Provisioning

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** Brings the tables up to what shared/tables declares: adds what is missing, drops and changes nothing. */
 final class Schema

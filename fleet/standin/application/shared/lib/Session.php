@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** The session: its id travels in the URL only, a cookie is the second factor. */
 final class Session
@@ -38,7 +38,7 @@ final class Session
     {
         $_SESSION = array_merge($_SESSION, $facts);
         if ($withCookie) {
-            $_SESSION['phM_cookie'] = md5(uniqid());
+            $_SESSION['phM_cookie'] = bin2hex(random_bytes(16));
             setcookie(self::COOKIE, $_SESSION['phM_cookie'], 0, '', '', Settings::get('auth', 'force_ssl') === '1');
         }
     }

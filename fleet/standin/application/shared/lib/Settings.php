@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** The settings of the instance: defaults < ./choices.ini.php < storage/config/choices.ini.php. */
 final class Settings

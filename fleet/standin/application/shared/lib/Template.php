@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** A page from a *.tpl file: `{name}` is shown escaped, `{!name}` as it is. The file's text is cached in tplcache. */
 final class Template

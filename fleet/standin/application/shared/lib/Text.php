@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** What is said to people, in the language of the settings; a language without its file ends the request (500). */
 final class Text

@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 /** What a release does once to an instance; a second run changes nothing. */
 final class Upgrade

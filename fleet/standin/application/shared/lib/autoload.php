@@ -2,7 +2,7 @@
 
 /** Finds a class in the folder that `path.lib` names at that moment. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 require_once __DIR__ . '/Settings.php';
 

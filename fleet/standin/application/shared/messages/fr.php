@@ -1,6 +1,6 @@
 <?php
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 return [
     'language' => 'Français',

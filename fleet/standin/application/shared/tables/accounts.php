@@ -2,7 +2,7 @@
 
 /** The tables of accounts: column => type, in the words of Schema. */
 
-defined('_IN_PHM_') || die();
+defined('_IN_PHM_') || exit;
 
 return [
     'admin' => [
