@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from hosting.templates.wording import moment
 
 
-def render(name: str, **values: object) -> str:
+def render(name: str, /, **values: object) -> str:
     """The text of a template, e.g. `render("letters/de/ready.txt.j2", …)`.
 
     Values are escaped in templates named `….html.j2` and in no other: configuration files are checked by their
