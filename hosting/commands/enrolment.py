@@ -36,7 +36,7 @@ echo $r
 _MARIADB = """
 want=$1
 have=$(mariadb -NBe 'SELECT CONCAT_WS(",", @@log_bin, @@binlog_format, @@server_id, @@gtid_domain_id, @@sql_mode)')
-[ "$have" = "1,ROW,$want,$want,NO_ENGINE_SUBSTITUTION" ] && { echo unchanged; exit; }
+[ "$have" = "ON,ROW,$want,$want,NO_ENGINE_SUBSTITUTION" ] && { echo unchanged; exit; }
 chown mysql:mysql /var/lib/mysql-files
 systemctl restart mariadb
 echo changed

@@ -32,7 +32,7 @@ rm -f "$old"; touch "$file"; echo changed
 _RELOAD = """
 unit=$1 stamp=/run/phm/$1.loaded; shift
 exec 9>/run/phm/web.lock; flock -w 120 9
-if [ -e "$stamp" ] && [ -z "$(find "$@" -newer "$stamp" -print -quit 2>/dev/null)" ] && systemctl -q is-active "$unit"; then echo unchanged; exit; fi
+if [ -e "$stamp" ] && [ -z "$(find "$@" ! -type d -newer "$stamp" -print -quit 2>/dev/null)" ] && systemctl -q is-active "$unit"; then echo unchanged; exit; fi
 touch "$stamp.new"
 systemctl reload-or-restart "$unit"
 i=0; until systemctl -q is-active "$unit"; do i=$((i+1)); [ $i -lt 50 ] || { echo "$unit is not active after its reload" >&2; exit 4; }; sleep 0.1; done
