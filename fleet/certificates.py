@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Sequence
-from ipaddress import IPv4Address
-from pathlib import Path
+import datetime as dt
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
@@ -13,10 +11,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-CA_LIFE = datetime.timedelta(days=3650)
-LEAF_LIFE = datetime.timedelta(days=365)
-RENEW_BEFORE = datetime.timedelta(days=30)
-BACKDATED = datetime.timedelta(hours=1)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from ipaddress import IPv4Address
+    from pathlib import Path
+
+CA_LIFE = dt.timedelta(days=3650)
+LEAF_LIFE = dt.timedelta(days=365)
+RENEW_BEFORE = dt.timedelta(days=30)
+BACKDATED = dt.timedelta(hours=1)
 
 
 def ensure_authority(folder: Path) -> Path:
@@ -62,10 +65,10 @@ def ensure_leaf(folder: Path, stem: str, names: Sequence[str], addresses: Sequen
 
 
 def base(
-    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, life: datetime.timedelta
+    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, life: dt.timedelta
 ) -> x509.CertificateBuilder:
     """What every certificate here has: names, number, time, key and its identifier."""
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -98,7 +101,7 @@ def fresh(file: Path) -> bool:
     if not file.exists():
         return False
     ends = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
-    return ends > datetime.datetime.now(datetime.UTC) + RENEW_BEFORE
+    return ends > dt.datetime.now(dt.UTC) + RENEW_BEFORE
 
 
 def write(file: Path, key: EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:

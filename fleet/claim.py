@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet import container, disks, network, processes, state
 from fleet.errors import FleetTaken
 from fleet.places import Places
 from fleet.plan import CHECKOUT, Plan
-from fleet.state import State
+
+if TYPE_CHECKING:
+    from fleet.state import State
 
 MARKER = Path("/run/phm-fleet")
 """Names the home of the fleet that uses the machine's bridge; gone after a boot, as the bridge is."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fleet.disks import Disks
-from fleet.plan import HostPlan
+if TYPE_CHECKING:
+    from fleet.disks import Disks
+    from fleet.plan import HostPlan
 
 GROUPS = Path("/sys/fs/cgroup")
 HYBRID = ("systemd", "unified")

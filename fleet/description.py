@@ -7,13 +7,16 @@ import json
 import os
 import secrets
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet import certificates
-from fleet.hosts import Hosts
-from fleet.places import Places
-from fleet.plan import HostPlan, Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet.hosts import Hosts
+    from fleet.places import Places
+    from fleet.plan import HostPlan, Plan
 
 TSIG_ALGORITHM = "hmac-sha256"
 TSIG_NAME = "phm-fleet"
@@ -71,7 +74,12 @@ def describe(hosts: Hosts, started: tuple[HostPlan, ...]) -> dict[str, Any]:
         "subnet": str(plan.subnet),
         "gateway": str(plan.gateway),
         "hosts": [describe_host(hosts, host) for host in started],
-        "ssh": {"user": "root", "port": 22, "private_key": str(places.operator_key), "known_hosts": str(places.known_hosts)},
+        "ssh": {
+            "user": "root",
+            "port": 22,
+            "private_key": str(places.operator_key),
+            "known_hosts": str(places.known_hosts),
+        },
         "ca": authority,
         "wildcard": {
             "certificate": str(places.certificates / "wildcard.pem"),

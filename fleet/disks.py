@@ -6,10 +6,13 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.errors import FleetError
-from fleet.plan import FileSystem
 from fleet.shell import run
+
+if TYPE_CHECKING:
+    from fleet.plan import FileSystem
 
 BALLAST = ".ballast"
 MIB = 1024 * 1024

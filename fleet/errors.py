@@ -15,3 +15,7 @@ class FleetTaken(FleetError):
 
 class CannotRunHere(FleetError):
     """This machine lacks something that the fleet needs."""
+
+
+class UnknownName(FleetError):
+    """The fleet has nothing of that name: wrong use, not a failure."""

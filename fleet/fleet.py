@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet import claim, description, disks, image, keys, mailbox, network, requirements, ssh, state, status
 from fleet.errors import CannotRunHere, FleetError
 from fleet.hosts import Hosts
-from fleet.mailbox import Mail
 from fleet.places import Places
 from fleet.plan import CACHE, HostPlan, Plan, home
-from fleet.service import Service
 from fleet.sink import MailSink
-from fleet.status import FleetStatus
 from fleet.store import ObjectStore
 from fleet.zone import NameServer
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from fleet.mailbox import Mail
+    from fleet.service import Service
+    from fleet.status import FleetStatus
 
 Progress = Callable[[str], None]
 
@@ -72,21 +75,29 @@ class Fleet:
             if running and self.complete(wanted):
                 progress("runs already")
             else:
-                self.build(progress)
+                self.prepare()
+                self.ensure_image(chosen, progress)
                 self.start_all(chosen, progress)
+            for host in filter(self.hosts.outdated, wanted):
+                progress(f"{host.name} lies on an older image; `phm fleet reset {host.name}` makes it anew")
             return self.describe()
 
-    def build(self, progress: Progress) -> None:
-        """What is there before anything runs: image, keys, certificates, network."""
+    def prepare(self) -> None:
+        """What is there before anything runs: keys, certificates, network."""
         network.ensure_bridge(self.plan)
         keys.ensure_operator_key(self.places.operator_key)
         description.ensure_secrets(self.places.secrets)
         description.ensure_certificates(self.plan, self.places)
+
+    def ensure_image(self, chosen: Iterable[HostPlan], progress: Progress = silent) -> None:
+        """The base image, if a host's disks are to be made."""
+        if all(self.hosts.made(host) for host in chosen):
+            return
         if not image.archive(self.cache).exists():
             progress("building the base image (a minute or two, once)")
-            image.ensure_archive(self.cache)
-        if not (self.places.bases / image.key()).exists():
+        elif not (self.places.bases / image.key()).exists():
             progress("unpacking the base image")
+        self.renew_image()
 
     def start_all(self, chosen: Iterable[HostPlan], progress: Progress) -> None:
         """Start services and hosts side by side and wait for all."""
@@ -105,7 +116,6 @@ class Fleet:
 
         with ThreadPoolExecutor() as pool:
             work = [pool.submit(serve, service) for service in self.services]
-            image.ensure_unpacked(self.cache, self.places.bases)
             work += [pool.submit(boot, host) for host in chosen]
         for one in work:
             one.result()
@@ -154,6 +164,7 @@ class Fleet:
             self.need_up()
             made = state.read(self.places.home).bases
             chosen = [self.plan.host(name)] if name else [host for host in self.plan.hosts if host.name in made]
+            self.renew_image()
             with ThreadPoolExecutor() as pool:
                 work = [pool.submit(self.hosts.reset, host) for host in chosen]
                 work += [] if name else [pool.submit(self.renew, service) for service in self.services]
@@ -163,6 +174,11 @@ class Fleet:
             for host in chosen:
                 self.hosts.wait_ready(host)
             self.describe()
+
+    def renew_image(self) -> None:
+        """The image that new disks lie on."""
+        image.ensure_archive(self.cache)
+        image.ensure_unpacked(self.cache, self.places.bases)
 
     @staticmethod
     def renew(service: Service) -> None:
@@ -211,6 +227,7 @@ class Fleet:
             service.wait_ready()
         else:
             host = self.plan.host(name)
+            self.ensure_image([host])
             self.hosts.start(host)
             self.pin()
             self.hosts.wait_ready(host)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.errors import CannotRunHere
-from fleet.plan import Plan
 from fleet.shell import run
+
+if TYPE_CHECKING:
+    from fleet.plan import Plan
 
 METRIC = "4000000000"
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")

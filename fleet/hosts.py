@@ -6,14 +6,18 @@ import signal
 import sys
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet import container, disks, keys, network, processes, ssh, state
-from fleet.disks import Disks
 from fleet.errors import FleetError
-from fleet.places import Places
-from fleet.plan import HostPlan, Plan
 from fleet.shell import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fleet.disks import Disks
+    from fleet.places import Places
+    from fleet.plan import HostPlan, Plan
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -44,14 +48,22 @@ class Hosts:
         """Whether the host's container runs."""
         return host.name in state.read(self.places.home).alive()
 
+    def made(self, host: HostPlan) -> bool:
+        """Whether the host has disks, and the image they lie on is there."""
+        base = state.read(self.places.home).bases.get(host.name)
+        return base is not None and (self.places.bases / base).exists()
+
+    def outdated(self, host: HostPlan) -> bool:
+        """Whether the host's disks lie on another image than the one this code asks for."""
+        return state.read(self.places.home).bases.get(host.name, self.base) != self.base
+
     def start(self, host: HostPlan) -> None:
-        """Start a host; its disks are kept, or made where there are none or the image is another one."""
+        """Start a host; its disks are kept, or made where there are none."""
         if self.running(host):
             network.heal(host)
             return
         self.clear_orphan(host)
-        if state.read(self.places.home).bases.get(host.name) != self.base:
-            disks.remove(self.disks(host))
+        if not self.made(host):
             self.make(host)
         network.ensure_cable(self.plan, host)
         disks.mount(self.disks(host))
@@ -59,7 +71,7 @@ class Hosts:
 
     def supervise(self, host: HostPlan) -> None:
         """Start the process that runs the host, and write it down before anything else can happen."""
-        argv = [sys.executable, "-m", "fleet.supervisor", self.places.home, host.name]
+        argv = [sys.executable, "-m", "fleet.supervisor", str(self.places.home), host.name]
         with state.changing(self.places.home) as now:
             now.processes[host.name] = processes.start(argv, log=self.places.logs / f"{host.name}.log")
 
@@ -86,7 +98,9 @@ class Hosts:
         etc = root / "etc"
         (etc / "hostname").write_text(f"{host.name}\n")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n{host.address} {fqdn} {host.name}\n")
-        (etc / "resolv.conf").write_text(f"search {self.plan.zone}\nnameserver {self.plan.gateway}\noptions timeout:1\n")
+        (etc / "resolv.conf").write_text(
+            f"search {self.plan.zone}\nnameserver {self.plan.gateway}\noptions timeout:1\n"
+        )
         (etc / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
         keys.make_host_keys(etc / "ssh", fqdn)
         entry = root / "root/.ssh/authorized_keys"

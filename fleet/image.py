@@ -17,17 +17,18 @@ SUITE = "bookworm"
 BUILD_SECONDS = 900
 UNPACK_SECONDS = 120
 
-PACKAGES = tuple(
-    """
-    systemd-sysv dbus libpam-systemd tzdata openssh-server sudo cron logrotate
-    apache2 mariadb-server mariadb-backup
-    php8.2-fpm php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-curl php8.2-xml php8.2-zip php8.2-intl
-    php8.2-ldap php8.2-bcmath
-    msmtp-mta restic rsync zip unzip bzip2 zstd btrfs-progs quota nftables socat libfcgi-bin
-    iproute2 iputils-ping bind9-dnsutils procps curl ca-certificates openssl less
-    python3 unattended-upgrades
-    """.split()
+# fmt: off
+PACKAGES = (
+    "systemd-sysv", "dbus", "libpam-systemd", "tzdata", "openssh-server", "sudo", "cron", "logrotate",
+    "apache2", "mariadb-server", "mariadb-backup",
+    "php8.2-fpm", "php8.2-cli", "php8.2-mysql", "php8.2-mbstring", "php8.2-gd", "php8.2-curl", "php8.2-xml",
+    "php8.2-zip", "php8.2-intl", "php8.2-ldap", "php8.2-bcmath",
+    "msmtp-mta", "restic", "rsync", "zip", "unzip", "bzip2", "zstd",
+    "btrfs-progs", "quota", "nftables", "socat", "libfcgi-bin",
+    "iproute2", "iputils-ping", "bind9-dnsutils", "procps", "curl", "ca-certificates", "openssl", "less",
+    "python3", "unattended-upgrades",
 )
+# fmt: on
 
 FINISH = """\
 #!/bin/sh
@@ -120,16 +121,14 @@ def ensure_unpacked(cache: Path, bases: Path) -> Path:
     partial = bases / f"{key()}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    argv = ["tar", "--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-xf", archive(cache), "-C", partial]
-    run(argv, seconds=UNPACK_SECONDS)
+    options = ["--zstd", "--numeric-owner", "--xattrs", "--xattrs-include=*"]
+    run(["tar", *options, "-xf", archive(cache), "-C", partial], seconds=UNPACK_SECONDS)
     partial.rename(folder)
     return folder
 
 
 def drop_unused(bases: Path, used: set[str]) -> None:
     """Remove unpacked images that no host lies on any more."""
-    if not bases.exists():
-        return
-    for folder in bases.iterdir():
+    for folder in bases.iterdir() if bases.exists() else ():
         if folder.name not in used | {key()}:
             shutil.rmtree(folder, ignore_errors=True)

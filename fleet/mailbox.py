@@ -6,11 +6,14 @@ import email
 import email.policy
 import itertools
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 ENVELOPE_FROM = "X-Fleet-Envelope-From"
 ENVELOPE_TO = "X-Fleet-Envelope-To"
@@ -53,7 +56,9 @@ def put(folder: Path, sender: str, recipients: Sequence[str], content: bytes) ->
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S.%f}-{next(_numbers):04d}"
-    envelope = f"{ENVELOPE_FROM}: {sender}\r\n{ENVELOPE_TO}: {', '.join(recipients)}\r\n{ARRIVED}: {now.isoformat()}\r\n"
+    envelope = (
+        f"{ENVELOPE_FROM}: {sender}\r\n{ENVELOPE_TO}: {', '.join(recipients)}\r\n{ARRIVED}: {now.isoformat()}\r\n"
+    )
     partial = folder / f".{name}.{os.getpid()}"
     partial.write_bytes(envelope.encode() + content)
     partial.rename(folder / f"{name}.eml")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet import guard
-from fleet.plan import HostPlan, Plan
 from fleet.shell import run, succeeds
+
+if TYPE_CHECKING:
+    from fleet.plan import HostPlan, Plan
 
 NAMESPACES = Path("/run/netns")
 

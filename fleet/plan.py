@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Literal
 
-from fleet.errors import FleetError
+from fleet.errors import UnknownName
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """The root of the working copy that this code runs from: the owner of what it starts."""
@@ -18,6 +18,9 @@ CACHE = Path("/var/cache/phm-fleet")
 
 DEFAULT_HOME = Path("/var/lib/phm-fleet")
 """Where the machine's one fleet lives unless PHM_FLEET_HOME says otherwise."""
+
+SUBNET = IPv4Network("10.77.0.0/24")
+"""The fleet's addresses; no packet for one of them leaves the machine."""
 
 FileSystem = Literal["btrfs", "ext4"]
 
@@ -73,30 +76,30 @@ class Plan:
     """Everything that is fixed before the fleet starts (FLEET.md II.1, II.2, II.7, II.8)."""
 
     zone: str = "phlymail.test"
-    subnet: IPv4Network = IPv4Network("10.77.0.0/24")
+    subnet: IPv4Network = SUBNET
     bridge: str = "br-fleet"
-    gateway: IPv4Address = IPv4Address("10.77.0.1")
+    gateway: IPv4Address = SUBNET[1]
     dns_port: int = 53
     smtp_port: int = 25
     sink_port: int = 8025
     store: StorePlan = field(default_factory=StorePlan)
     hosts: tuple[HostPlan, ...] = (
-        HostPlan("app1", 1, IPv4Address("10.77.0.11")),
-        HostPlan("app2", 2, IPv4Address("10.77.0.12")),
-        HostPlan("app3", 3, IPv4Address("10.77.0.13"), srv="ext4", default=False),
+        HostPlan("app1", 1, SUBNET[11]),
+        HostPlan("app2", 2, SUBNET[12]),
+        HostPlan("app3", 3, SUBNET[13], srv="ext4", default=False),
     )
 
     def host(self, name: str) -> HostPlan:
         """The host of that name.
 
         Raises:
-            FleetError: there is none.
+            UnknownName: there is none.
         """
         for host in self.hosts:
             if host.name == name:
                 return host
         known = ", ".join(host.name for host in self.hosts)
-        raise FleetError(f"The fleet has no host named {name!r}.", f"Choose one of {known}.")
+        raise UnknownName(f"The fleet has no host named {name!r}.", f"Choose one of {known}.")
 
     def chosen(self, names: tuple[str, ...] = ()) -> tuple[HostPlan, ...]:
         """The named hosts, or those that start by default."""

@@ -6,13 +6,16 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet import store
 from fleet.errors import CannotRunHere
 from fleet.shell import run, succeeds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INSTALL_SECONDS = 600
 PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -144,7 +147,8 @@ def check_kernel(known: Path = Path("/proc/filesystems")) -> None:
                 succeeds(["modprobe", name])
             if name not in known.read_text().split():
                 raise CannotRunHere(
-                    f"This machine's kernel has no {name}.", "Run the fleet on a stock Debian kernel, not in a container."
+                    f"This machine's kernel has no {name}.",
+                    "Run the fleet on a stock Debian kernel, not in a container.",
                 )
 
 

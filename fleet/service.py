@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet import processes, state
 from fleet.errors import FleetError
-from fleet.places import Places
-from fleet.plan import Plan
 from fleet.shell import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from fleet.places import Places
+    from fleet.plan import Plan
 
 CONNECT_SECONDS = 1
 
@@ -46,9 +50,6 @@ class Service(ABC):
     def forget(self) -> None:
         """Throw away what it has stored; it must be down."""
 
-    def settle(self) -> None:
-        """What is to be done once it answers; nothing by default."""
-
     def answers(self) -> bool:
         """Whether it serves; by default, whether it takes connections."""
         return connects(str(self.plan.gateway), self.port)
@@ -74,7 +75,6 @@ class Service(ABC):
         wait_until(lambda: not self.running() or self.answers(), seconds=self.ready_seconds)
         if not self.running() or not self.answers():
             raise FleetError(f"The fleet's service {self.name} does not start.", f"See {self.log}.")
-        self.settle()
 
     def stop(self, *, at_once: bool = False) -> None:
         """End it: asked first, or at once as if it had crashed."""

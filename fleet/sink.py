@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet import mailbox
 from fleet.places import Places
 from fleet.plan import Plan
 from fleet.service import Service, connects
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_BYTES = 64 * 1024 * 1024
 REFUSED = "550 5.1.1 No such mailbox here"

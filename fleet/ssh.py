@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fleet.places import Places
-from fleet.plan import HostPlan
 from fleet.shell import run
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+    from fleet.places import Places
+    from fleet.plan import HostPlan
 
 CONNECT_SECONDS = 5
 BANNER_SECONDS = 1

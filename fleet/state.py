@@ -6,12 +6,15 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOCK_SECONDS = 120
 POLL_SECONDS = 0.02
@@ -109,7 +112,9 @@ def read(home: Path) -> State:
     except FileNotFoundError:
         return State()
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FleetError(f"The fleet's state file {file} is damaged ({error}).", "Remove it and look for leftovers.") from error
+        raise FleetError(
+            f"The fleet's state file {file} is damaged ({error}).", "Remove it and look for leftovers."
+        ) from error
 
 
 def from_json(text: str) -> State:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from fleet import disks, network, state
-from fleet.hosts import Hosts
-from fleet.service import Service
+
+if TYPE_CHECKING:
+    from fleet.hosts import Hosts
+    from fleet.service import Service
 
 HostCondition = Literal["running", "cut", "stopped", "absent"]
 
@@ -61,7 +63,9 @@ class FleetStatus:
     def up(self) -> bool:
         """Whether every service runs, and every server that was made."""
         made = [host for host in self.hosts if host.condition != "absent"]
-        return bool(made) and all(host.condition == "running" for host in made) and all(s.running for s in self.services)
+        return (
+            bool(made) and all(host.condition == "running" for host in made) and all(s.running for s in self.services)
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program."""

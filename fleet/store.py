@@ -7,14 +7,16 @@ import json
 import shutil
 import ssl
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleet import description
 from fleet.errors import FleetError
 from fleet.service import Service
 from fleet.shell import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ANSWER_SECONDS = 2
 BUCKET_SECONDS = 20
@@ -105,6 +107,15 @@ class ObjectStore(Service):
         finally:
             connection.close()
 
+    def wait_ready(self) -> None:
+        """Wait until it serves and has its bucket.
+
+        Raises:
+            FleetError: it ended, does not serve in time, or takes no bucket.
+        """
+        super().wait_ready()
+        self.settle()
+
     def settle(self) -> None:
         """The bucket for backups, with versions; made after the first start on empty data.
 
@@ -147,6 +158,7 @@ class ObjectStore(Service):
 def append_policy(bucket: str) -> dict[str, Any]:
     """Rights to read a bucket and to add to it, but to remove only restic's locks (FLEET.md II.2)."""
     of_bucket, of_objects = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"
+    locks = [f"{of_bucket}/locks/*", f"{of_bucket}/*/locks/*"]
     objects = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
     listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
     return {
@@ -154,7 +166,7 @@ def append_policy(bucket: str) -> dict[str, Any]:
         "Statement": [
             {"Effect": "Allow", "Action": objects, "Resource": [of_objects]},
             {"Effect": "Allow", "Action": listing, "Resource": [of_bucket]},
-            {"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": [f"{of_bucket}/*/locks/*", f"{of_bucket}/locks/*"]},
+            {"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": locks},
         ],
     }
 

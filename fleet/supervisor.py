@@ -11,13 +11,17 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from typing import TYPE_CHECKING
 
 from fleet import container, state
 from fleet.places import Places
 from fleet.plan import Plan
 from fleet.processes import send
-from fleet.state import Process
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from fleet.state import Process
 
 POWEROFF = signal.SIGRTMIN + 4
 """systemd's signal for `poweroff`."""
@@ -55,8 +59,10 @@ class Supervisor:
         base = state.read(self.home).bases[self.name]
         argv = container.argv(Plan().host(self.name), Places(self.home).disks(self.name, base))
         child = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, preexec_fn=lambda: container.enter_groups(self.name)
-        )  # one thread only: nothing can be locked in the child
+            argv,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: container.enter_groups(self.name),  # noqa: PLW1509 - one thread only: nothing is locked
+        )
         leader = self.find_leader(child)
         try:
             return self.wait(child, leader)
