@@ -1,0 +1,96 @@
+"""The receiver as a process of its own, with settings in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[3]
+START_SECONDS = 60.0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class ReceiverProcess:
+    """`python -m deployments.web.serve` on loopback; Prefect's API is at a port where nobody listens."""
+
+    home: Path
+    inventory_url: str
+    shop_secret: str
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.home / "receiver.log").read_text()
+
+    def start(self, *, wait: bool = True) -> None:
+        self._write_settings()
+        with (self.home / "receiver.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "deployments.web.serve"],
+                cwd=ROOT,
+                env=os.environ | {"PHM_HOME": str(self.home), "PREFECT_HOME": str(self.home / "prefect")},
+                stdout=log,
+                stderr=log,
+            )
+        if wait:
+            self.await_health()
+
+    def await_health(self) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            assert self.process is not None
+            assert self.process.poll() is None, self.log
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/health", timeout=5).status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"The receiver did not become healthy: {self.log}")
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        return self._end(signal.SIGTERM)
+
+    def _end(self, by: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(by)
+        return self.process.wait(30)
+
+    def _write_settings(self) -> None:
+        mail = {"host": "127.0.0.1", "sender": "service@phlymail.test", "operator": "operator@phlymail.test"}
+        store = {"endpoint": "http://127.0.0.1:9", "access_key": "a", "secret_key": "s"}
+        web = {"bind_port": self.port, "public_url": self.url, "shop_secrets": [self.shop_secret]}
+        top = {
+            "zone": "phlymail.test",
+            "inventory_url": self.inventory_url,
+            "sealing_key": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+            "prefect_api_url": "http://127.0.0.1:9/api",
+        }
+        tables = {"ssh": {"private_key": "none"}, "mail": mail, "store": store, "web": web}
+        lines = [f"{name} = {json.dumps(value)}" for name, value in top.items()]
+        for table, values in tables.items():
+            lines += [f"[{table}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+        file = self.home / "settings.toml"
+        file.touch(0o600)
+        file.write_text("\n".join(lines))
