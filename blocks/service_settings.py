@@ -9,6 +9,8 @@ from cryptography.fernet import Fernet
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
+from hosting.policy.terms import STANDARD
+
 
 class ServiceSettings(Block):
     """What flows need to know of the service: zone, calendar, trust, addresses of its own."""
@@ -23,8 +25,7 @@ class ServiceSettings(Block):
     certificate_key_pem: SecretStr = Field(SecretStr(""), title="Certificate's key")
     sealing_key: SecretStr = Field(title="Sealing key", description="Fernet key that seals secrets in the inventory.")
     public_url: str = Field(title="Public URL", description="Base of the links in letters.")
-    service_level: str = Field("", title="Service level", description="Of orders that name none; empty: the standard.")
-    access_link_days: int = Field(14, title="Days a first access link lives")
+    access_link_days: int = Field(STANDARD.access_link_days, title="Days a first access link lives")
 
     def seal(self, secret: str) -> str:
         """A secret in the form in which the inventory keeps it."""

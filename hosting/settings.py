@@ -75,7 +75,6 @@ class Settings(BaseModel):
     inventory_url: SecretStr
     sealing_key: SecretStr = Field(description="The Fernet key that seals secrets in the inventory.")
     prefect_api_url: str = "http://127.0.0.1:4200/api"
-    service_level: str = Field("", description="The service level of orders that name none; empty: the standard.")
     access_link_days: int = STANDARD.access_link_days
     ssh: SshSettings
     mail: MailSettings
