@@ -25,6 +25,7 @@ POLL_SECONDS = 0.5
 RUNS_DAYS = 14
 """How long Prefect keeps finished runs; the inventory keeps what was done for ever."""
 
+EVENTS_DAYS = 7
 DAY_SECONDS = 86_400
 
 
@@ -124,7 +125,7 @@ def for_server(settings: Settings, at: Places) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RUNS_DAYS * DAY_SECONDS),
-        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": str(RUNS_DAYS * DAY_SECONDS // 2),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{EVENTS_DAYS}D",
     }
 
 

@@ -25,11 +25,19 @@ KILL_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Record:
-    """A process that was started: its id, and the moment since boot at which it began, which no other one shares."""
+    """A process that was started.
+
+    Args:
+        name: what it is.
+        pid: its id.
+        began: the ticks from boot to its beginning, which no other process of that id shares.
+        edition: what it was started from.
+    """
 
     name: str
     pid: int
     began: int
+    edition: str = ""
 
     @property
     def alive(self) -> bool:
@@ -61,7 +69,15 @@ class Processes:
             return None
         return record if record.alive else None
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Record:
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        folder: Path,
+        edition: str = "",
+    ) -> Record:
         """Start a process that outlives this one, and record it; one that runs already is left as it is.
 
         Raises:
@@ -82,7 +98,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        record = Record(name, process.pid, began_at(process.pid) or 0)
+        record = Record(name, process.pid, began_at(process.pid) or 0, edition)
         self._record(name).write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
         return record
 
@@ -134,6 +150,16 @@ def end(record: Record, seconds: float) -> None:
         os.close(descriptor)
         with contextlib.suppress(ChildProcessError):  # it is ours only if this very program started it
             os.waitpid(record.pid, os.WNOHANG)
+
+
+def children_of(pid: int) -> int:
+    """How many processes a process has started that still run."""
+    children = 0
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = file.read_text(encoding="utf-8").rpartition(")")[2].split()
+            children += int(fields[1]) == pid and fields[0] not in {"Z", "X"}
+    return children
 
 
 def wait_until(deadline: float, pause: float = 0.1) -> bool:

@@ -38,8 +38,15 @@ LAZY = (
     "anyio._backends._asyncio",
     "deployments.catalogue",
     "encodings.idna",
-    "prefect.engine",
+    "prefect._internal.observers",
+    "prefect.concurrency._asyncio",
+    "prefect.concurrency._events",
+    "prefect.concurrency._sync",
+    "prefect.concurrency.services",
     "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.utilities.visualization",
+    "rich._emoji_codes",
 )
 """Modules that a run needs and that nothing else imports early."""
 
@@ -261,8 +268,6 @@ def become(request: Request) -> None:
 
     refresh_global_settings_context()
     setup_logging(incremental=False)
-    sys.modules.pop("prefect.engine", None)
-    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 
 def tell(line: str) -> None:

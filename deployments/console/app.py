@@ -1,0 +1,106 @@
+"""`phm`: the operators' console.
+
+Exit codes: 0 done; 1 refused or failed, with one line on standard error that says what to do; 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from deployments.console.output import complain
+from hosting.errors import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HELP = """phlyMail as a Service: the operators' console.
+
+Exit codes: 0 done; 1 refused or failed, with one line that says what to do; 2 wrong use.
+"""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the console, imported only when it is used.
+
+    Args:
+        name: what the operator types.
+        module: where it lies.
+        help: its line in `phm --help`.
+        attribute: a Typer app in the module, or a function that is the verb itself.
+        panel: the heading under which the help shows it.
+    """
+
+    name: str
+    module: str
+    help: str
+    attribute: str = "app"
+    panel: str = "Service"
+
+
+LOCAL = "This machine"
+VERBS = (
+    Verb("up", "deployments.console.up", "Start Prefect, worker and receiver on this machine.", "up", LOCAL),
+    Verb("down", "deployments.console.up", "End them, once running runs are through.", "down", LOCAL),
+    Verb("status", "deployments.console.up", "Show what of them runs, and where.", "status", LOCAL),
+    Verb("demo", "deployments.console.demo", "Play the whole story on the local fleet.", "demo", LOCAL),
+    Verb("fleet", "fleet.console.app", "The local fleet: up, down, status, reset, faults.", panel=LOCAL),
+    Verb("shop", "deployments.console.shop", "The fleet's shop: order, pay.", panel=LOCAL),
+    Verb("order", "deployments.console.order", "Orders: list, show."),
+    Verb("promises", "deployments.console.promises", "Every open order: time left, forecast.", "promises"),
+    Verb("instance", "deployments.console.instance", "Instances: list, show, open."),
+    Verb("server", "deployments.console.server", "Servers: add, list, show, drain."),
+    Verb("release", "deployments.console.release", "Product releases: add, list."),
+)
+"""Every verb; a new one is a line here. One whose module isn't installed (the fleet isn't shipped) is not shown."""
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The console for these arguments: the verb that they name is imported, the others are known by their help only."""
+    app = typer.Typer(name="phm", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    app.callback()(lambda: None)
+    named = next((argument for argument in arguments if not argument.startswith("-")), None)
+    completing = "_PHM_COMPLETE" in os.environ
+    for verb in filter(is_there, VERBS):
+        if completing or verb.name == named:
+            mount(app, verb)
+        else:
+            app.command(verb.name, help=verb.help, rich_help_panel=verb.panel)(lambda: None)
+    return app
+
+
+def is_there(verb: Verb) -> bool:
+    """Whether the verb's module is installed; it is not imported for that."""
+    try:
+        return importlib.util.find_spec(verb.module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def mount(app: typer.Typer, verb: Verb) -> None:
+    """Import a verb and put it into the console."""
+    target = getattr(importlib.import_module(verb.module), verb.attribute)
+    if isinstance(target, typer.Typer):
+        app.add_typer(target, name=verb.name, help=verb.help, rich_help_panel=verb.panel, no_args_is_help=True)
+    else:
+        app.command(verb.name, rich_help_panel=verb.panel)(target)
+
+
+def main() -> None:
+    """Do what the command line says."""
+    try:
+        build(sys.argv[1:])(prog_name="phm")
+    except ServiceError as error:
+        complain(error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

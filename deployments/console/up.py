@@ -1,0 +1,78 @@
+"""`phm up`, `phm down`, `phm status`: the embedded default on this machine."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from deployments.console.output import Json, emit
+from deployments.console.settings_from_fleet import ensure_settings
+from deployments.runtime.embedded import DRAIN_SECONDS, Embedded
+from deployments.runtime.environment import places
+from hosting.settings import SETTINGS_FILE, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+COLUMNS = {"title": "process", "state": "state", "pid": "pid", "page": "page", "log": "log"}
+
+
+def up() -> None:
+    """Start Prefect, worker and receiver on this machine.
+
+    Makes the settings from the local fleet if there are none, brings the inventory up to date, starts what does not run
+    and renews what is older than settings and programs. Done again, it changes nothing.
+    """
+    began = time.monotonic()
+    at = places()
+    with progress("starting") as report:
+        if ensure_settings(at.home):
+            report(f"settings made from the local fleet: {at.home / SETTINGS_FILE}")
+        settings = load_settings()
+        embedded = Embedded(settings, at, report)
+        embedded.up()
+    emit([asdict(state) for state in embedded.states()], COLUMNS, as_json=False)
+    typer.echo(f"up after {time.monotonic() - began:.1f} s")
+
+
+def down(
+    *,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for running runs; their work is tried again.")] = False,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for running runs.", min=0, max=86_400)] = DRAIN_SECONDS,
+) -> None:
+    """End Prefect, worker and receiver on this machine, once running runs are through."""
+    with progress("ending") as report:
+        Embedded(load_settings(), places(), report).down(now=now, seconds=wait)
+
+
+def status(*, as_json: Json = False) -> None:
+    """Show what runs on this machine, and where.
+
+    States: ready; not answering; old (older than settings or programs: phm up renews it); stopped.
+    Exit code 1 if not all are ready.
+    """
+    states = Embedded(load_settings(), places(), lambda _: None).states()
+    emit([asdict(state) for state in states], COLUMNS, as_json=as_json)
+    if any(state.state != "ready" for state in states):
+        raise typer.Exit(1)
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with the seconds so far, and a line for everything that is done, on standard error."""
+    console = Console(stderr=True, highlight=False)
+    began, last = time.monotonic(), ""
+
+    def report(line: str) -> None:
+        nonlocal last
+        if line != last:
+            console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {line}")
+            last = line
+
+    with console.status(f"{doing} …"):
+        yield report

@@ -1,0 +1,229 @@
+"""The embedded default as a whole: brought up, looked at, drained and ended; each as often as one likes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deployments.runtime import services as known
+from deployments.runtime.environment import for_processes
+from deployments.runtime.processes import Processes, children_of, wait_until
+from hosting.errors import ServiceError
+from hosting.inventory.session import Inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deployments.runtime.environment import Places
+    from hosting.settings import Settings
+
+    Report = Callable[[str], None]
+
+ENDING = (known.RECEIVER, known.WORKER, known.WARM_PARENT, known.PREFECT)
+"""First who makes work, last who keeps it."""
+
+SETTLE_SECONDS = 2.0
+"""What a worker has asked for when its pool is paused, it starts within that."""
+
+DRAIN_SECONDS = 120.0
+
+
+class Busy(ServiceError):
+    """Something is at work that this would disturb."""
+
+
+@dataclass(frozen=True)
+class State:
+    """How one of the processes is."""
+
+    name: str
+    title: str
+    state: str  # ready | not answering | old | stopped
+    pid: int | None
+    page: str
+    log: str
+
+
+class Embedded:
+    """Prefect server, worker, warm parent and receiver of one service.
+
+    Args:
+        settings: of the service.
+        at: its places.
+        report: is told what happens, a line each.
+    """
+
+    def __init__(self, settings: Settings, at: Places, report: Report) -> None:
+        self.settings, self.at, self.report = settings, at, report
+        at.ensure()
+        self.processes = Processes(at.run, at.log)
+        self.services = known.services(settings, at)
+        self.editions = {name: known.edition_of(service, at) for name, service in self.services.items()}
+        self.applied = at.run / "applied"
+
+    def up(self) -> None:
+        """Bring all up that isn't, or is older than settings and programs.
+
+        Raises:
+            PortTaken: another program listens where one of ours should.
+            NotReady: one did not start.
+            Busy: runs are at work that a renewal would kill, or another `phm` is at it.
+            Unreachable: the inventory's database does not answer.
+        """
+        with self._alone():
+            self._end_old()
+            if self._all_are_there():
+                return
+            self.applied.unlink(missing_ok=True)
+            self._start(known.PREFECT)
+            Inventory(self.settings.inventory_url.get_secret_value()).upgrade()
+            self.report("inventory up to date")
+            self._set_environment()
+            from deployments.apply import apply  # noqa: PLC0415  # imports while the server starts, under its settings
+
+            for name in (known.WORKER, known.WARM_PARENT, known.RECEIVER):
+                self._start(name)
+            self._wait(known.PREFECT)
+            apply(self.settings, self.at)
+            self.report("deployments applied")
+            for name in (known.WARM_PARENT, known.RECEIVER):
+                self._wait(name)
+            self._wait_for_worker()
+            self.applied.write_text(self._whole_edition(), encoding="ascii")
+
+    def down(self, *, now: bool, seconds: float = DRAIN_SECONDS) -> None:
+        """End all, once the runs under way are through; `now` doesn't wait for them, they are tried again later.
+
+        Raises:
+            Busy: runs are still at work when the time is up; nothing new starts, and nothing was ended but the receiver.
+        """
+        with self._alone():
+            self._end(known.RECEIVER)
+            if not now:
+                self.drain(seconds)
+            for name in ENDING:
+                self._end(name)
+
+    def states(self) -> list[State]:
+        """How each of the processes is."""
+        return [self._state(name) for name in self.services]
+
+    def drain(self, seconds: float) -> None:
+        """Let nothing new start, and wait until the worker's runs have ended.
+
+        Raises:
+            Busy: they have not in time.
+        """
+        worker = self.processes.find(known.WORKER)
+        if worker is None:
+            return
+        self._pause_pool()
+        deadline = time.monotonic() + seconds
+        settled = time.monotonic() + SETTLE_SECONDS
+        while (runs := children_of(worker.pid)) or time.monotonic() < settled:
+            if runs:
+                self.report(f"waiting for {runs} run{'s' * (runs > 1)}")
+            if not wait_until(deadline, 0.5):
+                message = f"{runs} runs are still at work after {seconds:.0f} s; nothing new starts."
+                raise Busy(message, "Wait and do it again; or end them with: phm down --now (their work is tried again).")
+
+    def _end_old(self) -> None:
+        """End what is older than settings or programs; runs under way are waited for."""
+        old = [name for name in ENDING if (found := self.processes.find(name)) and found.edition != self.editions[name]]
+        if known.WORKER in old or known.PREFECT in old:
+            self.drain(DRAIN_SECONDS)
+        for name in old:
+            self._end(name)
+
+    def _all_are_there(self) -> bool:
+        """Whether everything runs and was applied: then there is nothing to do."""
+        with contextlib.suppress(OSError):
+            applied = self.applied.read_text(encoding="ascii") == self._whole_edition()
+            return applied and all(self.processes.find(name) and service.ready() for name, service in self.services.items())
+        return False
+
+    def _whole_edition(self) -> str:
+        """What the whole was started from."""
+        return "\n".join(self.editions.values())
+
+    def _start(self, name: str) -> None:
+        """Start one process, unless it runs."""
+        service = self.services[name]
+        if self.processes.find(name):
+            return
+        known.check_port(service)
+        if name == known.WARM_PARENT:
+            self.at.socket.unlink(missing_ok=True)
+        self.processes.start(name, service.command, service.environment, folder=self.at.home, edition=self.editions[name])
+
+    def _wait(self, name: str) -> None:
+        """Wait until one does its work."""
+        known.wait_ready(self.services[name], self.processes)
+        self.report(f"{self.services[name].title} ready")
+
+    def _wait_for_worker(self) -> None:
+        """Wait until the server has heard from our worker."""
+        from prefect.client.orchestration import get_client  # noqa: PLC0415  # imported by `apply` before
+
+        from deployments.catalogue import POOL  # noqa: PLC0415  # likewise
+
+        worker = self.processes.find(known.WORKER)
+        name = f"{socket.gethostname()}-{worker.pid}" if worker else ""
+        with get_client(sync_client=True) as client:
+
+            def is_heard() -> bool:
+                return any(found.name == name for found in client.read_workers_for_work_pool(POOL))
+
+            service = self.services[known.WORKER]
+            known.wait_ready(known.Service(**{**vars(service), "ready": is_heard}), self.processes)
+        self.report("Worker ready")
+
+    def _end(self, name: str) -> None:
+        """End one process."""
+        if self.processes.end(name):
+            self.report(f"{self.services[name].title} ended")
+
+    def _pause_pool(self) -> None:
+        """Keep the worker from taking anything new; without a server it takes nothing anyway."""
+        if not self.services[known.PREFECT].ready():
+            return
+        self._set_environment()
+        from prefect.client.orchestration import get_client  # noqa: PLC0415  # two seconds: only where it is needed
+        from prefect.client.schemas.actions import WorkPoolUpdate  # noqa: PLC0415  # likewise
+        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415  # likewise
+
+        from deployments.catalogue import POOL  # noqa: PLC0415  # likewise
+
+        with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound):
+            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+
+    def _state(self, name: str) -> State:
+        """How one process is."""
+        service, record = self.services[name], self.processes.find(name)
+        state = "stopped"
+        if record is not None:
+            old = record.edition != self.editions[name]
+            state = "old" if old else "ready" if service.ready() else "not answering"
+        log = str(self.processes.log_of(name))
+        return State(name, service.title, state, record.pid if record else None, service.page, log)
+
+    def _set_environment(self) -> None:
+        """Have Prefect, when it is imported, read the service's settings, not those of the user."""
+        for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+            del os.environ[name]
+        os.environ.update(for_processes(self.settings, self.at))
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One `phm up` or `phm down` at a time."""
+        with (self.at.run / "lock").open("w", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Busy("Another phm up or phm down is at work.", "Wait until it is through.") from error
+            yield
