@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from hosting.errors import DriftFound, ServiceError, Unreachable
@@ -21,6 +21,10 @@ RACES: frozenset[object] = frozenset(
         1020,  # MariaDB: ER_CHECKREAD, the record has changed since it was read
         1205,  # MariaDB: ER_LOCK_WAIT_TIMEOUT
         1213,  # MariaDB: ER_LOCK_DEADLOCK
+        "23505",  # PostgreSQL: unique_violation; who runs again finds the row that the other one made
+        1062,  # MariaDB: ER_DUP_ENTRY, likewise
+        "SQLITE_CONSTRAINT_PRIMARYKEY",
+        "SQLITE_CONSTRAINT_UNIQUE",
         "SQLITE_BUSY",
         "SQLITE_BUSY_SNAPSHOT",
         "SQLITE_LOCKED",
@@ -40,33 +44,27 @@ NO_TABLE: frozenset[object] = frozenset(
 
 REFUSING: frozenset[object] = frozenset(
     {
-        "P0001",  # PostgreSQL: RAISE, by the trigger on deeds
-        1644,  # MariaDB: SIGNAL, likewise
-        "SQLITE_CONSTRAINT_TRIGGER",
+        "P0001",  # PostgreSQL: RAISE
+        1644,  # MariaDB: SIGNAL
     }
 )
-"""Codes with which the record of what was done refuses to be changed."""
+"""Codes with which the record of what was done refuses to be changed; SQLite calls it an integrity error."""
+
+SPOILT: frozenset[object] = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+"""Codes of a file that holds no database, or one that is damaged."""
 
 
 def code_of(error: DBAPIError) -> object:
     """The driver's own code: a SQLSTATE of PostgreSQL, a number of MariaDB, a name of SQLite."""
     cause = error.orig
-    for name in ("sqlstate", "sqlite_errorname"):
-        if code := getattr(cause, name, None):
-            return code
-    return cause.args[0] if cause is not None and cause.args else None
+    if cause is not None and cause.args and isinstance(cause.args[0], int):
+        return cause.args[0]
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
 
 
 def is_race(error: SQLAlchemyError) -> bool:
-    """Whether another transaction caused this and the same work may be run again.
-
-    A broken uniqueness counts as one: who runs again finds the row that the other one made.
-    """
-    if not isinstance(error, DBAPIError):
-        return False
-    if isinstance(error, IntegrityError):
-        return code_of(error) not in REFUSING
-    return code_of(error) in RACES
+    """Whether another transaction caused this and the same work may be run again."""
+    return isinstance(error, DBAPIError) and code_of(error) in RACES
 
 
 def place_of(url: URL) -> str:
@@ -83,18 +81,14 @@ def told(error: SQLAlchemyError, url: URL) -> ServiceError | None:
     where = f"The inventory at {place_of(url)}"
     if isinstance(error, PoolExhausted):
         return Unreachable(f"{where} has no connection free.", "Try again in a moment.")
-    if not isinstance(error, DBAPIError) or code_of(error) in REFUSING:
+    if not isinstance(error, DBAPIError) or isinstance(error, IntegrityError) or code_of(error) in REFUSING:
         return None
     words = _words(error)
     if code_of(error) in NO_TABLE or "no such table" in words or "no such column" in words:
         return DriftFound(f"{where} lacks tables that this program needs.", "Bring it up to date: phm up does.")
     if is_race(error):
-        return (
-            None
-            if isinstance(error, IntegrityError)
-            else Unreachable(f"{where} is busy: {words}.", "Try again in a moment.")
-        )
-    if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
+        return Unreachable(f"{where} is busy: {words}.", "Try again in a moment.")
+    if isinstance(error, OperationalError | InterfaceError) or code_of(error) in SPOILT:
         if url.password:
             words = words.replace(url.password, "…")
         return Unreachable(f"{where} does not answer: {words}.", "Check the database and its URL, then run again.")

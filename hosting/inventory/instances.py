@@ -19,7 +19,7 @@ from hosting.inventory.releases import release_facts
 from hosting.inventory.servers import lock_servers
 from hosting.inventory.work import PROVISION, record_done
 from hosting.policy.orders import pool_gib
-from hosting.policy.states import InstanceState, OrderState, step
+from hosting.policy.states import ForbiddenEdge, InstanceState, OrderState, step
 from hosting.policy.values import InstanceFacts, InstanceName, OrderReference, ServerName
 
 if TYPE_CHECKING:
@@ -133,14 +133,15 @@ def record_active(session: Session, name: str, now: datetime, evidence: Mapping[
     order_reference = instance_facts(session, name).order_reference
     order = order_row(session, order_reference, lock=True)
     row = session.get_one(Instance, name, with_for_update=True, populate_existing=True)
-    if row.state == InstanceState.RESERVED:
-        row.state = step(InstanceState(row.state), InstanceState.ACTIVE)
+    state = InstanceState(row.state)
+    if state is InstanceState.RESERVED:
+        row.state = step(state, InstanceState.ACTIVE)
         row.active_at = now
         order.state = step(OrderState(order.state), OrderState.FULFILLED)
         order.ready_at = now
         record(session, SERVICE, "instance opened", subject_of(name), evidence=evidence, now=now)
-    elif row.state != InstanceState.ACTIVE:
-        step(InstanceState(row.state), InstanceState.RESERVED)
+    elif state is not InstanceState.ACTIVE:
+        raise ForbiddenEdge(f"Instance {name} is {state}, not reserved.", "Only a reserved instance can be opened.")
     record_done(session, PROVISION, order_reference)
     return instance_facts(session, name)
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from hosting.errors import Refused, Unreachable
 from hosting.inventory.failures import is_race, told
 
 if TYPE_CHECKING:
@@ -45,11 +46,21 @@ class Inventory:
 
     Args:
         url: `sqlite:///path`, `postgresql://…` or `mariadb://…`; the driver is added where it is not named.
+
+    Raises:
+        Refused: the URL is none, or names a database that isn't supported.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _with_driver(make_url(url))
-        self.engine = _engine(self.url)
+        try:
+            self.url = _with_driver(make_url(url))
+            self.engine = _engine(self.url)
+        except (ArgumentError, ImportError) as error:
+            raise Refused(
+                "The inventory's database URL can't be used.",
+                "Write it like sqlite:////var/lib/phm/inventory.db, postgresql://… or mariadb://…; for PostgreSQL "
+                "install the extra phlymail-hosting[postgresql].",
+            ) from error
         self._read = sessionmaker(self.engine, expire_on_commit=False)
         self._write = sessionmaker(self.engine.execution_options(writes=True), expire_on_commit=False)
 
@@ -83,8 +94,8 @@ class Inventory:
         """
         if self.url.get_backend_name() == "sqlite" and self.url.database:
             _private_file(Path(self.url.database))
-        with self._speaking(), self.engine.execution_options(writes=True).begin() as connection:
-            _only_one(connection)
+        writing = self.engine.execution_options(writes=True)
+        with self._speaking(), writing.begin() as connection, _only_one(connection):
             command.upgrade(migration_config(connection), "head")
 
     def close(self) -> None:
@@ -133,7 +144,9 @@ def migration_config(connection: Connection | Engine | None = None) -> Config:
 
 
 def _with_driver(url: URL) -> URL:
-    """The URL with the driver that this project brings."""
+    """The URL with the driver that this project brings; a SQLite without a file would be a new one for each thread."""
+    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise ArgumentError("a file is needed")
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
 
 
@@ -189,13 +202,20 @@ def _prepare_mariadb(connection: Any, _record: object) -> None:
         )
 
 
-def _only_one(connection: Connection) -> None:
+@contextmanager
+def _only_one(connection: Connection) -> Iterator[None]:
     """Let one program at a time change the schema; on SQLite the transaction itself does that."""
-    match connection.dialect.name:
-        case "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
-        case "mysql" | "mariadb":
-            connection.execute(text(f"SELECT GET_LOCK('{UPGRADE_LOCK}', {WAIT_SECONDS})"))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
+    if connection.dialect.name not in {"mysql", "mariadb"}:
+        yield
+        return
+    if connection.scalar(text(f"SELECT GET_LOCK('{UPGRADE_LOCK}', {WAIT_SECONDS})")) != 1:
+        raise Unreachable("Another program is changing the inventory's schema.", "Try again when it is done.")
+    try:
+        yield
+    finally:
+        connection.execute(text(f"SELECT RELEASE_LOCK('{UPGRADE_LOCK}')"))
 
 
 def _private_file(path: Path) -> None:

@@ -16,7 +16,7 @@ from hosting.inventory.orders import subject_of
 from hosting.inventory.work import PROVISION, ask_for
 from hosting.policy.business_hours import promised_by
 from hosting.policy.orders import bookings_of
-from hosting.policy.payments import FindingKind, Movement, MovementKind, Settlement, settle
+from hosting.policy.payments import TAKES_MONEY, FindingKind, Movement, MovementKind, Settlement, settle
 from hosting.policy.states import OrderState, step
 from hosting.policy.terms import TIME_ZONE
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
-
-OBJECTIONS = frozenset({FindingKind.WRONG_CURRENCY, FindingKind.NO_AMOUNT, FindingKind.ORDER_CLOSED})
-"""The findings that keep money from counting."""
 
 
 def settle_order(session: Session, order: Order, now: datetime, holidays_state: str | None) -> frozenset[str]:
@@ -37,16 +34,16 @@ def settle_order(session: Session, order: Order, now: datetime, holidays_state: 
     Returns:
         The ids of the events whose money doesn't count.
     """
-    rows = session.scalars(select(Payment).where(Payment.order_reference == order.reference)).all()
+    state = OrderState(order.state)
+    told = session.scalars(select(Payment).where(Payment.order_reference == order.reference)).all()
+    rows = [row for row in told if state in TAKES_MONEY or not row.counts]  # what counted before a cancellation did
     movements = [
         Movement(row.event_id, MovementKind(row.kind), row.cents, row.currency, row.received_at) for row in rows
     ]
-    state = OrderState(order.state)
     settlement = settle(order.due_cents, order.currency, movements, state, order.placed_at)
     _put_before_a_person(session, order, settlement, now)
-    if state is not OrderState.CANCELLED:  # what counted before a cancellation stays told as counted
-        for row in rows:
-            row.counts = row.event_id in settlement.counted
+    for row in rows:
+        row.counts = row.event_id in settlement.counted
     if settlement.paid_at is not None:
         _reach(session, order, settlement.paid_at, now, holidays_state)
     return frozenset(movement.event_id for movement in movements) - settlement.counted

@@ -81,7 +81,7 @@ def _met_again(taking: Taking, known: ShopEvent) -> Taken:
         "event_contradicted",
         f"{notice.id}:{notice.body_sha256[:16]}",
         f"The shop sent event {notice.id} again with another body; the first one counts.",
-        {"first": known.body, "again": notice.body},
+        {"first_order": known.order_reference, "first": known.body, "again": notice.body},
     )
     return Taken.CONTRADICTED
 

@@ -22,7 +22,9 @@ BODY = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 # MariaDB: names are told apart as SQLite and PostgreSQL do, by every character and case.
 OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_nopad_bin"}
-TABLE: dict[str, Any] = {f"{dialect}_{name}": value for dialect in ("mysql", "mariadb") for name, value in OPTIONS.items()}
+TABLE: dict[str, Any] = {
+    f"{dialect}_{name}": value for dialect in ("mysql", "mariadb") for name, value in OPTIONS.items()
+}
 
 MARIADB_TRIGGERS = [
     f"CREATE TRIGGER deeds_{verb} BEFORE {verb} ON deeds FOR EACH ROW "
@@ -46,9 +48,20 @@ APPEND_ONLY = {
 }
 
 
+TABLES = """
+snapshots names instance_secrets access_links instances bookings contracts orders work turns shop_events
+service_levels servers releases payments operators letters leases deeds day_overrides customers cases
+"""
+
+
+def create_table(name: str, *columns: sa.schema.SchemaItem) -> None:
+    """A table of the inventory, with MariaDB's options."""
+    op.create_table(name, *columns, **TABLE)
+
+
 def upgrade() -> None:
     """Make the change."""
-    op.create_table(
+    create_table(
         "cases",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=400), nullable=False),
@@ -62,9 +75,8 @@ def upgrade() -> None:
         sa.Column("decision", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),
         sa.UniqueConstraint("key", name=op.f("uq_cases_key")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "customers",
         sa.Column("reference", sa.String(length=191), nullable=False),
         sa.Column("name", sa.String(length=191), nullable=False),
@@ -72,18 +84,16 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=191), nullable=False),
         sa.Column("added_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("reference", name=op.f("pk_customers")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "day_overrides",
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("opened", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(length=191), nullable=False),
         sa.Column("by", sa.String(length=191), nullable=False),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_day_overrides")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "deeds",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", MOMENT, nullable=False),
@@ -93,11 +103,10 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("evidence", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deeds")),
-        **TABLE,
     )
     op.create_index(op.f("ix_deeds_subject"), "deeds", ["subject"])
 
-    op.create_table(
+    create_table(
         "leases",
         sa.Column("instance_name", sa.String(length=191), nullable=False),
         sa.Column("owner", sa.String(length=191), nullable=False),
@@ -106,9 +115,8 @@ def upgrade() -> None:
         sa.Column("heartbeat_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("instance_name", name=op.f("pk_leases")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "letters",
         sa.Column("key", sa.String(length=400), nullable=False),
         sa.Column("recipient", sa.String(length=191), nullable=False),
@@ -117,18 +125,16 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=191), nullable=False),
         sa.Column("sent_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_letters")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "operators",
         sa.Column("name", sa.String(length=191), nullable=False),
         sa.Column("full_name", sa.String(length=191), nullable=False),
         sa.Column("email", sa.String(length=191), nullable=False),
         sa.Column("added_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_operators")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "payments",
         sa.Column("event_id", sa.String(length=191), nullable=False),
         sa.Column("order_reference", sa.String(length=191), nullable=False),
@@ -138,11 +144,10 @@ def upgrade() -> None:
         sa.Column("received_at", MOMENT, nullable=False),
         sa.Column("counts", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_payments")),
-        **TABLE,
     )
     op.create_index(op.f("ix_payments_order_reference"), "payments", ["order_reference"])
 
-    op.create_table(
+    create_table(
         "releases",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("build", sa.Integer(), nullable=False),
@@ -153,9 +158,8 @@ def upgrade() -> None:
         sa.Column("added_by", sa.String(length=191), nullable=False),
         sa.Column("current", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "servers",
         sa.Column("name", sa.String(length=191), nullable=False),
         sa.Column("host_name", sa.String(length=191), nullable=False),
@@ -170,16 +174,14 @@ def upgrade() -> None:
         sa.Column("added_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_servers")),
         sa.UniqueConstraint("host_name", name=op.f("uq_servers_host_name")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "service_levels",
         sa.Column("name", sa.String(length=191), nullable=False),
         sa.Column("overrides", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service_levels")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "shop_events",
         sa.Column("id", sa.String(length=191), nullable=False),
         sa.Column("type", sa.String(length=191), nullable=False),
@@ -189,17 +191,15 @@ def upgrade() -> None:
         sa.Column("delivered_at", MOMENT, nullable=False),
         sa.Column("state", sa.String(length=191), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shop_events")),
-        **TABLE,
     )
     op.create_index(op.f("ix_shop_events_order_reference"), "shop_events", ["order_reference"])
 
-    op.create_table(
+    create_table(
         "turns",
         sa.Column("name", sa.String(length=400), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_turns")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "work",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=191), nullable=False),
@@ -213,12 +213,11 @@ def upgrade() -> None:
         sa.Column("finding", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_work")),
         sa.UniqueConstraint("kind", "subject", name=op.f("uq_work_kind_subject")),
-        **TABLE,
     )
     op.create_index(op.f("ix_work_due_at"), "work", ["due_at"])
     op.create_index(op.f("ix_work_state"), "work", ["state"])
 
-    op.create_table(
+    create_table(
         "orders",
         sa.Column("reference", sa.String(length=191), nullable=False),
         sa.Column("customer_reference", sa.String(length=191), nullable=False),
@@ -237,9 +236,8 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["service_level"], ["service_levels.name"], name=op.f("fk_orders_service_level")),
         sa.PrimaryKeyConstraint("reference", name=op.f("pk_orders")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "contracts",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("customer_reference", sa.String(length=191), nullable=False),
@@ -254,9 +252,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["service_level"], ["service_levels.name"], name=op.f("fk_contracts_service_level")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contracts")),
         sa.UniqueConstraint("order_reference", name=op.f("uq_contracts_order_reference")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "bookings",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("contract_id", sa.Integer(), nullable=False),
@@ -267,11 +264,10 @@ def upgrade() -> None:
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.ForeignKeyConstraint(["contract_id"], ["contracts.id"], name=op.f("fk_bookings_contract_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bookings")),
-        **TABLE,
     )
     op.create_index(op.f("ix_bookings_contract_id"), "bookings", ["contract_id"])
 
-    op.create_table(
+    create_table(
         "instances",
         sa.Column("name", sa.String(length=191), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -291,11 +287,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_instances")),
         sa.UniqueConstraint("number", name=op.f("uq_instances_number")),
         sa.UniqueConstraint("order_reference", name=op.f("uq_instances_order_reference")),
-        **TABLE,
     )
     op.create_index(op.f("ix_instances_server_name"), "instances", ["server_name"])
 
-    op.create_table(
+    create_table(
         "access_links",
         sa.Column("token_sha256", sa.String(length=64), nullable=False),
         sa.Column("instance_name", sa.String(length=191), nullable=False),
@@ -305,20 +300,18 @@ def upgrade() -> None:
         sa.Column("used_at", MOMENT, nullable=True),
         sa.ForeignKeyConstraint(["instance_name"], ["instances.name"], name=op.f("fk_access_links_instance_name")),
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_access_links")),
-        **TABLE,
     )
     op.create_index(op.f("ix_access_links_instance_name"), "access_links", ["instance_name"])
 
-    op.create_table(
+    create_table(
         "instance_secrets",
         sa.Column("instance_name", sa.String(length=191), nullable=False),
         sa.Column("purpose", sa.String(length=191), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["instance_name"], ["instances.name"], name=op.f("fk_instance_secrets_instance_name")),
         sa.PrimaryKeyConstraint("instance_name", "purpose", name=op.f("pk_instance_secrets")),
-        **TABLE,
     )
-    op.create_table(
+    create_table(
         "names",
         sa.Column("host_name", sa.String(length=191), nullable=False),
         sa.Column("instance_name", sa.String(length=191), nullable=False),
@@ -327,11 +320,10 @@ def upgrade() -> None:
         sa.Column("since", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["instance_name"], ["instances.name"], name=op.f("fk_names_instance_name")),
         sa.PrimaryKeyConstraint("host_name", name=op.f("pk_names")),
-        **TABLE,
     )
     op.create_index(op.f("ix_names_instance_name"), "names", ["instance_name"])
 
-    op.create_table(
+    create_table(
         "snapshots",
         sa.Column("id", sa.String(length=191), nullable=False),
         sa.Column("instance_name", sa.String(length=191), nullable=False),
@@ -341,7 +333,6 @@ def upgrade() -> None:
         sa.Column("manifest", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["instance_name"], ["instances.name"], name=op.f("fk_snapshots_instance_name")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshots")),
-        **TABLE,
     )
     op.create_index(op.f("ix_snapshots_instance_name"), "snapshots", ["instance_name"])
     for statement in APPEND_ONLY[op.get_bind().dialect.name]:
@@ -350,30 +341,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take everything away again; the triggers go with their table."""
-    for table in (
-        "snapshots",
-        "names",
-        "instance_secrets",
-        "access_links",
-        "instances",
-        "bookings",
-        "contracts",
-        "orders",
-        "work",
-        "turns",
-        "shop_events",
-        "service_levels",
-        "servers",
-        "releases",
-        "payments",
-        "operators",
-        "letters",
-        "leases",
-        "deeds",
-        "day_overrides",
-        "customers",
-        "cases",
-    ):
+    for table in TABLES.split():
         op.drop_table(table)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION deeds_stay()")

@@ -1,0 +1,174 @@
+"""Real database servers of the tests' own: private, on loopback, gone with the test run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class PrivateServer:
+    """A database server in a temporary folder, run by an unprivileged user, ended with its parent."""
+
+    user = ""
+    stop_signal = signal.SIGTERM
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="phm-test-", dir="/tmp"))
+        self.port = free_port()
+        self.made = 0
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, self.user, self.user)
+        self.prepare()
+        self.start()
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("wb")
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", self.stop_signal.name[3:], *self._as_user(), *self.command()],
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,
+        )
+        self._await()
+
+    def _as_user(self) -> list[str]:
+        if os.geteuid() != 0:
+            return []
+        return ["--reuid", self.user, "--regid", self.user, "--init-groups"]
+
+    def run(self, *argv: str) -> None:
+        done = subprocess.run(
+            ["setpriv", *self._as_user(), *argv] if os.geteuid() == 0 else argv,
+            cwd=self.folder,
+            capture_output=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+
+    def _await(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self.statement("SELECT 1")
+            except OperationalError:
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError((self.folder / "log").read_text())
+
+    def stop(self) -> None:
+        self.process.send_signal(self.stop_signal)
+        self.process.wait(START_SECONDS)
+
+    def remove(self) -> None:
+        if self.process.poll() is None:
+            self.stop()
+        shutil.rmtree(self.folder)
+
+    def statement(self, sql: str) -> None:
+        engine = create_engine(self.admin_url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(sql))
+        engine.dispose()
+
+    def fresh_name(self) -> str:
+        self.made += 1
+        return f"test_{self.made}"
+
+    @property
+    def admin_url(self) -> str:
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+
+class PrivatePostgresql(PrivateServer):
+    user = "postgres"
+    stop_signal = signal.SIGINT
+
+    @property
+    def programs(self) -> Path:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+        assert found, "PostgreSQL is missing: apt-get install postgresql"
+        return found[-1]
+
+    @property
+    def admin_url(self) -> str:
+        return self.url("postgres")
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://phm@127.0.0.1:{self.port}/{database}"
+
+    def prepare(self) -> None:
+        data, initdb = str(self.folder / "data"), str(self.programs / "initdb")
+        self.run(initdb, "-D", data, "-U", "phm", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+
+    def command(self) -> list[str]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "max_connections": 200,
+        }
+        given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(self.programs / "postgres"), "-D", str(self.folder / "data"), *given]
+
+    def fresh(self, template: str = "template1") -> str:
+        name = self.fresh_name()
+        self.statement(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+
+class PrivateMariadb(PrivateServer):
+    user = "mysql"
+
+    @property
+    def admin_url(self) -> str:
+        return f"mariadb+pymysql://root@localhost/?unix_socket={self.folder}/socket"
+
+    def prepare(self) -> None:
+        assert shutil.which("mariadb-install-db"), "MariaDB is missing: apt-get install mariadb-server"
+        account = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        self.run("mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data", *account)
+
+    def command(self) -> list[str]:
+        return [
+            shutil.which("mariadbd") or "/usr/sbin/mariadbd",
+            "--no-defaults",
+            f"--datadir={self.folder}/data",
+            f"--socket={self.folder}/socket",
+            f"--pid-file={self.folder}/pid",
+            f"--port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--innodb-flush-log-at-trx-commit=0",
+        ]
+
+    def fresh(self) -> str:
+        name = self.fresh_name()
+        self.statement(f"CREATE DATABASE {name}")
+        return f"mariadb://root@localhost/{name}?unix_socket={self.folder}/socket"
