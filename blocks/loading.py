@@ -21,8 +21,8 @@ def load(kind: type[BlockType]) -> BlockType:
         ValueError: Prefect has no such block; `phm up` or `python -m deployments.apply` saves them.
     """
     if kind not in _LOADED:
-        _LOADED[kind] = cast(Block, kind.load(NAME))  # typed "value or coroutine"; this is the sync call
-    return cast(BlockType, _LOADED[kind])
+        _LOADED[kind] = cast("Block", kind.load(NAME))  # typed "value or coroutine"; this is the sync call
+    return cast("BlockType", _LOADED[kind])
 
 
 def provide(*blocks: Block) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import smtplib
-from email.message import EmailMessage
+from typing import TYPE_CHECKING
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from hosting.errors import Unreachable
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 ANSWER_SECONDS = 10.0
 

@@ -9,13 +9,13 @@ import pymysql
 import pymysql.cursors
 
 from hosting.commands.command import Command
-from hosting.commands.mariadb import Statement
 from hosting.errors import StepFailed, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from blocks.ssh_connection import SshConnection
+    from hosting.commands.mariadb import Statement
 
 SOCKET = "/run/mysqld/mysqld.sock"
 SECONDS = 120.0
@@ -70,7 +70,7 @@ def mariadb_of(ssh: SshConnection, database: str | None = None) -> Iterator[Mari
         user="root", database=database, charset="utf8mb4", autocommit=True, defer_connect=True, read_timeout=SECONDS
     )
     try:
-        connection.connect(channel)
+        connection.connect(channel)  # type: ignore[arg-type]  # PyMySQL only uses what a channel has of a socket
     except (pymysql.MySQLError, OSError, EOFError) as error:
         channel.close()
         message = f"MariaDB on {ssh.server.name} does not answer."

@@ -86,12 +86,19 @@ class ObjectStore(Block):
 
     def link(self, key: str) -> str:
         """A link by which a server fetches an object for a quarter of an hour; it is a secret for that time."""
-        return self.client.generate_presigned_url("get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=LINK_SECONDS)
+        return self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=LINK_SECONDS
+        )
 
     def _refusal(self, error: botocore.exceptions.ClientError) -> ServiceError:
         """The store answered no."""
-        return ServiceError(f"The object store refused: {error.response['Error'].get('Code', '?')}.", "Check its credentials and bucket.")
+        return ServiceError(
+            f"The object store refused: {error.response['Error'].get('Code', '?')}.",
+            "Check its credentials and bucket.",
+        )
 
     def _silence(self, error: Exception) -> Unreachable:
         """The store did not answer."""
-        return Unreachable(f"The object store {self.endpoint} does not answer ({type(error).__name__}).", "Look at the store.")
+        return Unreachable(
+            f"The object store {self.endpoint} does not answer ({type(error).__name__}).", "Look at the store."
+        )

@@ -9,10 +9,11 @@ import paramiko
 
 from hosting.commands.command import Answer, Command, fail
 from hosting.errors import Unreachable
-from hosting.policy.values import ServerFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hosting.policy.values import ServerFacts
 
 UNKNOWN = -1
 """Paramiko's exit status for a connection that was lost: the command may or may not have run."""
@@ -87,7 +88,9 @@ class SshConnection:
             channel = self._open(command)
             said = channel.makefile("r").readline().strip()
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise Unreachable(f"The connection to {self.server.name} was lost during {command.name}.", "Run again.") from error
+            raise Unreachable(
+                f"The connection to {self.server.name} was lost during {command.name}.", "Run again."
+            ) from error
         if said != sign:
             fail(command, Answer(channel.recv_exit_status(), said, ""), self.server.name)
         try:
@@ -104,7 +107,9 @@ class SshConnection:
         try:
             return self._open(command)
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise Unreachable(f"The connection to {self.server.name} was lost during {command.name}.", "Run again.") from error
+            raise Unreachable(
+                f"The connection to {self.server.name} was lost during {command.name}.", "Run again."
+            ) from error
 
     def _open(self, command: Command) -> paramiko.Channel:
         """A channel on which the command runs."""
@@ -115,5 +120,3 @@ class SshConnection:
         channel.settimeout(command.seconds)
         channel.exec_command(command.line)
         return channel
-
-

@@ -15,14 +15,15 @@ from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.ssh_connection import SshConnection
 from hosting.errors import DriftFound, ServiceError, Unreachable
-from hosting.policy.values import ServerFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hosting.policy.values import ServerFacts
+
 TCP_USER_TIMEOUT_MS = 6_000
 KEEPALIVE_SECONDS = 3
-"""Together they notice a dead link after about ten seconds; paramiko's keepalive alone never does (FLEET.md section 7)."""
+"""Together they notice a dead link in ten seconds; paramiko's keepalive alone never does (FLEET.md section 7)."""
 
 
 class HostKeyChanged(DriftFound):
@@ -40,7 +41,9 @@ class SshHost(Block):
     _block_type_slug = "phm-ssh-host"
     user: str = Field("root", title="User", description="The account on every server.")
     private_key: SecretStr = Field(title="Private key", description="In OpenSSH form, without passphrase.")
-    connect_seconds: float = Field(5.0, title="Seconds to connect", description="Then the server counts as unreachable.")
+    connect_seconds: float = Field(
+        5.0, title="Seconds to connect", description="Then the server counts as unreachable."
+    )
 
     _connections: dict[tuple[str, str], SshConnection] = PrivateAttr(default_factory=dict)
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
@@ -94,14 +97,18 @@ class SshHost(Block):
             )
         except paramiko.BadHostKeyException as error:
             message = f"The host key of {where} is not the pinned one."
-            raise HostKeyChanged(message, "Find out why; only then pin the new key: phm server add --replace-key.") from error
+            raise HostKeyChanged(
+                message, "Find out why; only then pin the new key: phm server add --replace-key."
+            ) from error
         except paramiko.AuthenticationException as error:
             message = f"{where} does not accept the service's SSH key for {self.user}."
             raise KeyNotAccepted(message, "Put the public key into its authorized_keys, then run again.") from error
         except (OSError, EOFError, paramiko.SSHException) as error:
             client.close()
             message = f"{where} does not answer by SSH ({type(error).__name__})."
-            raise Unreachable(message, "Look at the server and its network; the run goes on when it is repeated.") from error
+            raise Unreachable(
+                message, "Look at the server and its network; the run goes on when it is repeated."
+            ) from error
         transport = client.get_transport()
         if transport is None:  # closed between the handshake and here
             raise Unreachable(f"{where} closed the connection.", "Run again.")

@@ -42,7 +42,10 @@ class WebProbe:
             method,
             parts._replace(netloc=f"{address}:{parts.port}" if parts.port else address).geturl(),
             extensions={"sni_hostname": host, "timeout": httpx.Timeout(SECONDS).as_dict()},
-            **{"headers": {"Host": host, **options.pop("headers", {})}, **{k: v for k, v in options.items() if k != "auth"}},
+            **{
+                "headers": {"Host": host, **options.pop("headers", {})},
+                **{k: v for k, v in options.items() if k != "auth"},
+            },
         )
         try:
             return self._client.send(request, auth=options.get("auth"), follow_redirects=False)

@@ -24,7 +24,16 @@ from tasks.leases import working_on
 from tasks.letters import tell_customer_ready
 from tasks.outgoing import ensure_outgoing_network
 from tasks.probes import prove_instance_answers
-from tasks.records import now, read_order, read_server, read_terms, record_active, record_operator, reschedule, reserve_instance
+from tasks.records import (
+    now,
+    read_calendar,
+    read_order,
+    read_server,
+    record_active,
+    record_operator,
+    reschedule,
+    reserve_instance,
+)
 from tasks.reports import report_instance, report_open_promises, tell_failure
 from tasks.storage import ensure_storage, ensure_storage_limit
 from tasks.system_users import ensure_system_user
@@ -42,15 +51,25 @@ class ProvisionRequest(BaseModel):
     """Set up the instance of a paid order; run again, it goes on from what is there."""
 
     model_config = ConfigDict(extra="forbid")
-    order: str = Field(title="Order", description="The shop's reference of a paid order, e.g. A-1001.", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    operator: str = Field("", title="Operator", description="Your name; recorded as stated. Empty: the service itself.", max_length=64)
+    order: str = Field(
+        title="Order",
+        description="The shop's reference of a paid order, e.g. A-1001.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    )
+    operator: str = Field(
+        "", title="Operator", description="Your name; recorded as stated. Empty: the service itself.", max_length=64
+    )
     reason: str = Field("", title="Reason", description="Why you start it by hand; recorded.", max_length=500)
     outside_hours: bool = Field(
-        default=False, title="Also outside service hours", description="Set up now, even if the service hours (P09) are closed."
+        default=False,
+        title="Also outside service hours",
+        description="Set up now, even if the service hours (P09) are closed.",
     )
 
 
-@flow(name="provision-instance", flow_run_name="provision {request.order}", persist_result=False, validate_parameters=True)
+@flow(
+    name="provision-instance", flow_run_name="provision {request.order}", persist_result=False, validate_parameters=True
+)
 def provision_instance(request: ProvisionRequest) -> Any:
     """Turn a paid order into an open instance: reserved, set up, proven from outside, recorded, told.
 
@@ -61,11 +80,12 @@ def provision_instance(request: ProvisionRequest) -> Any:
         if request.operator:
             record_operator(request.operator, f"order:{request.order}", request.reason)
         order = read_order(request.order)
-        terms, calendar = read_terms(order)
+        calendar = read_calendar(order)
         starts_at = calendar.next_start(now(), EXPECTED)
         if order.state is not OrderState.FULFILLED and not request.outside_hours and starts_at > now():
             reschedule(order, starts_at)
-            return Completed(name="Rescheduled", message=f"The service hours are closed; {order.reference} is set up at {starts_at:%Y-%m-%d %H:%M} UTC.")
+            said = f"The service hours are closed; {order.reference} is set up at {starts_at:%Y-%m-%d %H:%M} UTC."
+            return Completed(name="Rescheduled", message=said)
         instance = reserve_instance(order)
         server = read_server(instance.server_name)
         done = set_up(server, instance, order)
@@ -75,7 +95,7 @@ def provision_instance(request: ProvisionRequest) -> Any:
 
 
 def set_up(server: ServerFacts, instance: InstanceFacts, order: OrderFacts) -> list[Done]:
-    """Everything on the server, the proof, the record, the letter; each step changes nothing where it is done already."""
+    """Everything on the server, the proof, the record, the letter; what is done already is left as it is."""
     with working_on(server, instance, "provision"):
         done = [
             ensure_system_user(server, instance),
@@ -98,5 +118,3 @@ def set_up(server: ServerFacts, instance: InstanceFacts, order: OrderFacts) -> l
         record_active(instance, evidence)
         done.append(tell_customer_ready(server, instance, order))
     return done
-
-

@@ -69,7 +69,9 @@ class Settings(BaseModel):
     zone: str = Field(description="The service's DNS zone, e.g. phlymail.net.")
     holidays_state: str | None = Field("BE", description="The federal state whose public holidays count (P09).")
     resolvers: tuple[str, ...] = Field((), description="DNS servers that probes ask; none: the system's.")
-    authorities_pem: str = Field("", description="Extra certificate authorities that probes and the store's clients trust.")
+    authorities_pem: str = Field(
+        "", description="Extra certificate authorities that probes and the store's clients trust."
+    )
     certificate_pem: str = Field("", description="The wildcard certificate of the zone, with its intermediates.")
     certificate_key_pem: SecretStr = Field(SecretStr(""), description="Its private key.")
     inventory_url: SecretStr
@@ -98,7 +100,9 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         return Settings.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise SettingsMissing(f"There are no settings at {file}.", "Make them with: phm up (or set PHM_HOME).") from error
+        raise SettingsMissing(
+            f"There are no settings at {file}.", "Make them with: phm up (or set PHM_HOME)."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsMissing(f"{file} is not TOML: {error}.", "Correct it.") from error
     except ValidationError as error:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from blocks.mariadb_server import MariadbServer, mariadb_of
 from blocks.object_store import ObjectStore
-from blocks.ssh_connection import SshConnection
 from blocks.ssh_host import SshHost
 from hosting.commands import accounts, application, mariadb
 from hosting.commands.fastcgi import PhpAnswer, parse_answer, request
 from hosting.commands.files import ensure_file, ensure_link
 from hosting.errors import DriftFound, StepFailed
 from hosting.policy.states import InstanceState
-from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 from hosting.product.accounts import digest
 from hosting.product.layout import CUSTOMER_ADMIN, ROOT_ADMIN, InstanceLayout
 from hosting.product.releases import object_key
@@ -25,6 +24,10 @@ from hosting.product.settings import Relay, config_choices, installer_form, inst
 from tasks.databases import ensure_database_and_user
 from tasks.records import unsealed
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from blocks.ssh_connection import SshConnection
+    from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 
 PROVIDER = "phlyMail"
 SESSION = re.compile(r"PHPSESSID=([-,A-Za-z0-9]+)")
@@ -70,8 +73,12 @@ def ensure_installed(server: ServerFacts, instance: InstanceFacts, order: OrderF
         ask_php(ssh, layout, "config.php", "")  # consumes the run-once script
         left = set(ssh.run(application.installation_facts(layout)).out.split())
         if left != {"salt"} or not _has_root_admin(database, layout):
-            message = f"The installer of release {instance.release.version} ended without a whole installation on {server.name}."
-            raise StepFailed(message, "Look at the instance's PHP log, then run again: it begins anew.", last_lines=", ".join(sorted(left)))
+            message = f"Release {instance.release.version} was not installed wholly on {server.name}."
+            raise StepFailed(
+                message,
+                "Look at the instance's PHP log, then run again: it begins anew.",
+                last_lines=", ".join(sorted(left)),
+            )
     return True
 
 
@@ -82,7 +89,9 @@ def _has_root_admin(database: MariadbServer, layout: InstanceLayout) -> bool:
     return bool(database.rows(accounts.find_admin(layout.database, ROOT_ADMIN)))
 
 
-def _run_installer(ssh: SshConnection, layout: InstanceLayout, language: str, password: str, admin_password: str) -> None:
+def _run_installer(
+    ssh: SshConnection, layout: InstanceLayout, language: str, password: str, admin_password: str
+) -> None:
     """Post the installer's form to the instance's own pool, before it has a site.
 
     Raises:
@@ -108,7 +117,9 @@ def ask_php(
 ) -> PhpAnswer:
     """Ask a PHP file of the instance through its pool; raises as `SshConnection.run`."""
     body = urlencode(form).encode() if form else b""
-    return parse_answer(ssh.run(request(layout.socket, layout.current, path, query, form=body, cookie=cookie, secrets=hide)).out)
+    return parse_answer(
+        ssh.run(request(layout.socket, layout.current, path, query, form=body, cookie=cookie, secrets=hide)).out
+    )
 
 
 @step
@@ -125,13 +136,16 @@ def ensure_settings(server: ServerFacts, instance: InstanceFacts, order: OrderFa
     }
     own = f"{layout.user}:{layout.user}"
     folder = layout.storage / "config"
-    changes = [ssh.run(ensure_file(folder / name, content, own, "600", secrets=(relay.password,))).changed for name, content in files.items()]
+    changes = [
+        ssh.run(ensure_file(folder / name, content, own, "600", secrets=(relay.password,))).changed
+        for name, content in files.items()
+    ]
     return any(changes)
 
 
 @step
 def ensure_default_group(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """The group with all of the product's permissions, made by its own administration: without it users may do nothing."""
+    """The group with all permissions, made by the product's administration: without it users may do nothing."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     with mariadb_of(ssh) as database:
@@ -150,13 +164,16 @@ def ensure_default_group(server: ServerFacts, instance: InstanceFacts) -> bool:
     ask_php(ssh, layout, "config.php", f"{query}&action=logout", cookie=cookie)
     with mariadb_of(ssh) as database:
         if not database.value(accounts.count_group_permissions(layout.database)):
-            raise StepFailed(f"The product made no default group in {instance.name}.", "Look at the instance's PHP log, then run again.")
+            raise StepFailed(
+                f"The product made no default group in {instance.name}.",
+                "Look at the instance's PHP log, then run again.",
+            )
     return True
 
 
 @step
 def ensure_customer_administrator(server: ServerFacts, instance: InstanceFacts, order: OrderFacts) -> bool:
-    """The customer's administrator: rights for users, groups and quotas; nobody can log in as him until he sets a password."""
+    """The customer's administrator, for users, groups and quotas; no login until he sets a password."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     with mariadb_of(ssh) as database:
@@ -184,5 +201,9 @@ def set_customer_password(server: ServerFacts, instance: InstanceFacts, password
         salt = ssh.run(application.salt_line(layout)).out.strip()
         with mariadb_of(ssh) as database:
             if not salt or not database.rows(accounts.find_admin(layout.database, CUSTOMER_ADMIN)):
-                raise DriftFound(f"{instance.name} has no salt or no customer's administrator.", "Run its set-up again.")
-            database.rows(accounts.set_admin_password(layout.database, CUSTOMER_ADMIN, digest(CUSTOMER_ADMIN, salt, password)))
+                raise DriftFound(
+                    f"{instance.name} has no salt or no customer's administrator.", "Run its set-up again."
+                )
+            database.rows(
+                accounts.set_admin_password(layout.database, CUSTOMER_ADMIN, digest(CUSTOMER_ADMIN, salt, password))
+            )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blocks.loading import load
 from blocks.mariadb_server import MariadbServer, mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands import mariadb
-from hosting.policy.values import InstanceFacts, ServerFacts
 from hosting.product.layout import InstanceLayout
 from tasks.records import unsealed
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 
 @step

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
 
@@ -15,10 +15,14 @@ from hosting.commands.locks import hold
 from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import leases
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.policy.values import InstanceFacts, ServerFacts
 from hosting.product.layout import InstanceLayout
 from tasks.records import inventory, now
 from tasks.step import run_logger, still_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 LEASE = timedelta(seconds=60)
 """A dead owner's lease is taken over after so long."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from blocks.loading import load
@@ -14,12 +14,16 @@ from blocks.service_settings import ServiceSettings
 from hosting.inventory import letters
 from hosting.inventory.session import in_transaction
 from hosting.policy.terms import TIME_ZONE
-from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 from hosting.product.layout import CUSTOMER_ADMIN
 from hosting.templates.letters import Letter, compose
 from tasks.probes import url_of
 from tasks.records import inventory, make_access_link, now
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 
 
 def send_letter(key: str, letter: Letter, recipient: str, language: str, sender: str) -> bool:
@@ -45,7 +49,13 @@ def send_letter(key: str, letter: Letter, recipient: str, language: str, sender:
     in_transaction(
         inventory(),
         lambda session: letters.record_letter(
-            session, key, recipient=recipient, language=language, subject=letter.subject, message_id=message_id, now=now()
+            session,
+            key,
+            recipient=recipient,
+            language=language,
+            subject=letter.subject,
+            message_id=message_id,
+            now=now(),
         ),
     )
     return True
@@ -71,7 +81,9 @@ def tell_customer_ready(server: ServerFacts, instance: InstanceFacts, order: Ord
         "accounts": order.accounts,
         "storage_gib": instance.storage_gib,
     }
-    return send_letter(key, compose("ready", order.language, values), order.email, order.language, load(MailRelay).sender)
+    return send_letter(
+        key, compose("ready", order.language, values), order.email, order.language, load(MailRelay).sender
+    )
 
 
 def tell_operator(key: str, values: dict[str, object]) -> bool:

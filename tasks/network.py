@@ -31,4 +31,6 @@ def addresses_of(host: str) -> tuple[str, ...]:
     try:
         return tuple(sorted(str(record) for record in resolver.resolve(host, "A", lifetime=SECONDS)))
     except dns.exception.DNSException as error:
-        raise Unreachable(f"The name {host} does not resolve ({type(error).__name__}).", "Correct the settings or the zone.") from error
+        raise Unreachable(
+            f"The name {host} does not resolve ({type(error).__name__}).", "Correct the settings or the zone."
+        ) from error

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.enrolment import ensure_outgoing_rules
-from hosting.policy.values import InstanceFacts, ServerFacts
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 
 @step

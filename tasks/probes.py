@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -15,11 +15,13 @@ from blocks.ssh_host import SshHost
 from blocks.web_probe import WebProbe, web_probe
 from hosting.commands import accounts
 from hosting.errors import StepFailed
-from hosting.policy.values import InstanceFacts, ServerFacts
 from hosting.product.layout import ROOT_ADMIN, InstanceLayout
 from hosting.product.proof import HIDDEN, SHOWN, differs
 from tasks.records import unsealed
 from tasks.step import reading
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 PROOF_USER = "phm-proof"
 """A user of ours that lives for the length of a proof."""
@@ -36,7 +38,7 @@ def url_of(server: ServerFacts, instance: InstanceFacts) -> str:
 
 @reading
 def prove_instance_answers(server: ServerFacts, instance: InstanceFacts) -> dict[str, Any]:
-    """Front end, Config, WebDAV and API over HTTPS with the certificate checked; a login; nothing served that must not be.
+    """Front end, Config, WebDAV and API over HTTPS, the certificate checked; a login; nothing served that must not be.
 
     Returns:
         The evidence: what was asked, and what was right about it.
@@ -54,7 +56,13 @@ def prove_instance_answers(server: ServerFacts, instance: InstanceFacts) -> dict
     if wrong:
         message = f"{instance.name} on {server.name} is not as it must be: {'; '.join(wrong)}."
         raise StepFailed(message, "Look at the site and the instance's PHP log, then run again.")
-    return {"url": url, "shown": [one.path for one in SHOWN], "hidden": len(HIDDEN), "plain_http": "redirect only", "webdav": "PUT, GET, DELETE"}
+    return {
+        "url": url,
+        "shown": [one.path for one in SHOWN],
+        "hidden": len(HIDDEN),
+        "plain_http": "redirect only",
+        "webdav": "PUT, GET, DELETE",
+    }
 
 
 def _shown_and_hidden(web: WebProbe, url: str) -> list[str]:
@@ -72,25 +80,30 @@ def _plain_http(web: WebProbe, url: str) -> list[str]:
     for path in ("", "config.php", "frontend/css/core.css", "storage/"):
         answer = web.ask("GET", url.replace("https:", "http:", 1) + path)
         if answer.status_code != MOVED or answer.headers.get("location") != url + path:
-            findings.append(f"plain HTTP of /{path} answers {answer.status_code} to {answer.headers.get('location', 'nowhere')}")
+            findings.append(
+                f"plain HTTP of /{path} answers {answer.status_code} to {answer.headers.get('location', 'nowhere')}"
+            )
     return findings
 
 
 def _headers(web: WebProbe, url: str) -> list[str]:
     """The headers that keep a browser on HTTPS and instances apart."""
     answer = web.ask("GET", url)
-    wanted = {"strict-transport-security": "max-age=", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
+    wanted = {
+        "strict-transport-security": "max-age=",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
     findings = [f"{name} is missing" for name, value in wanted.items() if value not in answer.headers.get(name, "")]
     path = "/" + url.split("/", 3)[3]
     for cookie in answer.headers.get_list("set-cookie"):
-        for part in (f"path={path}", "secure", "httponly", "samesite="):
-            if part.lower() not in cookie.lower():
-                findings.append(f"a cookie is set without {part}")
+        parts = (f"path={path}", "secure", "httponly", "samesite=")
+        findings += [f"a cookie is set without {part}" for part in parts if part.lower() not in cookie.lower()]
     return findings
 
 
 def _administration_and_webdav(web: WebProbe, url: str, server: ServerFacts, instance: InstanceFacts) -> list[str]:
-    """Log in to Config as our administrator; write, read and delete a file by WebDAV as a user made for it, then removed."""
+    """Log in to Config; write, read and delete a file by WebDAV as a user made for it, then removed."""
     password = unsealed(instance.name, "root_admin")
     page = web.ask("GET", url + "config.php").text
     found = SESSION.search(page)

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blocks.inventory_database import InventoryDatabase
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
-from hosting.inventory import calendars, cases, deeds, instances, levels, links, operators, orders, releases, servers, work
+from hosting.inventory import (
+    calendars,
+    cases,
+    deeds,
+    instances,
+    links,
+    operators,
+    orders,
+    releases,
+    servers,
+    work,
+)
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.policy.business_hours import ServiceCalendar
 from hosting.policy.placement import choose_server
-from hosting.policy.terms import Terms
-from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 from tasks.step import reading, run_logger
+
+if TYPE_CHECKING:
+    from hosting.policy.business_hours import ServiceCalendar
+    from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 
 ACCESS = "first access"
 """The purpose of the link by which a customer sets his administrator's password."""
@@ -45,12 +57,10 @@ def read_order(reference: str) -> OrderFacts:
 
 
 @reading
-def read_terms(order: OrderFacts) -> tuple[Terms, ServiceCalendar]:
-    """The terms that an order is kept by, and the calendar of its service hours (P09, P40)."""
+def read_calendar(order: OrderFacts) -> ServiceCalendar:
+    """The calendar of an order's service hours (P09, P40)."""
     with inventory().reading() as session:
-        terms = levels.terms_of(session, order.service_level)
-        calendar = calendars.calendar_for(session, order.service_level, load(ServiceSettings).holidays_state)
-        return terms, calendar
+        return calendars.calendar_for(session, order.service_level, load(ServiceSettings).holidays_state)
 
 
 @reading
@@ -68,7 +78,9 @@ def reserve_instance(order: OrderFacts) -> InstanceFacts:
         known = instances.instance_of_order(session, order.reference)
         release = known.release if known else releases.current_release(session)
         seal = load(ServiceSettings).seal
-        return instances.reserve_instance(session, order.reference, choose_server, release=release, seal=seal, now=now())
+        return instances.reserve_instance(
+            session, order.reference, choose_server, release=release, seal=seal, now=now()
+        )
 
     instance = in_transaction(inventory(), reserve)
     run_logger().info("%s gets %s on %s", order.reference, instance.name, instance.server_name)
@@ -96,7 +108,15 @@ def record_operator(name: str, subject: str, reason: str) -> None:
 
     def note(session: Any) -> None:
         operators.ensure_operator(session, name, now())
-        deeds.record(session, name, "run started by an operator", subject, why=reason, evidence={"identity": "as stated"}, now=now())
+        deeds.record(
+            session,
+            name,
+            "run started by an operator",
+            subject,
+            why=reason,
+            evidence={"identity": "as stated"},
+            now=now(),
+        )
 
     in_transaction(inventory(), note)
 
@@ -121,6 +141,8 @@ def record_failure(order: str, error: Exception, run: str) -> None:
     def put(session: Any) -> None:
         work.record_failed(session, work.PROVISION, order, str(error))
         facts = {"run": run, "kind": type(error).__name__}
-        cases.raise_case(session, f"provision:{order}:{run}", "set-up failed", f"order:{order}", str(error), facts=facts, now=now())
+        cases.raise_case(
+            session, f"provision:{order}:{run}", "set-up failed", f"order:{order}", str(error), facts=facts, now=now()
+        )
 
     in_transaction(inventory(), put)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 def report_instance(order: OrderFacts, instance: InstanceFacts, server: ServerFacts, done: Sequence[Done]) -> None:
     """What was made, where, and the timeline against the promise, as an artifact of the run."""
     kept = order.ready_at and order.promised_by and order.ready_at <= order.promised_by
-    steps = "\n".join(f"| {one.step.replace('_', ' ')} | {'done' if one.changed else 'was there'} | {one.seconds:.2f} |" for one in done)
+    steps = "\n".join(
+        f"| {one.step.replace('_', ' ')} | {'done' if one.changed else 'was there'} | {one.seconds:.2f} |"
+        for one in done
+    )
     create_markdown_artifact(
         key=f"instance-{instance.name}",
         description=f"Set-up of {order.reference}",
@@ -57,7 +60,13 @@ def report_open_promises() -> None:
     with inventory().reading() as session:
         waiting = orders.open_promises(session)
     rows: list[dict[str, Any]] = [
-        {"order": order.reference, "paid at": local(order.paid_at), "promised by": local(order.promised_by), "state": order.state.value} for order in waiting
+        {
+            "order": order.reference,
+            "paid at": local(order.paid_at),
+            "promised by": local(order.promised_by),
+            "state": order.state.value,
+        }
+        for order in waiting
     ]
     create_table_artifact(key="open-promises", table=rows, description=f"Open promises (P08) as of {local(now())}")
 
@@ -69,9 +78,16 @@ def tell_failure(order: str) -> Iterator[None]:
         yield
     except ServiceError as error:
         run = flow_run.id or "by hand"
-        run_logger().error("%s", error)  # noqa: TRY400  # one sentence is what helps here
+        run_logger().error("%s", error)  # one sentence is what helps here
         with contextlib.suppress(ServiceError):
             record_failure(order, error, run)
-            values = {"job": "provision-instance", "subject": f"order {order}", "what": error.what, "do": error.do, "run": run, "at": local(now())}
+            values = {
+                "job": "provision-instance",
+                "subject": f"order {order}",
+                "what": error.what,
+                "do": error.do,
+                "run": run,
+                "at": local(now()),
+            }
             tell_operator(f"failed:provision:{order}:{run}:{flow_run.run_count or 0}", values)
         raise

@@ -12,7 +12,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
-from hosting.inventory import cases, deeds, instances, leases, work as works
+from hosting.inventory import cases, deeds, instances, leases
+from hosting.inventory import work as works
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.turns import take_turn
 from hosting.policy.attempts import SILENT_MOST, RunFacts, RunState, Verdict, again_at, is_stuck, judge

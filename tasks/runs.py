@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,6 +19,7 @@ from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -87,7 +87,9 @@ def _dispatch_one(
 def _deployment(kind: str, client: SyncPrefectClient) -> Any:
     """The id of the deployment that does a kind of work."""
     if kind not in PARAMETERS:
-        raise ServiceError(f"No deployment does the work {kind}.", "Update the service: the record comes from a newer one.")
+        raise ServiceError(
+            f"No deployment does the work {kind}.", "Update the service: the record comes from a newer one."
+        )
     try:
         return client.read_deployment_by_name(f"{kind}/{kind}").id
     except ObjectNotFound as error:

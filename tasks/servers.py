@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import PurePosixPath as Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from blocks.object_store import ObjectStore
 from blocks.service_settings import ServiceSettings
-from blocks.ssh_connection import SshConnection
 from blocks.ssh_host import SshHost
 from hosting.commands import enrolment
 from hosting.commands.files import ensure_file
@@ -18,11 +17,14 @@ from hosting.commands.server_facts import parse_facts, read_facts
 from hosting.commands.services import APACHE, PHP_FPM, reload
 from hosting.errors import Refused
 from hosting.policy.certificate import check_pair
-from hosting.policy.values import ServerFacts
 from hosting.product.layout import FIRST_UID, LAST_UID
 from hosting.templates import render
 from tasks.network import addresses_of
 from tasks.step import reading, step
+
+if TYPE_CHECKING:
+    from blocks.ssh_connection import SshConnection
+    from hosting.policy.values import ServerFacts
 
 
 class CertificateMissing(Refused):
@@ -69,7 +71,10 @@ def enrolment_files(server: ServerFacts, number: int) -> dict[str, tuple[str, st
         "/etc/phm/authorities.pem": (trust, "644"),
         "/etc/phm/outgoing.nft": (render("server/outgoing.nft.j2", **rules), "644"),
         "/etc/systemd/system/phm-outgoing.service": (render("server/outgoing.service.j2"), "644"),
-        "/etc/mysql/mariadb.conf.d/70-phm.cnf": (render("server/mariadb.cnf.j2", number=number, host=server.name), "644"),
+        "/etc/mysql/mariadb.conf.d/70-phm.cnf": (
+            render("server/mariadb.cnf.j2", number=number, host=server.name),
+            "644",
+        ),
         "/etc/php/8.2/fpm/pool.d/00-phm-global.conf": (enrolment.PHP_FPM, "644"),
         "/etc/apache2/phm/certificate.pem": (settings.certificate_pem, "644"),
         "/etc/apache2/phm/certificate.key": (settings.certificate_key_pem.get_secret_value(), "600"),
@@ -88,7 +93,12 @@ def ensure_server_ready(server: ServerFacts, number: int) -> bool:
     commands = [enrolment.ensure_run_folder(), enrolment.ensure_sshd_loaded(), enrolment.ensure_apache_modules()]
     if server.has_btrfs:
         commands.append(enrolment.ensure_btrfs_quota())
-    commands += [enrolment.ensure_mariadb_settings(number), enrolment.ensure_outgoing_rules(), reload(PHP_FPM), reload(APACHE)]
+    commands += [
+        enrolment.ensure_mariadb_settings(number),
+        enrolment.ensure_outgoing_rules(),
+        reload(PHP_FPM),
+        reload(APACHE),
+    ]
     for command in commands:
         changed |= ssh.run(command).changed
     return changed
@@ -96,4 +106,6 @@ def ensure_server_ready(server: ServerFacts, number: int) -> bool:
 
 def _ensure(ssh: SshConnection, path: str, content: str, mode: str) -> bool:
     """One file of the enrolment; a key's content is never shown."""
-    return ssh.run(ensure_file(Path(path), content, "root:root", mode, secrets=(content,) if mode == "600" else ())).changed
+    return ssh.run(
+        ensure_file(Path(path), content, "root:root", mode, secrets=(content,) if mode == "600" else ())
+    ).changed

@@ -5,18 +5,21 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
-from prefect.states import State
 
 from hosting.errors import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prefect.client.schemas.objects import State
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,18 +73,22 @@ def step(function: Callable[P, bool]) -> Task[P, Done]:
         run_logger().info("%s: %s (%.2f s)", done.step, "done" if changed else "nothing to do", done.seconds)
         return done
 
-    return task(told, name=function.__name__, **_RULES)
+    return _task(told, function.__name__)
 
 
 def reading(function: Callable[P, R]) -> Task[P, R]:
     """A task that reads facts, retried like a step."""
-    return task(function, name=function.__name__, **_RULES)
+    return _task(function, function.__name__)
 
 
-_RULES: dict[str, Any] = {
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-    "retries": len(RETRY_DELAYS),
-    "retry_delay_seconds": RETRY_DELAYS,
-    "retry_condition_fn": may_heal,
-}
+def _task(function: Callable[P, R], name: str) -> Task[P, R]:
+    """A function as a task: never cached, its result never kept, tried again only where that may heal."""
+    as_task = task(
+        name=name,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retries=len(RETRY_DELAYS),
+        retry_delay_seconds=RETRY_DELAYS,
+        retry_condition_fn=may_heal,
+    )
+    return as_task(function)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
@@ -9,9 +11,11 @@ from hosting.commands.files import ensure_folders, ensure_link
 from hosting.commands.mariadb import database_bytes
 from hosting.commands.storage import ensure_limit, ensure_subvolume
 from hosting.policy.quota import files_limit
-from hosting.policy.values import InstanceFacts, ServerFacts
 from hosting.product.layout import InstanceLayout
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 OURS = "root:root"
 

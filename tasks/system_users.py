@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.system_users import ensure_user
 from hosting.product.layout import InstanceLayout
-from hosting.policy.values import InstanceFacts, ServerFacts
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 
 @step

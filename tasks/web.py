@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.files import ensure_file, ensure_gone, ensure_log
 from hosting.commands.services import APACHE, PHP_FPM, install, reload, wait_for_socket
-from hosting.policy.values import InstanceFacts, ServerFacts
 from hosting.product.layout import InstanceLayout
 from hosting.product.settings import php_values
 from hosting.templates import render
 from tasks.step import step
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
 
 FOR_OPERATOR = "The old state is back; look at the message, then run again."
 
@@ -38,7 +42,9 @@ def ensure_php_pool(server: ServerFacts, instance: InstanceFacts) -> bool:
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     changed = ssh.run(ensure_log(layout.log, f"{layout.user}:adm", "640")).changed
-    changed |= ssh.run(install(PHP_FPM, layout.pool_file, render("php/pool.conf.j2", **site_values(server, instance))), FOR_OPERATOR).changed
+    changed |= ssh.run(
+        install(PHP_FPM, layout.pool_file, render("php/pool.conf.j2", **site_values(server, instance))), FOR_OPERATOR
+    ).changed
     changed |= ssh.run(reload(PHP_FPM)).changed
     ssh.run(wait_for_socket(layout.socket))
     return changed
@@ -49,7 +55,10 @@ def ensure_site(server: ServerFacts, instance: InstanceFacts) -> bool:
     """The instance's site: tested before the reload, taken back if it fails, looked after (P03, P10)."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
-    changed = ssh.run(install(APACHE, layout.site_file, render("apache/instance.conf.j2", **site_values(server, instance))), FOR_OPERATOR).changed
+    changed = ssh.run(
+        install(APACHE, layout.site_file, render("apache/instance.conf.j2", **site_values(server, instance))),
+        FOR_OPERATOR,
+    ).changed
     return ssh.run(reload(APACHE)).changed or changed
 
 

@@ -16,7 +16,8 @@ def add_customer_admin(database: str, email: str, unusable: str) -> Statement:
     """The customer's administrator, not root, with a digest that belongs to no password."""
     return Statement(
         f"INSERT IGNORE INTO {name(database)}.{table('admin')} "
-        "(username, pw_digesta1, externalemail, active, is_root, choices, permissions) VALUES (%s, %s, %s, '1', 'no', '', %s)",
+        "(username, pw_digesta1, externalemail, active, is_root, choices, permissions) "
+        "VALUES (%s, %s, %s, '1', 'no', '', %s)",
         (CUSTOMER_ADMIN, unusable, email, permissions()),
     )
 
@@ -24,7 +25,8 @@ def add_customer_admin(database: str, email: str, unusable: str) -> Statement:
 def set_admin_password(database: str, admin: str, digested: str) -> Statement:
     """A new password digest; a lock after failed logins is lifted."""
     return Statement(
-        f"UPDATE {name(database)}.{table('admin')} SET pw_digesta1 = %s, password = '', fail_count = 0 WHERE username = %s",
+        f"UPDATE {name(database)}.{table('admin')} SET pw_digesta1 = %s, password = '', fail_count = 0 "
+        "WHERE username = %s",
         (digested, admin),
     )
 
@@ -51,5 +53,14 @@ def find_user(database: str, user: str) -> Statement:
 
 def leftovers_of_user(database: str, uid: int) -> tuple[Statement, ...]:
     """What the product's own deletion of a user leaves behind (phlymail.md section 9), the user's row included."""
-    owned = {"user": "uid", "calendar_events": "uid", "calendar_groups": "owner", "calendar_tasks": "uid", "user_foldersettings": "uid"}
-    return tuple(Statement(f"DELETE FROM {name(database)}.{table(where)} WHERE {column} = %s", (uid,)) for where, column in owned.items())
+    owned = {
+        "user": "uid",
+        "calendar_events": "uid",
+        "calendar_groups": "owner",
+        "calendar_tasks": "uid",
+        "user_foldersettings": "uid",
+    }
+    return tuple(
+        Statement(f"DELETE FROM {name(database)}.{table(where)} WHERE {column} = %s", (uid,))
+        for where, column in owned.items()
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
-from hosting.policy.values import ReleaseFacts
 from hosting.product.layout import RELEASES, InstanceLayout
+
+if TYPE_CHECKING:
+    from hosting.policy.values import ReleaseFacts
 
 AUTHORITIES = "/etc/phm/authorities.pem"
 """What a server trusts beside its own roots; written at enrolment."""
@@ -20,7 +23,8 @@ mkdir -p "$(dirname "$dir")"; part="$dir.part"; rm -rf "$part" "$part.zip"
 curl --fail --silent --show-error --max-time 300 --cacert "$3" -K - -o "$part.zip"
 echo "$sum  $part.zip" | sha256sum --quiet -c -
 mkdir "$part"; unzip -q "$part.zip" -d "$part"; rm -f "$part.zip"
-top=$part; if [ ! -f "$top/index.php" ]; then top=$(dirname "$(find "$part" -mindepth 2 -maxdepth 2 -name index.php | head -n 1)"); fi
+top=$part
+[ -f "$top/index.php" ] || top=$(dirname "$(find "$part" -mindepth 2 -maxdepth 2 -name index.php | head -n 1)")
 [ -f "$top/index.php" ] || { echo "the archive holds no index.php" >&2; exit 5; }
 chown -R root:root "$top"; chmod -R u=rwX,go=rX "$top"
 sync -f "$top"; mv -T "$top" "$dir"; rm -rf "$part"; echo changed
@@ -31,7 +35,9 @@ _CODE = """
 exec 9>"$5"; flock -w 120 9
 src=$1 dst=$2 user=$3 data=$4
 r=unchanged
-[ -e "$data/choices.ini.php" ] || { install -o "$user" -g "$user" -m 600 /dev/null "$data/choices.ini.php"; r=changed; }
+if [ ! -e "$data/choices.ini.php" ]; then
+  install -o "$user" -g "$user" -m 600 /dev/null "$data/choices.ini.php"; r=changed
+fi
 if [ ! -d "$dst" ]; then
   rm -rf "$dst.part"; cp -al "$src" "$dst.part"
   rm -rf "$dst.part/storage" "$dst.part/choices.ini.php"
@@ -43,7 +49,8 @@ s="$data/storage/config/current.build"
 if ! cmp -s "$src/storage/config/current.build" "$s"; then
   cp -rn --no-preserve=mode,ownership "$src/storage/." "$data/storage/"
   rm -f "$s"; chown -Rh "$user:$user" "$data/storage"; chmod -R u=rwX,go= "$data/storage"
-  cp --no-preserve=mode,ownership "$src/storage/config/current.build" "$s.part"; chown "$user:$user" "$s.part"; chmod 600 "$s.part"; mv -T "$s.part" "$s"
+  cp --no-preserve=mode,ownership "$src/storage/config/current.build" "$s.part"
+  chown "$user:$user" "$s.part"; chmod 600 "$s.part"; mv -T "$s.part" "$s"
   r=changed
 fi
 echo $r
@@ -62,7 +69,7 @@ src=$1 dst=$2 user=$3 data=$4
 rm -rf "$dst/install" "$dst/installer.php" "$dst/runonce.php"
 cp -al "$src/install" "$src/installer.php" "$src/runonce.php" "$dst/"
 : >"$data/choices.ini.php"
-rm -f "$data/storage/config/choices.ini.php" "$data/storage/config/driver.mysql.ini.php" "$data/storage/config/config.choices.ini.php"
+cd "$data/storage/config"; rm -f choices.ini.php driver.mysql.ini.php config.choices.ini.php
 chown "$user" "$dst" "$dst/install"; echo changed
 """
 
@@ -72,9 +79,12 @@ for f in installer.php install runonce.php; do if [ -e "$dst/$f" ]; then rm -rf 
 if [ "$(stat -c %U:%G:%a "$dst")" != root:root:755 ]; then chown root:root "$dst"; chmod 755 "$dst"; r=changed; fi
 for d in filter_scripts autoupdate update; do
   [ -d "$storage/$d" ] || { mkdir "$storage/$d"; r=changed; }
-  if [ "$(stat -c %U:%G:%a "$storage/$d")" != "root:$user:750" ]; then chown -R "root:$user" "$storage/$d"; chmod 750 "$storage/$d"; r=changed; fi
+  if [ "$(stat -c %U:%G:%a "$storage/$d")" != "root:$user:750" ]; then
+    chown -R "root:$user" "$storage/$d"; chmod 750 "$storage/$d"; r=changed
+  fi
 done
-for f in "$storage/config/driver.mysql.ini.php" "$storage/config/config.choices.ini.php" "$storage/../choices.ini.php"; do
+cd "$storage"
+for f in config/driver.mysql.ini.php config/config.choices.ini.php ../choices.ini.php; do
   if [ -f "$f" ] && [ "$(stat -c %a "$f")" != 600 ]; then chmod 600 "$f"; r=changed; fi
 done
 echo $r
@@ -84,7 +94,16 @@ echo $r
 def ensure_release(release: ReleaseFacts, link: str) -> Command:
     """The release unpacked once for the whole server, owned by root, its checksum proven."""
     url = f'url = "{link}"\n'.encode()
-    return script("release", _RELEASE, str(RELEASES / release.folder), release.id, AUTHORITIES, stdin=url, seconds=600, secrets=(link,))
+    return script(
+        "release",
+        _RELEASE,
+        str(RELEASES / release.folder),
+        release.id,
+        AUTHORITIES,
+        stdin=url,
+        seconds=600,
+        secrets=(link,),
+    )
 
 
 def _tree(layout: InstanceLayout) -> tuple[str, str, str, str, str]:
@@ -108,10 +127,14 @@ def prepare_installation(layout: InstanceLayout) -> Command:
 
 
 def seal(layout: InstanceLayout) -> Command:
-    """Code that PHP can't write, folders for downloaded code empty and closed, secrets readable by the instance alone."""
+    """Code that PHP can't write, folders for downloaded code closed, secrets readable by the instance alone."""
     return script("seal", _SEAL, str(layout.code), layout.user, str(layout.storage))
 
 
 def salt_line(layout: InstanceLayout) -> Command:
     """The instance's salt, which belongs to the database (phlymail.md section 0); a secret."""
-    return script("salt", """sed -n 's/^system_salt = "\\{0,1\\}\\([^"]*\\)"\\{0,1\\}$/\\1/p' "$1" | head -n 1""", str(Path(layout.settings)))
+    return script(
+        "salt",
+        """sed -n 's/^system_salt = "\\{0,1\\}\\([^"]*\\)"\\{0,1\\}$/\\1/p' "$1" | head -n 1""",
+        str(Path(layout.settings)),
+    )

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from hosting.commands.command import Command, script
 
-FOLDERS = "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /var/www/phm-empty /var/log/phm /srv/instances /srv/releases /srv/code /srv/scratch /var/lib/mysql-files"
+FOLDERS = (
+    "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /var/www/phm-empty /var/log/phm "
+    "/srv/instances /srv/releases /srv/code /srv/scratch /var/lib/mysql-files"
+)
 
 TMPFILES = "d /run/phm 0700 root root -\n"
-SSHD = "# Written by the hosting service: a dead peer is noticed after 15 s, and what it held is released.\nClientAliveInterval 5\nClientAliveCountMax 3\nMaxSessions 200\nMaxStartups 100:30:200\n"
-PHP_FPM = "; Written by the hosting service: a reload lets requests end.\n[global]\nprocess_control_timeout = 20s\nemergency_restart_threshold = 10\nemergency_restart_interval = 1m\n"
-LOGROTATE = "/var/log/phm/*.log {\n    weekly\n    rotate 4\n    missingok\n    notifempty\n    compress\n    copytruncate\n}\n"
+SSHD = """\
+# Written by the hosting service: a dead peer is noticed after 15 s, and what it held is released.
+ClientAliveInterval 5
+ClientAliveCountMax 3
+MaxSessions 200
+MaxStartups 100:30:200
+"""
+PHP_FPM = """\
+; Written by the hosting service: a reload lets requests end.
+[global]
+process_control_timeout = 20s
+emergency_restart_threshold = 10
+emergency_restart_interval = 1m
+"""
+LOGROTATE = (
+    "/var/log/phm/*.log {\n    weekly\n    rotate 4\n    missingok\n    notifempty\n    compress\n    copytruncate\n}\n"
+)
 MODULES = "ssl headers rewrite proxy proxy_fcgi http2 setenvif alias mpm_event"
 
 _APACHE = """
 r=unchanged
 for m in $1; do if [ ! -e "/etc/apache2/mods-enabled/$m.load" ]; then a2enmod -q "$m" >/dev/null; r=changed; fi; done
-for s in 000-default default-ssl; do if [ -e "/etc/apache2/sites-enabled/$s.conf" ]; then a2dissite -q "$s" >/dev/null; r=changed; fi; done
-if [ ! -e /etc/apache2/sites-enabled/phm.conf ]; then ln -sf ../sites-available/phm.conf /etc/apache2/sites-enabled/phm.conf; r=changed; fi
+cd /etc/apache2/sites-enabled
+for s in 000-default default-ssl; do if [ -e "$s.conf" ]; then a2dissite -q "$s" >/dev/null; r=changed; fi; done
+if [ ! -e phm.conf ]; then ln -sf ../sites-available/phm.conf phm.conf; r=changed; fi
 echo $r
 """
 
@@ -26,9 +44,10 @@ if btrfs qgroup show /srv >/dev/null 2>&1; then echo unchanged; else btrfs quota
 
 _UNIT = """
 r=unchanged
-if ! systemctl -q is-enabled phm-outgoing.service 2>/dev/null; then systemctl daemon-reload; systemctl -q enable phm-outgoing.service; r=changed; fi
-if ! nft list table inet phm_outgoing >/dev/null 2>&1 || [ /etc/phm/outgoing.nft -nt /run/phm/outgoing.loaded ]; then
-  systemctl daemon-reload; touch /run/phm/outgoing.loaded.new; systemctl restart phm-outgoing.service; mv /run/phm/outgoing.loaded.new /run/phm/outgoing.loaded; r=changed
+unit=phm-outgoing.service stamp=/run/phm/outgoing.loaded
+if ! systemctl -q is-enabled $unit 2>/dev/null; then systemctl daemon-reload; systemctl -q enable $unit; r=changed; fi
+if ! nft list table inet phm_outgoing >/dev/null 2>&1 || [ /etc/phm/outgoing.nft -nt $stamp ]; then
+  systemctl daemon-reload; touch $stamp.new; systemctl restart $unit; mv $stamp.new $stamp; r=changed
 fi
 echo $r
 """
@@ -42,9 +61,17 @@ systemctl restart mariadb
 echo changed
 """
 
-_SSHD = 'sshd -t; if [ /etc/ssh/sshd_config.d/phm.conf -nt /run/phm/sshd.loaded ] || [ ! -e /run/phm/sshd.loaded ]; then systemctl reload ssh; touch /run/phm/sshd.loaded; echo changed; else echo unchanged; fi'
+_SSHD = """
+sshd -t
+conf=/etc/ssh/sshd_config.d/phm.conf stamp=/run/phm/sshd.loaded
+if [ -e $stamp ] && [ ! $conf -nt $stamp ]; then echo unchanged; exit; fi
+systemctl reload ssh; touch $stamp; echo changed
+"""
 
-_TMPFILES = "r=unchanged; [ -d /run/phm ] || { systemd-tmpfiles --create /etc/tmpfiles.d/phm.conf; r=changed; }; echo $r"
+_TMPFILES = """
+[ -d /run/phm ] && { echo unchanged; exit; }
+systemd-tmpfiles --create /etc/tmpfiles.d/phm.conf; echo changed
+"""
 
 _FOLDERS = """
 r=unchanged
@@ -66,7 +93,7 @@ def ensure_run_folder() -> Command:
 
 
 def ensure_sshd_loaded() -> Command:
-    """sshd has read its settings."""
+    """Sshd has read its settings."""
     return script("sshd", _SSHD)
 
 

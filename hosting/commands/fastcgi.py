@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
-from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
 
-# The variables come by stdin before the form: the query string holds the session id, and argv shows in the process list.
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
+
+# The variables come by stdin before the form: the query string holds the session id, and argv is seen by all.
 _REQUEST = """
 while IFS= read -r pair && [ -n "$pair" ]; do export "$pair"; done
 exec cgi-fcgi -bind -connect "$1"
@@ -24,7 +27,16 @@ class PhpAnswer:
     body: str
 
 
-def request(socket: Path, code: Path, path: str, query: str, *, form: bytes = b"", cookie: str = "", secrets: tuple[str, ...] = ()) -> Command:
+def request(
+    socket: Path,
+    code: Path,
+    path: str,
+    query: str,
+    *,
+    form: bytes = b"",
+    cookie: str = "",
+    secrets: tuple[str, ...] = (),
+) -> Command:
     """One request to a PHP file of an instance; the form travels on stdin.
 
     Args:

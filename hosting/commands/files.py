@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
 
 # A file appears whole under its name or not at all; what a killed run left beside it is overwritten by the next.
 _FILE = """
@@ -46,7 +49,9 @@ echo $r
 """
 
 
-def ensure_file(path: Path, content: str, owner: str = "root:root", mode: str = "644", secrets: tuple[str, ...] = ()) -> Command:
+def ensure_file(
+    path: Path, content: str, owner: str = "root:root", mode: str = "644", secrets: tuple[str, ...] = ()
+) -> Command:
     """A file with exactly this content, owner and mode (octal without a leading zero)."""
     return script("file", _FILE, str(path), owner, mode, stdin=content.encode(), secrets=secrets)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
 
 _HOLD = 'exec 9>"$1"; flock -w "$2" 9 || { echo "another process works on it" >&2; exit 3; }; echo held; cat >/dev/null'
 

@@ -10,7 +10,18 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 CHARACTER_SET = "utf8mb4"
 
 # What the product's schema upkeep and daily work need on its own database, and nothing else (phlymail.md section 5).
-RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "INDEX", "ALTER", "CREATE TEMPORARY TABLES", "LOCK TABLES")
+RIGHTS = (
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "CREATE",
+    "DROP",
+    "INDEX",
+    "ALTER",
+    "CREATE TEMPORARY TABLES",
+    "LOCK TABLES",
+)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,22 @@ PROGRAMS = (
 )  # fmt: skip
 """What the service's steps call on a server."""
 
-PHP_MODULES = ("mysqli", "mbstring", "gd", "curl", "xml", "dom", "zip", "iconv", "openssl", "fileinfo", "session", "json", "zlib", "simplexml")
+PHP_MODULES = (
+    "mysqli",
+    "mbstring",
+    "gd",
+    "curl",
+    "xml",
+    "dom",
+    "zip",
+    "iconv",
+    "openssl",
+    "fileinfo",
+    "session",
+    "json",
+    "zlib",
+    "simplexml",
+)
 """What the product needs of PHP (phlymail.md section 7)."""
 
 _FACTS = """
@@ -25,8 +40,9 @@ for p in "$@"; do command -v "$p" >/dev/null && echo "program=$p"; done
 php -m | tr '[:upper:]' '[:lower:]' | sed 's/^/php_module=/'
 echo "php=$(php -r 'echo PHP_VERSION;')"
 for u in apache2 php8.2-fpm mariadb cron ssh; do echo "unit.$u=$(systemctl is-active $u || true)"; done
-mariadb -NBe "SELECT CONCAT('mariadb=', VERSION()) UNION ALL SELECT CONCAT('log_bin=', @@log_bin) UNION ALL SELECT CONCAT('binlog_format=', @@binlog_format) \
-  UNION ALL SELECT CONCAT('server_id=', @@server_id) UNION ALL SELECT CONCAT('gtid_domain_id=', @@gtid_domain_id) UNION ALL SELECT CONCAT('sql_mode=', @@sql_mode)" || true
+mariadb -NBe "SELECT CONCAT('mariadb=', VERSION()) UNION ALL SELECT CONCAT('log_bin=', @@log_bin) \\
+  UNION ALL SELECT CONCAT('binlog_format=', @@binlog_format) UNION ALL SELECT CONCAT('server_id=', @@server_id) \\
+  UNION ALL SELECT CONCAT('gtid_domain_id=', @@gtid_domain_id) UNION ALL SELECT CONCAT('sql_mode=', @@sql_mode)" || true
 mariadb -NBe "SHOW GLOBAL VARIABLES LIKE 'skip_slave_start'" 2>/dev/null | sed 's/\\t/=/' || true
 [ -e /proc/mdstat ] && sed -n 's/^\\(md[0-9]*\\) : \\(.*\\)/raid=\\1 \\2/p' /proc/mdstat
 true

@@ -8,9 +8,12 @@ last one, so that a run killed between the file and the reload is made good by t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
 
 _INSTALL = """
 exec 9>/run/phm/web.lock; flock -w 120 9
@@ -32,14 +35,25 @@ rm -f "$old"; touch "$file"; echo changed
 _RELOAD = """
 unit=$1 stamp=/run/phm/$1.loaded; shift
 exec 9>/run/phm/web.lock; flock -w 120 9
-if [ -e "$stamp" ] && [ -z "$(find "$@" ! -type d -newer "$stamp" -print -quit 2>/dev/null)" ] && systemctl -q is-active "$unit"; then echo unchanged; exit; fi
+newer=$(find "$@" ! -type d -newer "$stamp" -print -quit 2>/dev/null || echo none)
+if [ -e "$stamp" ] && [ -z "$newer" ] && systemctl -q is-active "$unit"; then echo unchanged; exit; fi
 touch "$stamp.new"
 systemctl reload-or-restart "$unit"
-i=0; until systemctl -q is-active "$unit"; do i=$((i+1)); [ $i -lt 50 ] || { echo "$unit is not active after its reload" >&2; exit 4; }; sleep 0.1; done
+i=0
+until systemctl -q is-active "$unit"; do
+  i=$((i+1)); [ $i -lt 50 ] || { echo "$unit is not active after its reload" >&2; exit 4; }
+  sleep 0.1
+done
 mv -fT "$stamp.new" "$stamp"; echo changed
 """
 
-_SOCKET = 'i=0; until [ -S "$1" ]; do i=$((i+1)); [ $i -lt 100 ] || { echo "nothing listens at $1" >&2; exit 4; }; sleep 0.05; done'
+_SOCKET = """
+i=0
+until [ -S "$1" ]; do
+  i=$((i+1)); [ $i -lt 100 ] || { echo "nothing listens at $1" >&2; exit 4; }
+  sleep 0.05
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -51,13 +65,19 @@ class Service:
     folders: tuple[str, ...]
 
 
-APACHE = Service("apache2", ("apache2ctl", "configtest"), ("/etc/apache2/phm", "/etc/apache2/sites-available", "/etc/apache2/sites-enabled", "/etc/apache2/mods-enabled"))
+APACHE = Service(
+    "apache2",
+    ("apache2ctl", "configtest"),
+    ("/etc/apache2/phm", "/etc/apache2/sites-available", "/etc/apache2/sites-enabled", "/etc/apache2/mods-enabled"),
+)
 PHP_FPM = Service("php8.2-fpm", ("php-fpm8.2", "-t"), ("/etc/php/8.2/fpm",))
 
 
 def install(service: Service, file: Path, content: str, mode: str = "644") -> Command:
-    """A configuration file in place, tested by the service itself; exit code 3: the test failed, the old state is back."""
-    return script(f"{service.unit} configuration", _INSTALL, str(file), mode, *service.test, stdin=content.encode(), seconds=180)
+    """A configuration file in place, tested by the service itself; exit code 3: it failed, the old state is back."""
+    return script(
+        f"{service.unit} configuration", _INSTALL, str(file), mode, *service.test, stdin=content.encode(), seconds=180
+    )
 
 
 def reload(service: Service) -> Command:

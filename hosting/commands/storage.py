@@ -5,9 +5,12 @@ FLEET.md II.5: a qgroup limit is kept by the kernel, and its use is read without
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
 
 _SUBVOLUME = """
 if [ -d "$1" ]; then btrfs subvolume show "$1" >/dev/null; echo unchanged; exit; fi

@@ -8,7 +8,8 @@ from hosting.commands.command import Command, script
 _USER = """
 user=$1 uid=$2 home=$3
 if e=$(getent passwd "$user"); then
-  [ "$(echo "$e" | cut -d: -f3,4,6,7)" = "$uid:$uid:$home:/usr/sbin/nologin" ] && [ "$(getent group "$user" | cut -d: -f3)" = "$uid" ] && { echo unchanged; exit; }
+  g=$(getent group "$user" | cut -d: -f3)
+  [ "$(echo "$e" | cut -d: -f3,4,6,7):$g" = "$uid:$uid:$home:/usr/sbin/nologin:$uid" ] && { echo unchanged; exit; }
   echo "$user has other numbers or another home than the inventory says: $e" >&2; exit 3
 fi
 exec 9>/run/phm/users.lock; flock -w 60 9

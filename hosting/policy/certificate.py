@@ -21,11 +21,17 @@ def check_pair(certificate_pem: str, key_pem: str, host_name: str) -> None:
     try:
         certificate = x509.load_pem_x509_certificates(certificate_pem.encode())[0]
         key = load_pem_private_key(key_pem.encode(), None)
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+            x509.DNSName
+        )
     except (ValueError, TypeError, x509.ExtensionNotFound) as error:
         message = f"The certificate or key for {host_name} can't be read ({type(error).__name__})."
         raise CertificateDoesNotFit(message, "Enter both in PEM form, the key without a passphrase.") from error
     if certificate.public_key() != key.public_key():
-        raise CertificateDoesNotFit(f"The key does not belong to the certificate for {host_name}.", "Enter the matching key.")
+        raise CertificateDoesNotFit(
+            f"The key does not belong to the certificate for {host_name}.", "Enter the matching key."
+        )
     if host_name not in names and "*." + host_name.partition(".")[2] not in names:
-        raise CertificateDoesNotFit(f"The certificate covers {', '.join(names)}, not {host_name}.", "Enter the zone's wildcard certificate.")
+        raise CertificateDoesNotFit(
+            f"The certificate covers {', '.join(names)}, not {host_name}.", "Enter the zone's wildcard certificate."
+        )

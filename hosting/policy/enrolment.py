@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hosting.policy.placement import COUNTRY
 from hosting.policy.terms import GIB
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 RESERVE_PERCENT = 10
 """Of the data file system: kept free for growth, code, caches and work in progress."""
@@ -18,7 +20,13 @@ DEBIAN_SERIES = "12"
 
 
 def objections(
-    facts: Mapping[str, Any], programs: Collection[str], modules: Collection[str], country: str, *, dedicated: bool, clock_off: float
+    facts: Mapping[str, Any],
+    programs: Collection[str],
+    modules: Collection[str],
+    country: str,
+    *,
+    dedicated: bool,
+    clock_off: float,
 ) -> tuple[str, ...]:
     """Everything that speaks against enrolling a server, one sentence each, all at once.
 

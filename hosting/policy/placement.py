@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
 from hosting.policy.states import ServerState
-from hosting.policy.values import ServerFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hosting.policy.values import ServerFacts
 
 COUNTRY = "DE"
 """Servers stand in Germany (P02)."""
@@ -35,6 +39,7 @@ def choose_server(pool_gib: int, servers: Sequence[ServerFacts]) -> ServerFacts:
     fitting = [server for server in able if server.free_gib >= pool_gib]
     if not fitting:
         best = max((server.free_gib for server in able), default=0)
-        message = f"No server has room for {pool_gib} GiB: {len(able)} of {len(servers)} may take instances, the most free is {best} GiB."
+        few = f"{len(able)} of {len(servers)} may take instances"
+        message = f"No server has room for {pool_gib} GiB: {few}, the most free is {best} GiB."
         raise NoServerHasRoom(message, "Add a server (phm server add) or free room, then run again.")
     return min(fitting, key=lambda server: (-server.free_gib, server.instances, server.name))

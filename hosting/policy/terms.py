@@ -5,12 +5,14 @@ A service level (P40) is these terms with some numbers replaced.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GIB = 2**30
 """A GB of the description is counted as a GiB, the reading that favours the customer (P04)."""
@@ -66,23 +68,28 @@ AROUND_THE_CLOCK: Mapping[str, Any] = {
 """Overrides of a service level whose instances are set up at any hour (P40; the demo uses it and says so)."""
 
 
+def _converted(default: Any, raw: Any) -> Any:
+    """A value as JSON holds it, as the type of the default; raises TypeError or ValueError where it is none."""
+    match default:
+        case bool():
+            if not isinstance(raw, bool):
+                raise TypeError(raw)
+            return raw
+        case timedelta():
+            return timedelta(hours=float(raw))
+        case time():
+            return time.fromisoformat(str(raw))
+        case tuple():
+            return tuple(int(day) for day in raw)
+        case _:
+            return type(default)(raw)
+
+
 def _value(name: str, raw: object) -> Any:
     """One override as the type that the term has; raises Refused on a value of another kind."""
     default = getattr(STANDARD, name)
     try:
-        match default:
-            case bool():
-                if not isinstance(raw, bool):
-                    raise TypeError
-                return raw
-            case timedelta():
-                return timedelta(hours=float(raw))  # type: ignore[arg-type]  # a wrong kind is caught below
-            case time():
-                return time.fromisoformat(str(raw))
-            case tuple():
-                return tuple(int(day) for day in raw)  # type: ignore[attr-defined]  # likewise
-            case _:
-                return type(default)(raw)
+        return _converted(default, raw)
     except (TypeError, ValueError) as error:
         message = f"The service level's value {raw!r} for {name} is not of the kind of {default!r}."
         raise Refused(message, "Correct the level's overrides.") from error

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
-from hosting.policy.states import InstanceState, OrderState, ServerState
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from hosting.policy.states import InstanceState, OrderState, ServerState
 
 OrderReference = NewType("OrderReference", str)
 InstanceName = NewType("InstanceName", str)

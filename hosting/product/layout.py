@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING
 
-from hosting.policy.values import InstanceFacts, ReleaseFacts
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ReleaseFacts
 
 SERVICE_ROOT = Path("/srv")
 RELEASES = SERVICE_ROOT / "releases"

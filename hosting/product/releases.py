@@ -1,4 +1,4 @@
-"""Product releases: archives that an operator registers, recognised by their version markers (phlymail.md section 8)."""
+"""Product releases: archives that an operator registers, known by their version markers (phlymail.md section 8)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
-from hosting.policy.values import ReleaseFacts
+
+if TYPE_CHECKING:
+    from hosting.policy.values import ReleaseFacts
 
 MARKER_BUILD = "storage/config/current.build"
 MARKER_NAME = "storage/config/build.name"
-NEEDED = ("index.php", "config.php", "api.php", "webdav.php", "installer.php", "runonce.php", "defaults.ini.php", MARKER_BUILD, MARKER_NAME)
+NEEDED = (
+    "index.php",
+    "config.php",
+    "api.php",
+    "webdav.php",
+    "installer.php",
+    "runonce.php",
+    "defaults.ini.php",
+    MARKER_BUILD,
+    MARKER_NAME,
+)
 MOST_BYTES = 512 * 2**20
 MOST_ENTRIES = 50_000
 SYMLINK = 0o120000
@@ -63,7 +76,9 @@ def inspect_archive(file: Path) -> ReleaseArchive:
             build = archive.read(top + MARKER_BUILD).decode(errors="replace").strip()
             edition = archive.read(top + MARKER_NAME).decode(errors="replace").strip()
     except (OSError, zipfile.BadZipFile) as error:
-        raise NotARelease(f"{file.name} can't be read as a ZIP archive ({error}).", "Pack the release as a ZIP archive.") from error
+        raise NotARelease(
+            f"{file.name} can't be read as a ZIP archive ({error}).", "Pack the release as a ZIP archive."
+        ) from error
     if not build.isdigit() or not 3 <= len(build) <= 6:  # noqa: PLR2004  # build numbers known: 3xxxx and 4xxxx
         raise NotARelease(f"{file.name} names no build number in {MARKER_BUILD}.", "Take the vendor's release archive.")
     with file.open("rb") as stream:
@@ -74,19 +89,36 @@ def inspect_archive(file: Path) -> ReleaseArchive:
 def _check_entries(file: Path, entries: list[zipfile.ZipInfo]) -> None:
     """Nothing that leads out of the archive's folder, no links, within bounds."""
     if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_BYTES:
-        raise NotARelease(f"{file.name} unpacks to more than a release ever does.", "Take the vendor's release archive.")
+        raise NotARelease(
+            f"{file.name} unpacks to more than a release ever does.", "Take the vendor's release archive."
+        )
     for entry in entries:
         path = PurePosixPath(entry.filename)
-        if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or (entry.external_attr >> 16) & KIND == SYMLINK:
-            raise NotARelease(f"{file.name} holds {entry.filename!r}, which leads out of it.", "Don't use this archive.")
+        if (
+            path.is_absolute()
+            or ".." in path.parts
+            or "\\" in entry.filename
+            or (entry.external_attr >> 16) & KIND == SYMLINK
+        ):
+            raise NotARelease(
+                f"{file.name} holds {entry.filename!r}, which leads out of it.", "Don't use this archive."
+            )
 
 
 def _top(file: Path, names: list[str]) -> str:
     """The folder in the archive that is the product's root, "" or "name/"."""
-    tops = [name.removesuffix("index.php") for name in names if name == "index.php" or PurePosixPath(name).parts[1:] == ("index.php",)]
+    tops = [
+        name.removesuffix("index.php")
+        for name in names
+        if name == "index.php" or PurePosixPath(name).parts[1:] == ("index.php",)
+    ]
     for top in tops:
         missing = [needed for needed in NEEDED if top + needed not in names]
         if not missing:
             return top
-    missing = [needed for needed in NEEDED if needed not in {name.removeprefix(tops[0] if tops else "") for name in names}]
-    raise NotARelease(f"{file.name} is no phlyMail release: {', '.join(missing)} missing.", "Take the vendor's release archive.")
+    missing = [
+        needed for needed in NEEDED if needed not in {name.removeprefix(tops[0] if tops else "") for name in names}
+    ]
+    raise NotARelease(
+        f"{file.name} is no phlyMail release: {', '.join(missing)} missing.", "Take the vendor's release archive."
+    )

@@ -11,7 +11,7 @@ from hosting.product.layout import TABLE_PREFIX
 FIRST_LINE = ";<?php die(); ?>"
 """A file asked for over the web shows nothing."""
 
-UNWRITABLE = frozenset("\"\\\n\r\0${}")
+UNWRITABLE = frozenset('"\\\n\r\0${}')
 """What the product neither escapes nor can read back in a value."""
 
 LANGUAGES = {"de": "de_Sie", "en": "en"}
