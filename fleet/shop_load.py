@@ -1,4 +1,4 @@
-"""A storm of notices: many orders' events, repeated and shuffled, from several clients at once, each until it is taken."""
+"""A storm of notices: many orders' events, repeated and shuffled, from several clients, each until it is taken."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ class Progress:
     taken: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, counter: Counter[str], what: str) -> None:
+        """Count one, whoever else counts at the moment."""
+        with self._lock:
+            counter[what] += 1
 
     @property
     def deliveries(self) -> int:
@@ -79,12 +85,11 @@ def blow(shop: Shop, deliveries: Sequence[Event], clients: int, seconds: float, 
     """
     began = time.monotonic()
     end = began + seconds
-    lock = threading.Lock()
 
     def client_work(share: Sequence[Event]) -> None:
         with httpx.Client(timeout=seconds) as client:
             for event in share:
-                _until_taken(shop, client, event, end, progress, lock)
+                _until_taken(shop, client, event, end, progress)
 
     with ThreadPoolExecutor(clients) as pool:
         work = [pool.submit(client_work, deliveries[start::clients]) for start in range(clients)]
@@ -93,9 +98,7 @@ def blow(shop: Shop, deliveries: Sequence[Event], clients: int, seconds: float, 
     progress.seconds = time.monotonic() - began
 
 
-def _until_taken(
-    shop: Shop, client: httpx.Client, event: Event, end: float, progress: Progress, lock: threading.Lock
-) -> None:
+def _until_taken(shop: Shop, client: httpx.Client, event: Event, end: float, progress: Progress) -> None:
     """Deliver one event until it is taken, or the time is over."""
     while time.monotonic() < end:
         try:
@@ -104,12 +107,10 @@ def _until_taken(
             said = type(error).__name__
         else:
             if response.is_success:
-                with lock:
-                    progress.taken[response.json()["taken"]] += 1
+                progress.count(progress.taken, response.json()["taken"])
                 return
             said = str(response.status_code)
-        with lock:
-            progress.refused[said] += 1
+        progress.count(progress.refused, said)
         time.sleep(AGAIN_AFTER_SECONDS)
     message = f"{progress.deliveries} notices were taken before the time was over; not taken: {dict(progress.refused)}."
     raise ShopUnheard(message, "Look at the receiver's log.")
@@ -122,7 +123,15 @@ def _order(seed: int, number: int, service_level: str | None) -> Order:
     accounts = 1 + number % 3
     due = due_cents(accounts, 0)
     return Order(
-        reference, f"C-{reference}", name, email, "de", accounts, storage_gb=0, due_cents=due, service_level=service_level
+        reference,
+        f"C-{reference}",
+        name,
+        email,
+        "de",
+        accounts,
+        storage_gb=0,
+        due_cents=due,
+        service_level=service_level,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
@@ -16,9 +18,11 @@ from hosting.inventory.session import Inventory
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.applications import Starlette
 
-    from hosting.settings import WebSettings
+    from hosting.settings import Settings, WebSettings
 
 CONNECTIONS_MOST = 256
 IDLE_SECONDS = 15
@@ -50,6 +54,16 @@ def log_plainly() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def late_dispatcher(settings: Settings) -> Callable[[], None]:
+    """The dispatcher, made when it is first needed: a receiver that starts again takes notices two seconds earlier."""
+    made = functools.cache(functools.partial(dispatcher, settings))
+
+    def dispatch() -> None:
+        made()()
+
+    return dispatch
+
+
 def main() -> int:
     """Serve until the process is asked to end; 0 then, 1 if it can't begin."""
     log_plainly()
@@ -57,15 +71,22 @@ def main() -> int:
         settings = load_settings()
         inventory = Inventory(settings.inventory_url.get_secret_value())
         inventory.upgrade()
-        app = create_app(settings, inventory, dispatcher(settings), password_setter(settings, inventory))
+        app = create_app(settings, inventory, late_dispatcher(settings), password_setter(settings, inventory))
     except ServiceError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the one sentence that the operator reads
         return 1
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, _end)
     try:
         server_for(app, settings.web).run()
     finally:
         inventory.close()
     return 0
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    """End in peace; the server ends its requests first and then hands the signal on to here."""
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from standardwebhooks import Webhook
-from standardwebhooks.webhooks import WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from deployments.web.declined import Declined
 from hosting.errors import ServiceError
@@ -67,7 +67,7 @@ class Verifier:
             raise SecretsUnusable(message, "Correct web.shop_secrets.")
         try:
             self._webhooks = [Webhook(secret.get_secret_value()) for secret in secrets]
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, EmptyWebhookSecretError) as error:
             message = "A secret of the shop is not base64 (whsec_…)."
             raise SecretsUnusable(message, "Correct web.shop_secrets.") from error
 

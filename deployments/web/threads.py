@@ -26,7 +26,8 @@ class Threads:
 
     def __init__(self, working: int, waiting: int) -> None:
         self._limiter = CapacityLimiter(working)
-        self._waiting = waiting
+        self._most = working + waiting
+        self._inside = 0  # the limiter sees who waits only a moment later, when many may have come at once
 
     async def run(
         self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
@@ -36,6 +37,10 @@ class Threads:
         Raises:
             Declined: 503, too many wait already.
         """
-        if self._limiter.statistics().tasks_waiting >= self._waiting:
+        if self._inside >= self._most:
             raise later("Too much is being done at once; come again in a moment.", seconds=1)
-        return await to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
+        self._inside += 1
+        try:
+            return await to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
+        finally:
+            self._inside -= 1

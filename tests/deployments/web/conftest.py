@@ -133,7 +133,7 @@ def open_instance(inventory: Inventory, language: str = "de") -> str:
         releases.add_release(session, release, "test", now)
         servers.add_server(session, server, "test", now)
         instance = instances.reserve_instance(
-            session, "A-1", lambda _pool, all_: all_[0], release, lambda text: text, now
+            session, "A-1", lambda _pool, all_: all_[0], release=release, seal=lambda text: text, now=now
         )
         instances.record_active(session, instance.name, now, {})
     return instance.name

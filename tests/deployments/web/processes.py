@@ -94,3 +94,12 @@ class ReceiverProcess:
         file = self.home / "settings.toml"
         file.touch(0o600)
         file.write_text("\n".join(lines))
+
+
+def run_serve(home: Path) -> tuple[int, str]:
+    """Run the receiver where it can't begin; its exit code and what it says."""
+    command = [sys.executable, "-m", "deployments.web.serve"]
+    ended = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PHM_HOME": str(home)}, capture_output=True, text=True, timeout=60, check=False
+    )
+    return ended.returncode, ended.stderr

@@ -11,12 +11,13 @@ from fleet.shop import Shop
 from fleet.shop_load import Progress, blow, storm
 from hosting.inventory import orders, work
 from hosting.inventory.models import Case, Contract, Payment, ShopEvent
-from hosting.inventory.session import Inventory
 from hosting.policy.states import OrderState
 from tests.deployments.web.processes import ReceiverProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from hosting.inventory.session import Inventory
 
 ORDERS = 50
 NOTICES = 1000
