@@ -56,6 +56,18 @@ def ensure(plan: Plan, home: Path, *, replace: bool = False, owner: Path = CHECK
     return bool(alive) and ours
 
 
+def refuse_another(home: Path, owner: Path = CHECKOUT) -> None:
+    """See that a running fleet is this checkout's.
+
+    Raises:
+        FleetTaken: it is another one's.
+    """
+    now = state.read(home)
+    alive = now.alive()
+    if alive and now.owner != str(owner):
+        raise FleetTaken(taken(now, sorted(alive)), advice(now.owner))
+
+
 def clear_other_home(plan: Plan, home: Path, *, replace: bool, marker: Path) -> None:
     """The same for a fleet whose files lie elsewhere: there is one bridge only.
 

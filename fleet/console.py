@@ -20,7 +20,7 @@ from fleet.requirements import is_root
 from fleet.sink_pages import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fleet.status import FleetStatus
 
@@ -49,13 +49,17 @@ def enter(context: typer.Context) -> None:
     words = sys.argv[sys.argv.index(verb) :] if verb in sys.argv else [verb]
     if "--help" in words:
         return
-    settings = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
-    command = ["sudo", "env", f"PYTHONPATH={CHECKOUT}", *settings, sys.executable, "-m", "fleet", *words]
     try:
-        os.execvp("sudo", command)  # noqa: S606 - this very program again, with the same words
+        os.execvp("sudo", sudo_command(words, os.environ))  # noqa: S606 - this very program again, with the same words
     except FileNotFoundError:
         err.print("The fleet needs root, and there is no sudo here. Run it as root.", style="red")
         raise typer.Exit(FAILED) from None
+
+
+def sudo_command(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """This program again as root: the same words, and only the settings it knows."""
+    settings = [f"{name}={environment[name]}" for name in PASSED_ON if name in environment]
+    return ["sudo", "env", f"PYTHONPATH={CHECKOUT}", *settings, sys.executable, "-m", "fleet", *words]
 
 
 @contextmanager

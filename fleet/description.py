@@ -6,10 +6,12 @@ import base64
 import json
 import os
 import secrets
+import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from fleet import certificates
+from fleet import certificates, ssh, state
+from fleet.errors import FleetError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +66,46 @@ def ensure_certificates(plan: Plan, places: Places) -> None:
     certificates.ensure_leaf(folder, "s3", [f"s3.{plan.zone}"], [plan.gateway])
 
 
-def describe(hosts: Hosts, started: tuple[HostPlan, ...]) -> dict[str, Any]:
+def publish(hosts: Hosts) -> dict[str, Any]:
+    """Write `fleet.json` anew and pin the hosts' keys; returns the file's content."""
+    pin(hosts)
+    content = describe(hosts)
+    write_private(hosts.places.description, content)
+    hand_over(hosts.places)
+    return content
+
+
+def pin(hosts: Hosts) -> None:
+    """Write the hosts' present keys to the known_hosts file."""
+    with state.locked(hosts.places.home, "pin.lock"):
+        pinned = {str(host.address): hosts.host_key(host) for host in hosts.all_made()}
+        ssh.write_known_hosts(hosts.places.known_hosts, pinned)
+
+
+def hand_over(places: Places) -> None:
+    """Let the person who called sudo read what he needs to use the fleet."""
+    caller = os.environ.get("SUDO_UID")
+    if caller and os.geteuid() == 0:
+        for file in (places.description, places.operator_key, places.certificates / "wildcard.key"):
+            shutil.chown(file, int(caller))
+
+
+def read(places: Places) -> dict[str, Any]:
+    """The content of `fleet.json`.
+
+    Raises:
+        FleetError: the fleet was never started, or by somebody else.
+    """
+    try:
+        content: dict[str, Any] = json.loads(places.description.read_text())
+    except FileNotFoundError:
+        raise FleetError("The fleet has not been started.", "Start it with `phm fleet up`.") from None
+    except PermissionError:
+        raise FleetError(f"{places.description} belongs to another user.", "Run `sudo phm fleet up`.") from None
+    return content
+
+
+def describe(hosts: Hosts) -> dict[str, Any]:
     """The fleet as others use it."""
     plan, places = hosts.plan, hosts.places
     kept = ensure_secrets(places.secrets)
@@ -73,7 +114,7 @@ def describe(hosts: Hosts, started: tuple[HostPlan, ...]) -> dict[str, Any]:
         "zone": plan.zone,
         "subnet": str(plan.subnet),
         "gateway": str(plan.gateway),
-        "hosts": [describe_host(hosts, host) for host in started],
+        "hosts": [describe_host(hosts, host) for host in hosts.all_made()],
         "ssh": {
             "user": "root",
             "port": 22,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BALLAST = ".ballast"
 MIB = 1024 * 1024
 SMALLEST = 4096
+BLOCK = 512
 FILL_ROUNDS = 200
 
 
@@ -139,24 +140,25 @@ def place(disks: Disks, path: str) -> Path:
 
 
 def fill(disks: Disks, path: str, *, leave_mib: int = 0) -> int:
-    """Fill the disk below a path but for some MiB; returns the size of the ballast in bytes."""
+    """Fill the disk below a path but for some MiB; returns the room that the ballast takes, in bytes."""
     folder = place(disks, path)
-    file = folder / BALLAST
-    keep = leave_mib * MIB
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    return fill_folder(folder, keep=leave_mib * MIB)
+
+
+def fill_folder(folder: Path, *, keep: int) -> int:
+    """Lengthen the ballast in a folder until its disk has no more room than is to be kept (in bytes)."""
+    handle = os.open(folder / BALLAST, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         size = os.fstat(handle).st_size
         for _ in range(FILL_ROUNDS):
             step = free_bytes(folder) - keep
-            if step < SMALLEST:
-                break
             taken = grow(handle, size, step)
             if not taken:
                 break
             size += taken
+        return os.fstat(handle).st_blocks * BLOCK
     finally:
         os.close(handle)
-    return size
 
 
 def grow(handle: int, size: int, step: int) -> int:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from fleet import claim, description, disks, image, keys, mailbox, network, requirements, ssh, state, status
-from fleet.errors import CannotRunHere, FleetError
+from fleet.errors import FleetError
 from fleet.hosts import Hosts
 from fleet.places import Places
 from fleet.plan import CACHE, HostPlan, Plan, home
@@ -65,7 +62,7 @@ class Fleet:
             FleetTaken: another checkout's fleet runs.
             FleetError: something does not start.
         """
-        self.need_root()
+        requirements.need_root()
         chosen = self.plan.chosen(names)
         with self.alone():
             if installed := requirements.ensure():
@@ -80,7 +77,7 @@ class Fleet:
                 self.start_all(chosen, progress)
             for host in filter(self.hosts.outdated, wanted):
                 progress(f"{host.name} lies on an older image; `phm fleet reset {host.name}` makes it anew")
-            return self.describe()
+            return description.publish(self.hosts)
 
     def prepare(self) -> None:
         """What is there before anything runs: keys, certificates, network."""
@@ -104,13 +101,15 @@ class Fleet:
         begun = time.monotonic()
 
         def serve(service: Service) -> None:
+            if service.running() and service.answers():
+                return
             service.start()
             service.wait_ready()
             progress(f"{service.name} serves after {time.monotonic() - begun:.1f} s")
 
         def boot(host: HostPlan) -> None:
             self.hosts.start(host)
-            self.pin()
+            description.pin(self.hosts)
             self.hosts.wait_ready(host)
             progress(f"{host.name} runs after {time.monotonic() - begun:.1f} s")
 
@@ -137,7 +136,7 @@ class Fleet:
         Raises:
             FleetTaken: the fleet belongs to another checkout and runs.
         """
-        self.need_root()
+        requirements.need_root()
         with self.alone():
             claim.ensure(self.plan, self.places.home)
             with ThreadPoolExecutor() as pool:
@@ -159,21 +158,19 @@ class Fleet:
         Raises:
             FleetError: the fleet is not up, or something does not start again.
         """
-        self.need_root()
+        self.need_ours()
         with self.alone():
-            self.need_up()
-            made = state.read(self.places.home).bases
-            chosen = [self.plan.host(name)] if name else [host for host in self.plan.hosts if host.name in made]
+            chosen = (self.plan.host(name),) if name else self.hosts.all_made()
             self.renew_image()
             with ThreadPoolExecutor() as pool:
                 work = [pool.submit(self.hosts.reset, host) for host in chosen]
                 work += [] if name else [pool.submit(self.renew, service) for service in self.services]
             for one in work:
                 one.result()
-            self.pin()
+            description.pin(self.hosts)
             for host in chosen:
                 self.hosts.wait_ready(host)
-            self.describe()
+            description.publish(self.hosts)
 
     def renew_image(self) -> None:
         """The image that new disks lie on."""
@@ -190,17 +187,17 @@ class Fleet:
 
     def cut(self, name: str) -> None:
         """Take a host off the network; what it runs goes on."""
-        self.need_root()
+        self.need_ours()
         network.cut(self.started(name))
 
     def heal(self, name: str) -> None:
         """Put a host back on the network."""
-        self.need_root()
+        self.need_ours()
         network.heal(self.started(name))
 
     def kill(self, name: str) -> None:
         """Let a host or a service crash (`dns`, `s3`, `smtp`)."""
-        self.need_root()
+        self.need_ours()
         if service := self.service(name):
             service.stop(at_once=True)
         else:
@@ -208,7 +205,7 @@ class Fleet:
 
     def stop(self, name: str) -> None:
         """Power a host off, or stop a service, in good order."""
-        self.need_root()
+        self.need_ours()
         if service := self.service(name):
             service.stop()
         else:
@@ -220,8 +217,7 @@ class Fleet:
         Raises:
             FleetError: the fleet is not up, or it does not start.
         """
-        self.need_root()
-        self.need_up()
+        self.need_ours()
         if service := self.service(name):
             service.start()
             service.wait_ready()
@@ -229,18 +225,18 @@ class Fleet:
             host = self.plan.host(name)
             self.ensure_image([host])
             self.hosts.start(host)
-            self.pin()
+            description.pin(self.hosts)
             self.hosts.wait_ready(host)
-            self.describe()
+            description.publish(self.hosts)
 
     def fill(self, name: str, path: str, leave_mib: int = 0) -> int:
         """Fill the disk below `/srv` or `/var/lib/mysql` of a host, but for some MiB; returns the ballast's bytes."""
-        self.need_root()
+        self.need_ours()
         return disks.fill(self.hosts.disks(self.plan.host(name)), path, leave_mib=leave_mib)
 
     def free(self, name: str, path: str) -> None:
         """Take the ballast off again."""
-        self.need_root()
+        self.need_ours()
         disks.free(self.hosts.disks(self.plan.host(name)), path)
 
     def run(
@@ -263,37 +259,7 @@ class Fleet:
         Raises:
             FleetError: the fleet was never started.
         """
-        try:
-            content: dict[str, Any] = json.loads(self.places.description.read_text())
-        except FileNotFoundError:
-            raise FleetError("The fleet has not been started.", "Start it with `phm fleet up`.") from None
-        return content
-
-    def describe(self) -> dict[str, Any]:
-        """Write `fleet.json` anew and pin the hosts' keys; returns its content."""
-        self.pin()
-        content = description.describe(self.hosts, self.made())
-        description.write_private(self.places.description, content)
-        self.hand_over()
-        return content
-
-    def hand_over(self) -> None:
-        """Let the person who called sudo read what he needs to use the fleet."""
-        caller = os.environ.get("SUDO_UID")
-        if caller and requirements.is_root():
-            for file in (self.places.description, self.places.operator_key, self.places.certificates / "wildcard.key"):
-                shutil.chown(file, int(caller))
-
-    def pin(self) -> None:
-        """Write the hosts' present keys to the known_hosts file."""
-        with state.locked(self.places.home, "pin.lock"):
-            pinned = {str(host.address): self.hosts.host_key(host) for host in self.made()}
-            ssh.write_known_hosts(self.places.known_hosts, pinned)
-
-    def made(self) -> tuple[HostPlan, ...]:
-        """The hosts that have disks."""
-        made = state.read(self.places.home).bases
-        return tuple(host for host in self.plan.hosts if host.name in made)
+        return description.read(self.places)
 
     def service(self, name: str) -> Service | None:
         """The service of that name, if it is one."""
@@ -310,25 +276,18 @@ class Fleet:
             raise FleetError(f"{name} is not running.", f"Start it with `phm fleet start {name}`.")
         return host
 
-    def need_up(self) -> None:
-        """See that the fleet was started and is this checkout's.
+    def need_ours(self) -> None:
+        """See that the fleet was started, and by this checkout.
 
         Raises:
             FleetError: it was not.
+            FleetTaken: another checkout started it.
         """
+        requirements.need_root()
+        claim.refuse_another(self.places.home)
         if not network.exists(self.plan.bridge):
             raise FleetError("The fleet is not up.", "Start it with `phm fleet up`.")
 
-    @staticmethod
-    def need_root() -> None:
-        """See that this process may change the machine.
-
-        Raises:
-            CannotRunHere: it may not.
-        """
-        if not requirements.is_root():
-            raise CannotRunHere("The fleet needs root.", "Run `sudo phm fleet up`.")
-
-    def alone(self) -> Any:
+    def alone(self) -> AbstractContextManager[None]:
         """Hold the lock of commands that change the whole fleet."""
         return state.locked(self.places.home, "fleet.lock")

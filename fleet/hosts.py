@@ -13,6 +13,7 @@ from fleet.errors import FleetError
 from fleet.shell import wait_until
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from fleet.disks import Disks
@@ -53,12 +54,25 @@ class Hosts:
         base = state.read(self.places.home).bases.get(host.name)
         return base is not None and (self.places.bases / base).exists()
 
+    def all_made(self) -> tuple[HostPlan, ...]:
+        """The hosts that have disks."""
+        return tuple(host for host in self.plan.hosts if self.made(host))
+
     def outdated(self, host: HostPlan) -> bool:
         """Whether the host's disks lie on another image than the one this code asks for."""
         return state.read(self.places.home).bases.get(host.name, self.base) != self.base
 
+    def alone(self, host: HostPlan) -> AbstractContextManager[None]:
+        """Hold the lock of commands that start or stop this host."""
+        return state.locked(self.places.home, f"{host.name}.lock")
+
     def start(self, host: HostPlan) -> None:
         """Start a host; its disks are kept, or made where there are none."""
+        with self.alone(host):
+            self.ensure_started(host)
+
+    def ensure_started(self, host: HostPlan) -> None:
+        """Start a host that does not run; the caller holds its lock."""
         if self.running(host):
             network.heal(host)
             return
@@ -133,6 +147,11 @@ class Hosts:
         Raises:
             FleetError: it does not run, or its remains do not go.
         """
+        with self.alone(host):
+            self.crash(host)
+
+    def crash(self, host: HostPlan) -> None:
+        """The same; the caller holds the host's lock."""
         alive = state.read(self.places.home).alive()
         leader, supervisor = alive.get(f"{host.name}:leader"), alive.get(host.name)
         if not leader:
@@ -143,10 +162,11 @@ class Hosts:
 
     def stop(self, host: HostPlan) -> None:
         """Power the host off, in good order if it does so in time."""
-        alive = state.read(self.places.home).alive()
-        if supervisor := alive.get(host.name):
-            processes.stop(supervisor, seconds=STOP_SECONDS)
-        self.clear_orphan(host)
+        with self.alone(host):
+            alive = state.read(self.places.home).alive()
+            if supervisor := alive.get(host.name):
+                processes.stop(supervisor, seconds=STOP_SECONDS)
+            self.clear_orphan(host)
 
     def clear(self, host: HostPlan) -> None:
         """Take away what a stopped host leaves in the kernel: mounts, network, control groups."""
@@ -156,8 +176,9 @@ class Hosts:
 
     def reset(self, host: HostPlan) -> None:
         """A fresh server in the place of the old one: empty disks, new host keys; started."""
-        if self.running(host):
-            self.kill(host)
-        self.clear_orphan(host)
-        self.make(host)
-        self.start(host)
+        with self.alone(host):
+            if self.running(host):
+                self.crash(host)
+            self.clear_orphan(host)
+            self.make(host)
+            self.ensure_started(host)

@@ -155,3 +155,13 @@ def check_kernel(known: Path = Path("/proc/filesystems")) -> None:
 def is_root() -> bool:
     """Whether this process may do what the fleet needs."""
     return os.geteuid() == 0
+
+
+def need_root() -> None:
+    """See that this process may change the machine.
+
+    Raises:
+        CannotRunHere: it may not.
+    """
+    if not is_root():
+        raise CannotRunHere("The fleet needs root.", "Run `sudo phm fleet up`.")

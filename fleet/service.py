@@ -60,11 +60,12 @@ class Service(ABC):
 
     def start(self) -> None:
         """Start it, unless it runs."""
-        if self.running():
-            return
-        self.prepare()
-        with state.changing(self.places.home) as now:
-            now.processes[self.name] = processes.start(self.argv(), log=self.log)
+        with state.locked(self.places.home, f"{self.name}.lock"):
+            if self.running():
+                return
+            self.prepare()
+            with state.changing(self.places.home) as now:
+                now.processes[self.name] = processes.start(self.argv(), log=self.log)
 
     def wait_ready(self) -> None:
         """Wait until it serves.

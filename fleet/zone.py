@@ -68,6 +68,7 @@ class NameServer(Service):
         folder = self.places.zone
         for name in ("run", "db"):
             (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "run/knot.pid").unlink(missing_ok=True)  # of a killed one: its id may look alive for a while
         settings = SETTINGS.format(
             address=self.plan.gateway,
             port=self.port,
