@@ -18,6 +18,7 @@ from fleet.zone import NameServer
 
 if TYPE_CHECKING:
     import subprocess
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from fleet.mailbox import Mail
