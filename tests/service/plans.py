@@ -1,0 +1,100 @@
+"""What is to happen to a run of the flow while it runs, and what it told afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Moment = Literal["before", "command", "after"]
+"""Before a task begins, right after its n-th remote command was sent, right after it ended."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The process kills itself, or the server's network is cut, at one moment of one task.
+
+    Args:
+        task: the task's name in the run.
+        moment: when.
+        command: which of the task's remote commands, from 1.
+        kind: what happens.
+        seconds: how long the network stays cut.
+    """
+
+    task: str
+    moment: Moment
+    command: int = 1
+    kind: Literal["kill", "cut"] = "kill"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run of the flow in a process of its own.
+
+    Args:
+        order: the order's reference.
+        owner: whom the lease belongs to; the same owner takes it again at once.
+        fault: what happens on the way.
+        lease_seconds: how long the lease lives without a heartbeat.
+        retries: whether steps are tried again.
+        parameters: further parameters of the flow's request.
+    """
+
+    order: str
+    owner: str = "test"
+    fault: Fault | None = None
+    lease_seconds: float = 60.0
+    retries: bool = True
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """As one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, text: str) -> Plan:
+        """The plan of such a line."""
+        content = json.loads(text)
+        fault = content.pop("fault")
+        return cls(**content, fault=Fault(**fault) if fault else None)
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Args:
+        state: the flow run's last state's name; "Killed" if the process was.
+        message: what that state says; the error's own sentence where there was one.
+        error: the error's class.
+        tasks: the names of the tasks in the order in which they began.
+        commands: how many remote commands each task sent.
+        changed: of each step, whether it changed anything.
+        run_id: the flow run.
+        seconds: how long it took.
+    """
+
+    state: str
+    message: str = ""
+    error: str = ""
+    tasks: list[str] = field(default_factory=list)
+    commands: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, bool] = field(default_factory=dict)
+    run_id: str = ""
+    seconds: float = 0.0
+
+    @property
+    def completed(self) -> bool:
+        """Whether the instance is open."""
+        return self.state == "Completed"
+
+    def write(self, file: Path) -> None:
+        """For the process that asked; whole or not at all."""
+        partial = file.with_suffix(".part")
+        partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        partial.rename(file)

@@ -1,0 +1,123 @@
+"""The flow in this process, watched: which tasks ran, what they sent to the server, and a fault at a chosen moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from prefect import Task
+
+from blocks.loading import provide
+from blocks.ssh_connection import SshConnection
+from blocks.web_probe import WebProbe
+from deployments.apply import blocks_of
+from fleet import Fleet
+from flows.provision_instance import ProvisionRequest, provision_instance
+from hosting.settings import load_settings
+from tasks import leases
+from tests.service.plans import Fault, Outcome, Plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Watch:
+    """Follows one run from inside, and does what its plan says."""
+
+    def __init__(self, fault: Fault | None, server: str) -> None:
+        self.fault = fault
+        self.server = server
+        self.current = ""
+        self.tasks: list[str] = []
+        self.commands: Counter[str] = Counter()
+        self.changed: dict[str, bool] = {}
+
+    def install(self) -> None:
+        """Put the watch between the flow and Prefect, and between the steps and the network."""
+        self._around_tasks()
+        for kind, name in ((SshConnection, "_open"), (WebProbe, "ask")):
+            self._around_commands(kind, name)
+
+    def _around_tasks(self) -> None:
+        plain = Task.__call__
+
+        def watched(task: Task[Any, Any], *args: Any, **kwargs: Any) -> Any:
+            self.current = task.name
+            self.tasks.append(task.name)
+            self.strike("before")
+            result = plain(task, *args, **kwargs)
+            if hasattr(result, "changed"):
+                self.changed[task.name] = result.changed
+            self.strike("after")
+            self.current = ""
+            return result
+
+        Task.__call__ = watched
+
+    def _around_commands(self, kind: type, name: str) -> None:
+        plain = getattr(kind, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            first = self.commands[self.current] + 1
+            self.commands[self.current] = first
+            if self.fault and self.fault.kind == "cut":  # the packet is lost on its way
+                self.strike("command", first)
+            result = plain(*args, **kwargs)
+            if self.fault and self.fault.kind == "kill":  # the server has it and goes on alone
+                self.strike("command", first)
+            return result
+
+        setattr(kind, name, watched)
+
+    def strike(self, moment: str, command: int = 1) -> None:
+        """Do what the plan says, if this is the moment."""
+        fault = self.fault
+        if (
+            fault is None
+            or (fault.task, fault.moment) != (self.current, moment)
+            or (moment == "command" and fault.command != command)
+        ):
+            return
+        self.fault = None
+        if fault.kind == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        fleet = Fleet()
+        fleet.cut(self.server)
+        threading.Timer(fault.seconds, fleet.heal, [self.server]).start()
+
+
+def run(plan: Plan, server: str, result: Path) -> None:
+    """Run the flow by its plan; the outcome is a file, there unless the process was killed."""
+    provide(*blocks_of(load_settings()))
+    leases.owner_of_this_run = lambda: plan.owner
+    leases.LEASE = timedelta(seconds=plan.lease_seconds)
+    leases.HEARTBEAT_SECONDS = plan.lease_seconds / 4
+    if not plan.retries:
+        for task in (
+            one
+            for one in vars(__import__("flows.provision_instance", fromlist=["*"])).values()
+            if isinstance(one, Task)
+        ):
+            task.retries = 0
+    watch = Watch(plan.fault, server)
+    watch.install()
+    began = time.monotonic()
+    state = provision_instance(ProvisionRequest(order=plan.order, **plan.parameters), return_state=True)
+    error = state.result(raise_on_failure=False)
+    failed = isinstance(error, BaseException)
+    outcome = Outcome(
+        state.name,
+        str(error) if failed else state.message or "",
+        type(error).__name__ if failed else "",
+        watch.tasks,
+        dict(watch.commands),
+        watch.changed,
+        str(state.state_details.flow_run_id),
+        time.monotonic() - began,
+    )
+    outcome.write(result)
