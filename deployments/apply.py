@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
@@ -21,14 +20,10 @@ from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
-from blocks.inventory_database import InventoryDatabase
 from blocks.loading import NAME
-from blocks.mail_relay import MailRelay
-from blocks.object_store import ObjectStore
-from blocks.service_settings import ServiceSettings
-from blocks.ssh_host import SshHost
 from deployments.automations import AUTOMATIONS
 from deployments.catalogue import DEPLOYMENTS, POOL, QUEUES, ZONE, Deployment
+from deployments.connections import blocks_of
 from deployments.runtime import warm_run
 from deployments.runtime.environment import Places, places
 from hosting.settings import Settings, load_settings
@@ -50,19 +45,6 @@ def apply(settings: Settings, at: Places, deployments: Sequence[Deployment] = DE
         for deployment in deployments:
             ensure_deployment(client, deployment)
         ensure_automations(client)
-
-
-def blocks_of(settings: Settings) -> list[Block]:
-    """The blocks as the settings have them."""
-    shared = settings.model_dump(include=set(ServiceSettings.model_fields) & set(Settings.model_fields))
-    store = settings.store.model_dump(include=set(ObjectStore.model_fields))
-    return [
-        InventoryDatabase(url=settings.inventory_url),
-        ServiceSettings(**shared, public_url=settings.web.public_url),
-        SshHost(**settings.ssh.model_dump()),
-        MailRelay(**settings.mail.model_dump()),
-        ObjectStore(**store, authorities_pem=settings.authorities_pem),
-    ]
 
 
 def ensure_pool(client: SyncPrefectClient, at: Places) -> None:

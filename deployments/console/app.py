@@ -36,6 +36,7 @@ class Verb:
         help: its line in `phm --help`.
         attribute: a Typer app in the module, or a function that is the verb itself.
         panel: the heading under which the help shows it.
+        needs: a package without which it isn't shown.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Verb:
     help: str
     attribute: str = "app"
     panel: str = "Service"
+    needs: str = ""
 
 
 LOCAL = "This machine"
@@ -52,12 +54,15 @@ VERBS = (
     Verb("status", "deployments.console.up", "Show what of them runs, and where.", "status", LOCAL),
     Verb("demo", "deployments.console.demo", "Play the whole story on the local fleet.", "demo", LOCAL),
     Verb("fleet", "fleet.console.app", "The local fleet: up, down, status, reset, faults.", panel=LOCAL),
-    Verb("shop", "deployments.console.shop", "The fleet's shop: order, pay.", panel=LOCAL),
-    Verb("order", "deployments.console.order", "Orders: list, show."),
+    Verb("shop", "deployments.console.shop", "The fleet's shop: order, pay, refund.", panel=LOCAL, needs="fleet"),
+    Verb("order", "deployments.console.order", "Orders: list, show, again."),
     Verb("promises", "deployments.console.promises", "Every open order: time left, forecast.", "promises"),
-    Verb("instance", "deployments.console.instance", "Instances: list, show, open."),
-    Verb("server", "deployments.console.server", "Servers: add, list, show, drain."),
+    Verb("instance", "deployments.console.instance", "Instances: list, show, open, access."),
+    Verb("server", "deployments.console.server", "Servers: add, list, show, drain, undrain."),
     Verb("release", "deployments.console.release", "Product releases: add, list."),
+    Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),
+    Verb("calendar", "deployments.console.service_days", "Days closed or opened for set-ups: close, open, list."),
+    Verb("level", "deployments.console.level", "Service levels: set, list, terms."),
 )
 """Every verb; a new one is a line here. One whose module isn't installed (the fleet isn't shipped) is not shown."""
 
@@ -79,7 +84,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 def is_there(verb: Verb) -> bool:
     """Whether the verb's module is installed; it is not imported for that."""
     try:
-        return importlib.util.find_spec(verb.module) is not None
+        return all(importlib.util.find_spec(name) for name in (verb.module, verb.needs) if name)
     except ModuleNotFoundError:
         return False
 

@@ -54,18 +54,18 @@ def raise_case(
         row = Case(key=key, kind=kind, subject=subject, summary=summary, facts=dict(facts), raised_at=now, decision="")
         session.add(row)
         session.flush()
-    return _facts(row)
+    return facts_of(row)
 
 
 def open_cases(session: Session) -> list[CaseFacts]:
     """The cases that nobody has settled, the oldest first."""
     rows = session.scalars(select(Case).where(Case.settled_at.is_(None)).order_by(Case.raised_at, Case.id))
-    return [_facts(row) for row in rows]
+    return [facts_of(row) for row in rows]
 
 
 def cases_of(session: Session, subject: str) -> list[CaseFacts]:
     """All cases about a subject, the oldest first."""
-    return [_facts(row) for row in session.scalars(select(Case).where(Case.subject == subject).order_by(Case.id))]
+    return [facts_of(row) for row in session.scalars(select(Case).where(Case.subject == subject).order_by(Case.id))]
 
 
 def settle_case(session: Session, case_id: int, by: str, decision: str, now: datetime) -> CaseFacts:
@@ -81,7 +81,7 @@ def settle_case(session: Session, case_id: int, by: str, decision: str, now: dat
         row.settled_at, row.settled_by, row.decision = now, by, decision
         evidence = {"case": row.id, "key": row.key}
         record(session, by, "case settled", row.subject, why=decision, evidence=evidence, now=now)
-    return _facts(row)
+    return facts_of(row)
 
 
 def settle_by_key(session: Session, key: str, by: str, decision: str, now: datetime) -> None:
@@ -91,7 +91,7 @@ def settle_by_key(session: Session, key: str, by: str, decision: str, now: datet
         settle_case(session, row.id, by, decision, now)
 
 
-def _facts(row: Case) -> CaseFacts:
+def facts_of(row: Case) -> CaseFacts:
     """The row, frozen."""
     return CaseFacts(
         row.id,
