@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 2
 BUCKET_SECONDS = 20
+ELECTION = "1s"
+"""A master that finds its old state waits this long for others, up to twice; the default of 10 s is for clusters."""
+LINGER_SECONDS = 1
+"""How long the volume part goes on after SIGTERM; the default of 10 s lets a cluster's clients move away."""
 VOLUME_MB = 256
-VOLUMES = 40
+VOLUMES = 400
+"""Room for some fifty buckets: each takes seven volumes at its first object; a volume is as big as what is in it."""
 
 
 class ObjectStore(Service):
@@ -70,9 +75,11 @@ class ObjectStore(Service):
             f"-ip.bind={address}",
             f"-master.port={store.master_port}",
             "-master.telemetry=false",
+            f"-master.electionTimeout={ELECTION}",
             f"-master.volumeSizeLimitMB={VOLUME_MB}",
             f"-volume.port={store.volume_port}",
             f"-volume.max={VOLUMES}",
+            f"-volume.preStopSeconds={LINGER_SECONDS}",
             "-filer",
             f"-filer.port={store.filer_port}",
             f"-filer.localSocket={folder / 'filer.sock'}",
@@ -94,7 +101,24 @@ class ObjectStore(Service):
         shutil.rmtree(self.places.store, ignore_errors=True)
 
     def answers(self) -> bool:
-        """Whether it says of itself that it is well, over HTTPS with the fleet's CA."""
+        """Whether it takes objects: well by its own word over HTTPS, and with a volume to put them on."""
+        return self.is_well() and self.has_volumes()
+
+    def has_volumes(self) -> bool:
+        """Whether its master knows the volume server; after a restart that comes seconds after the rest."""
+        connection = http.client.HTTPConnection(
+            str(self.plan.gateway), self.plan.store.master_port, timeout=ANSWER_SECONDS
+        )
+        try:
+            connection.request("GET", "/dir/status")
+            return bool(json.load(connection.getresponse())["Topology"]["DataCenters"])
+        except (OSError, ValueError, KeyError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def is_well(self) -> bool:
+        """Whether it says so, over HTTPS with the fleet's CA."""
         trusted = ssl.create_default_context(cafile=str(self.places.certificates / "ca.pem"))
         connection = http.client.HTTPSConnection(
             str(self.plan.gateway), self.port, timeout=ANSWER_SECONDS, context=trusted
