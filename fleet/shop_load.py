@@ -41,13 +41,25 @@ class Progress:
 
     taken: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    acknowledged: set[str] = field(default_factory=set)
     seconds: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, counter: Counter[str], what: str) -> None:
-        """Count one, whoever else counts at the moment."""
+    def take(self, event: Event, taken: str) -> None:
+        """Note that an event was answered with 2xx."""
         with self._lock:
-            counter[what] += 1
+            self.taken[taken] += 1
+            self.acknowledged.add(event.id)
+
+    def refuse(self, said: str) -> None:
+        """Note an answer of another kind, or none."""
+        with self._lock:
+            self.refused[said] += 1
+
+    def told(self) -> set[str]:
+        """The ids of the events that were answered with 2xx until now."""
+        with self._lock:
+            return set(self.acknowledged)
 
     @property
     def deliveries(self) -> int:
@@ -107,10 +119,10 @@ def _until_taken(shop: Shop, client: httpx.Client, event: Event, end: float, pro
             said = type(error).__name__
         else:
             if response.is_success:
-                progress.count(progress.taken, response.json()["taken"])
+                progress.take(event, response.json()["taken"])
                 return
             said = str(response.status_code)
-        progress.count(progress.refused, said)
+        progress.refuse(said)
         time.sleep(AGAIN_AFTER_SECONDS)
     message = f"{progress.deliveries} notices were taken before the time was over; not taken: {dict(progress.refused)}."
     raise ShopUnheard(message, "Look at the receiver's log.")

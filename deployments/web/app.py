@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from deployments.web.accidents import Accidents
 from deployments.web.declined import Declined, answer_declined
 from deployments.web.dispatching import Dispatcher
 from deployments.web.first_access import FirstAccess
@@ -68,7 +69,10 @@ def create_app(
             Route("/access/{token}", pages.take, methods=["POST"]),
             Route("/health", health.show, methods=["GET"]),
         ],
-        middleware=[Middleware(SecureHeaders, https=settings.web.public_url.startswith("https://"))],
+        middleware=[
+            Middleware(SecureHeaders, https=settings.web.public_url.startswith("https://")),
+            Middleware(Accidents),
+        ],
         exception_handlers={Declined: answer_declined},
         lifespan=lifespan,
     )

@@ -34,7 +34,8 @@ def test_a_thousand_notices_make_fifty_paid_orders_though_the_receiver_is_killed
     receiver.start()
     blown = storm(ORDERS, NOTICES, seed=1)
     progress = Progress()
-    killer = threading.Thread(target=kill_and_restart, args=(receiver, progress))
+    lost: list[set[str]] = []
+    killer = threading.Thread(target=kill_and_restart, args=(receiver, inventory, progress, lost))
     killer.start()
     try:
         blow(Shop(receiver.url, shop_secret), blown.deliveries, CLIENTS, SECONDS, progress)
@@ -43,16 +44,19 @@ def test_a_thousand_notices_make_fifty_paid_orders_though_the_receiver_is_killed
         receiver.stop()
     assert progress.deliveries == NOTICES
     assert progress.refused.total() > 0, "the kills were noticed"
+    assert lost == [set(), set()]
     assert_fulfilled_once(inventory, set(blown.events), {order.reference for order in blown.orders})
 
 
-def kill_and_restart(receiver: ReceiverProcess, progress: Progress) -> None:
-    """Kill the receiver in the midst of it, twice."""
+def kill_and_restart(receiver: ReceiverProcess, inventory: Inventory, progress: Progress, lost: list[set[str]]) -> None:
+    """Kill the receiver in the midst of it, twice; each time note what it had answered for and not kept."""
     end = time.monotonic() + SECONDS
     for taken in KILLED_AFTER:
         while progress.deliveries < taken and time.monotonic() < end:
             time.sleep(0.005)
         receiver.kill()
+        with inventory.reading() as session:
+            lost.append(progress.told() - set(session.scalars(select(ShopEvent.id))))
         receiver.start(wait=False)
         receiver.await_health()
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from starlette.routing import Route
 
+from deployments.web import bodies
 from deployments.web.app import create_app
 from deployments.web.declined import Declined
 from deployments.web.headers import HEADERS
@@ -26,11 +27,11 @@ from deployments.web.threads import Threads
 from fleet.shop import Event, Order, Shop, ShopUnheard, due_cents, event, moved, placed
 from fleet.shop_load import Progress, blow, storm
 from hosting.inventory.session import Inventory
-from tests.deployments.web.conftest import Service, new_secret
+from tests.deployments.web.conftest import Service, make_link, new_secret, open_instance
 from tests.deployments.web.processes import ReceiverProcess, free_port, run_serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 ORDER = Order("A-1", "C-1", "Jürgen Groß", "j@example.org", "de", 1, 0, due_cents(1, 0))
@@ -125,6 +126,39 @@ async def test_who_comes_when_too_many_wait_is_asked_to_come_later() -> None:
     assert [error.status for error in declined] == [503] * 3
 
 
+@pytest.mark.anyio
+async def test_an_accident_is_one_line_that_tells_where_and_not_what(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    token = make_link(service.inventory, open_instance(service.inventory))
+    service.instances.failure = RuntimeError("drei bunte Pferde")
+    async with service.client() as client:
+        answer = await client.post(f"/access/{token}", data={"password": "drei bunte Pferde", "again": "drei bunte Pferde"})
+    assert answer.status_code == 500
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "bunte" not in answer.text
+    accidents = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(accidents) == 1
+    assert accidents[0].startswith("accident: RuntimeError at conftest.py:")
+    assert "bunte" not in caplog.text
+    service.instances.failure = None
+    async with service.client() as client:
+        answer = await client.post(f"/access/{token}", data={"password": "drei bunte Pferde", "again": "drei bunte Pferde"})
+    assert answer.status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_body_that_comes_too_slowly_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "READ_SECONDS", 0.1)
+
+    async def slow() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b" "
+            await anyio.sleep(0.05)
+
+    async with service.client() as client:
+        answer = await client.post("/shop/events", content=slow(), headers={"content-type": "application/json"})
+    assert answer.status_code == 408
+
+
 def test_no_route_takes_cookies_or_other_methods(service: Service) -> None:
     told = {(route.path, tuple(sorted(route.methods or ()))) for route in service.app.routes if isinstance(route, Route)}
     assert told == {
@@ -151,7 +185,7 @@ data = st.fixed_dictionaries(
     },
 )  # fmt: skip
 types = st.sampled_from(["order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled"])
-bodies = (
+event_bodies = (
     st.builds(lambda kind, content: json.dumps({"type": kind, "data": content}), types | st.text(), data | json_values)
     | json_values.map(json.dumps)
     | st.text()
@@ -176,7 +210,7 @@ def _changed(body: dict[str, Any], path: str, value: object) -> str:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=bodies | nearly, number=st.integers(0, 10**9))
+@given(body=event_bodies | nearly, number=st.integers(0, 10**9))
 def test_whatever_the_shop_signs_is_taken_or_refused_and_never_an_accident(service: Service, body: str, number: int) -> None:
     answer = anyio.run(service.deliver, Event(f"evt_{number}", "", body))
     assert answer.status_code in {200, 422}

@@ -1,0 +1,125 @@
+"""The customers' pages as a browser and a screen reader meet them: structure, labels, contrast."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from hosting.policy.terms import LANGUAGES
+from hosting.templates import render
+
+VOID = {"meta", "input", "br", "hr", "img", "link"}
+
+
+@dataclass(frozen=True)
+class Access:
+    url: str = "https://app1.phlymail.test/k3v9/"
+    admin: str = "admin"
+    expires_at: datetime = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
+
+
+class Outline(HTMLParser):
+    """The tags of a page with their attributes; fails where one isn't closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def outline(html: str) -> Outline:
+    read = Outline()
+    read.feed(html)
+    read.close()
+    assert read.open == []
+    return read
+
+
+def pages() -> dict[str, str]:
+    form = {"access": Access(), "least": 12, "most": 128}
+    made = {}
+    for language in LANGUAGES:
+        for objection in (None, "too_short", "not_the_same"):
+            made[f"{language} form {objection}"] = page(language, "first_access", **form, objection=objection)
+        made[f"{language} set"] = page(language, "password_set", access=Access())
+        made[f"{language} later"] = page(language, "try_later")
+        for reason in ("unknown", "used", "expired"):
+            made[f"{language} {reason}"] = page(language, "link_gone", reason=reason)
+    return made
+
+
+def page(language: str, name: str, **values: object) -> str:
+    return render(f"pages/{language}/{name}.html.j2", language=language, **values)
+
+
+ALL = pages()
+
+
+@pytest.mark.parametrize("html", ALL.values(), ids=ALL.keys())
+def test_every_page_is_well_formed_and_readable_for_all(html: str) -> None:
+    read = outline(html)
+    names = [tag for tag, _ in read.tags]
+    assert html.startswith("<!DOCTYPE html>")
+    assert next(attributes["lang"] for tag, attributes in read.tags if tag == "html") in LANGUAGES
+    assert names.count("main") == names.count("h1") == names.count("title") == 1
+    assert "script" not in names
+    levels = [int(name[1]) for name in names if re.fullmatch("h[1-6]", name)]
+    assert min(levels) == 1
+    ids = [attributes["id"] for _, attributes in read.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    labelled = {attributes["for"] for tag, attributes in read.tags if tag == "label"}
+    for tag, attributes in read.tags:
+        if tag == "input":
+            assert attributes["id"] in labelled
+            assert "autocomplete" in attributes
+        for reference in ("aria-describedby", "aria-labelledby"):
+            assert attributes.get(reference) is None or attributes[reference] in ids
+        if tag == "a" and (attributes["href"] or "").startswith("#"):
+            assert (attributes["href"] or "")[1:] in ids
+
+
+@pytest.mark.parametrize("html", ALL.values(), ids=ALL.keys())
+def test_no_page_asks_another_host_for_anything(html: str) -> None:
+    assert not re.search(r"""(src|action)=|url\(|@import""", html)
+
+
+@pytest.mark.parametrize(("scheme", "start"), [("light", 0), ("dark", 1)])
+@pytest.mark.parametrize(("ink", "ground"), [
+    ("ink", "ground"), ("ink", "sheet"), ("quiet", "sheet"), ("accent", "sheet"), ("on-accent", "accent"),
+    ("wrong", "wrong-ground"), ("ink", "wrong-ground"), ("right", "sheet"),
+])  # fmt: skip
+def test_texts_stand_out_from_their_ground_by_at_least_the_aa_contrast(scheme: str, start: int, ink: str, ground: str) -> None:
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", render("pages/page.css").split("@media")[start]))
+    assert contrast(colours[ink], colours[ground]) >= 4.5, scheme
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours as WCAG 2 defines it."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at:end], 16) / 255 for at, end in pairwise((1, 3, 5, 7))]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_german_and_english_pages_say_the_same_things() -> None:
+    for name, german in ALL.items():
+        if name.startswith("de "):
+            english = ALL[name.replace("de ", "en ", 1)]
+            assert [tag for tag, _ in outline(german).tags] == [tag for tag, _ in outline(english).tags]
