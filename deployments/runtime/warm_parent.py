@@ -268,6 +268,7 @@ def become(request: Request) -> None:
 
     refresh_global_settings_context()
     setup_logging(incremental=False)
+    runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 
 def tell(line: str) -> None:
