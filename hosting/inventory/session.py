@@ -6,39 +6,33 @@ locks the rows that a decision rests on.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from hosting.errors import Refused, Unreachable
+from hosting.errors import Refused
+from hosting.inventory.engines import WAIT_SECONDS, make_engine, make_file, only_one, with_driver
 from hosting.inventory.failures import is_race, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import Connection, Engine
 
 Result = TypeVar("Result")
 
-WAIT_SECONDS = 30
-"""How long a statement waits for a lock, and a session for a connection."""
-
-CONNECT_SECONDS = 10
 ATTEMPTS = 12
-"""How often a transaction that lost a race is run in all."""
+"""How often a transaction that lost a race is run in all; none begins again after `WAIT_SECONDS`."""
 
-DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
 MIGRATIONS = Path(__file__).with_name("migrations")
-UPGRADE_LOCK = 7_469_114  # any number that nothing else on the database uses
 
 
 class Inventory:
@@ -53,8 +47,8 @@ class Inventory:
 
     def __init__(self, url: str) -> None:
         try:
-            self.url = _with_driver(make_url(url))
-            self.engine = _engine(self.url)
+            self.url = with_driver(make_url(url))
+            self.engine = make_engine(self.url)
         except (ArgumentError, ImportError) as error:
             raise Refused(
                 "The inventory's database URL can't be used.",
@@ -93,9 +87,9 @@ class Inventory:
             Unreachable: the database does not answer.
         """
         if self.url.get_backend_name() == "sqlite" and self.url.database:
-            _private_file(Path(self.url.database))
+            make_file(Path(self.url.database))
         writing = self.engine.execution_options(writes=True)
-        with self._speaking(), writing.begin() as connection, _only_one(connection):
+        with self._speaking(), writing.begin() as connection, only_one(connection):
             command.upgrade(migration_config(connection), "head")
 
     def close(self) -> None:
@@ -122,13 +116,15 @@ def in_transaction(inventory: Inventory, function: Callable[[Session], Result]) 
     Raises:
         Unreachable: the database does not answer, or the races don't end.
     """
+    deadline = time.monotonic() + WAIT_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with inventory.writing() as session:
                 return function(session)
         except Exception as error:
             lost = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
-            if attempt == ATTEMPTS or not (isinstance(lost, SQLAlchemyError) and is_race(lost)):
+            again = isinstance(lost, SQLAlchemyError) and is_race(lost)
+            if not again or attempt == ATTEMPTS or time.monotonic() > deadline:
                 raise
             time.sleep((1 + secrets.randbelow(20)) * 0.001 * attempt)
     raise AssertionError  # the last attempt returns or raises
@@ -141,84 +137,3 @@ def migration_config(connection: Connection | Engine | None = None) -> Config:
     if connection is not None:
         config.attributes["connection"] = connection
     return config
-
-
-def _with_driver(url: URL) -> URL:
-    """The URL with the driver that this project brings; a SQLite without a file would be a new one for each thread."""
-    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise ArgumentError("a file is needed")
-    return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
-
-
-def _engine(url: URL) -> Engine:
-    """The engine with each database's own settings; parameters never appear in logs and errors."""
-    options: dict[str, Any] = {
-        "hide_parameters": True,
-        "pool_size": 5,
-        "max_overflow": 35,
-        "pool_timeout": WAIT_SECONDS,
-    }
-    if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS}, **options)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    settings = {"connect_timeout": CONNECT_SECONDS}
-    engine = create_engine(url, isolation_level="READ COMMITTED", pool_pre_ping=True, connect_args=settings, **options)
-    prepare = _prepare_postgresql if url.get_backend_name() == "postgresql" else _prepare_mariadb
-    event.listen(engine, "connect", prepare)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Readers beside a writer, foreign keys, and transactions begun by us alone."""
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        f"busy_timeout={WAIT_SECONDS * 1000}",
-        "foreign_keys=ON",
-        "recursive_triggers=ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes its lock at once, so that what it reads stays true until it commits."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _prepare_postgresql(connection: Any, _record: object) -> None:
-    """No wait for a lock without an end."""
-    connection.execute(f"SET lock_timeout = '{WAIT_SECONDS}s'")
-    connection.commit()
-
-
-def _prepare_mariadb(connection: Any, _record: object) -> None:
-    """No wait for a lock without an end, and no value cut short in silence."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SET innodb_lock_wait_timeout = {WAIT_SECONDS}, sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
-        )
-
-
-@contextmanager
-def _only_one(connection: Connection) -> Iterator[None]:
-    """Let one program at a time change the schema; on SQLite the transaction itself does that."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
-    if connection.dialect.name not in {"mysql", "mariadb"}:
-        yield
-        return
-    if connection.scalar(text(f"SELECT GET_LOCK('{UPGRADE_LOCK}', {WAIT_SECONDS})")) != 1:
-        raise Unreachable("Another program is changing the inventory's schema.", "Try again when it is done.")
-    try:
-        yield
-    finally:
-        connection.execute(text(f"SELECT RELEASE_LOCK('{UPGRADE_LOCK}')"))
-
-
-def _private_file(path: Path) -> None:
-    """Make the database file with access for its owner alone; its journal follows it in that."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

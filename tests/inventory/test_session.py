@@ -154,10 +154,21 @@ def test_a_file_that_can_not_be_opened_or_is_no_database_is_told(tmp_path: Path)
     (tmp_path / "text").write_text("not a database, but longer than the head of one would be " * 20)
     assert "unable to open database file" in told_by(f"sqlite:///{tmp_path}/no/folder/inventory.db").what
     assert isinstance(told_by(f"sqlite:///{tmp_path}/text"), Unreachable)
+    with pytest.raises(Unreachable, match=r"can't be opened: file is not a database\."):
+        Inventory(f"sqlite:///{tmp_path}/text").upgrade()
+    with pytest.raises(Unreachable, match=r"can't be made: File exists\."):
+        Inventory(f"sqlite:///{tmp_path}/text/inventory.db").upgrade()
+
+
+def test_readers_are_not_kept_waiting_by_a_writer(inventory: Inventory) -> None:
+    with inventory.writing() as writer:
+        operators.ensure_operator(writer, "olga", NOW)
+        assert rows(inventory, Operator) == 0
+    assert rows(inventory, Operator) == 1
 
 
 def test_a_writer_that_never_ends_is_told_as_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hosting.inventory.session.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("hosting.inventory.engines.WAIT_SECONDS", 0.05)
     monkeypatch.setattr("hosting.inventory.session.ATTEMPTS", 2)
     path = tmp_path / "inventory.db"
     inventory = Inventory(f"sqlite:///{path}")
