@@ -21,7 +21,7 @@ SENTENCE = (
 
 
 class Accidents:
-    """Answers with 500 where the application raises; the exception's words stay out of the log: they could hold secrets."""
+    """Answers with 500 where the application raises; the log gets none of its words, which may hold secrets."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

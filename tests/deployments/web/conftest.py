@@ -33,13 +33,13 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
-def settings_for(url: str, shop_secrets: tuple[str, ...], port: int = 4280) -> Settings:
+def settings_for(url: str, shop_secrets: tuple[str, ...], port: int = 4280, private_key: str = "none") -> Settings:
     return Settings.model_validate(
         {
             "zone": "phlymail.test",
             "inventory_url": url,
             "sealing_key": base64.urlsafe_b64encode(b"k" * 32).decode(),
-            "ssh": {"private_key": "none"},
+            "ssh": {"private_key": private_key, "connect_seconds": 2.0},
             "mail": {"host": "127.0.0.1", "sender": "service@phlymail.test", "operator": "operator@phlymail.test"},
             "store": {"endpoint": "http://127.0.0.1:1", "access_key": "a", "secret_key": "s"},
             "web": {"public_url": "https://shop.phlymail.test", "bind_port": port, "shop_secrets": shop_secrets},
@@ -116,7 +116,9 @@ def service(inventory: Inventory, shop_secret: str) -> Service:
     return Service(app, inventory, settings, Shop("http://receiver.test", shop_secret), instances)
 
 
-def open_instance(inventory: Inventory, language: str = "de") -> str:
+def open_instance(
+    inventory: Inventory, language: str = "de", address: str = "10.77.0.11", port: int = 22, host_key: str = "ssh-ed25519 AAAA"
+) -> str:
     """An order that is paid and an instance that is active, without a server behind it; gives the instance's name."""
     now = datetime.now(UTC)
     order = OrderPlaced("A-1", "C-1", "Jürgen Groß", "j@example.org", language, 1, 0, 5890, "EUR")
@@ -124,7 +126,7 @@ def open_instance(inventory: Inventory, language: str = "de") -> str:
     release = ReleaseFacts(ReleaseId("0" * 64), 404, "4.04.70", "free", 1, current=True)
     host = "app1.phlymail.test"
     server = ServerFacts(
-        ServerName("app1"), host, "10.77.0.11", 22, "ssh-ed25519 AAAA", "DE", dedicated=True,
+        ServerName("app1"), host, address, port, host_key, "DE", dedicated=True,
         state=ServerState.ACTIVE, room_gib=500,
     )  # fmt: skip
     with inventory.writing() as session:
