@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -26,6 +28,9 @@ NEEDED = (
     MARKER_BUILD,
     MARKER_NAME,
 )
+BUILD = re.compile(r"[0-9]{3,6}")
+"""Build numbers known: 3xxxx and 4xxxx."""
+
 MOST_BYTES = 512 * 2**20
 MOST_ENTRIES = 50_000
 SYMLINK = 0o120000
@@ -75,11 +80,11 @@ def inspect_archive(file: Path) -> ReleaseArchive:
             top = _top(file, [entry.filename for entry in entries])
             build = archive.read(top + MARKER_BUILD).decode(errors="replace").strip()
             edition = archive.read(top + MARKER_NAME).decode(errors="replace").strip()
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:  # RuntimeError: it is encrypted
         raise NotARelease(
             f"{file.name} can't be read as a ZIP archive ({error}).", "Pack the release as a ZIP archive."
         ) from error
-    if not build.isdigit() or not 3 <= len(build) <= 6:  # noqa: PLR2004  # build numbers known: 3xxxx and 4xxxx
+    if not BUILD.fullmatch(build):
         raise NotARelease(f"{file.name} names no build number in {MARKER_BUILD}.", "Take the vendor's release archive.")
     with file.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()

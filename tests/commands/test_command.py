@@ -1,0 +1,73 @@
+"""Commands as values: what is quoted, what is masked, what an answer means."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from hosting.commands.command import CHARACTERS_SHOWN, Answer, Command, fail, masked, script
+from hosting.errors import StepFailed, Unreachable
+
+HOSTILE = ["; rm -rf /", "$(id)", "`id`", "a b", "'", '"', "\\", "\n", "*", "-n", "", "ä€"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_shell_reads_each_argument_as_it_was_given(value: str) -> None:
+    command = script("echo", 'printf "%s" "$1"', value)
+    said = subprocess.run(["/bin/sh", "-c", command.line], capture_output=True, text=True, check=True, timeout=10)
+    assert said.stdout == value
+
+
+def test_a_script_ends_at_its_first_error() -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", script("x", "false; echo on").line], capture_output=True, check=False, timeout=10
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("out", "changed"),
+    [
+        ("changed\n", True),
+        ("unchanged\n", False),
+        ("noise\nchanged", True),
+        ("", False),
+        ("unchanged\nchanged\n", True),
+        ("changed\nunchanged\n", False),
+    ],
+)
+def test_the_last_line_says_whether_anything_changed(out: str, changed: bool) -> None:
+    assert Answer(0, out).changed is changed
+
+
+def test_secrets_are_masked_and_empty_ones_mask_nothing() -> None:
+    assert masked("pw=geheim, salt=xy", ("geheim", "", "xy")) == "pw=****, salt=****"
+
+
+def test_a_failed_command_is_told_in_one_line_without_its_secrets() -> None:
+    command = Command("mysqldump", ("x",), secrets=("geheim",))
+    answer = Answer(2, "out\n", "1\n2\n3\n4\n5\npassword geheim is wrong\n")
+    with pytest.raises(StepFailed) as caught:
+        fail(command, answer, "app1")
+    assert str(caught.value) == (
+        "mysqldump failed on app1 with exit code 2. [3 | 4 | 5 | password **** is wrong | out] "
+        "Look at the server, then run again: it goes on from there."
+    )
+    assert caught.value.exit_code == 2
+
+
+def test_a_secret_that_straddles_the_shown_end_is_masked_before_it_is_cut() -> None:
+    secret = "s" * 50
+    with pytest.raises(StepFailed) as caught:
+        fail(
+            Command("x", ("x",), secrets=(secret,)),
+            Answer(1, "", "y" * (CHARACTERS_SHOWN - 20) + secret + "z" * 15),
+            "app1",
+        )
+    assert "sss" not in str(caught.value)
+
+
+def test_a_lost_connection_is_not_a_failed_command() -> None:
+    with pytest.raises(Unreachable, match="The connection to app1 was lost during useradd"):
+        fail(Command("useradd", ("x",)), Answer(-1, ""), "app1")
