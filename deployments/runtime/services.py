@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from hosting.settings import Settings
 
 PACKAGES = ("hosting", "blocks", "tasks", "flows", "deployments")
-START_SECONDS = 90.0
+START_SECONDS = 180.0
+"""Ten on an idle machine of two cores; a busy one takes its time."""
+
 ANSWER_SECONDS = 2.0
 PREFECT, RECEIVER, WARM_PARENT, WORKER = "prefect", "receiver", "warm-parent", "worker"
 

@@ -1,0 +1,168 @@
+"""Records become runs, once; runs that came to nothing are seen to."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.states import Cancelled, Completed, Crashed, Failed, State
+
+from hosting.errors import Unreachable
+from hosting.inventory import cases, deeds, work
+from hosting.inventory.session import Inventory
+from hosting.policy.attempts import Verdict
+from hosting.policy.states import WorkState
+from tasks.run_ends import settle_ended
+from tasks.runs import dispatch
+from tests.deployments.service import Service, free_port
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+LATER = NOW + timedelta(hours=20)
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Iterator[Inventory]:
+    """An inventory apart from the service's own, so that only the test dispatches from it."""
+    made = Inventory(f"sqlite:///{tmp_path / 'inventory.db'}")
+    made.upgrade()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[SyncPrefectClient]:
+    with service.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def order(inventory: Inventory) -> str:
+    """A paid order whose set-up is due much later, so that the worker leaves its run alone."""
+    reference = f"T-{uuid.uuid4().hex[:8]}"
+    with inventory.writing() as session:
+        work.ask_for(session, work.PROVISION, reference, LATER, by="test", now=NOW)
+    return reference
+
+
+def facts(inventory: Inventory, order: str) -> work.WorkFacts:
+    with inventory.reading() as session:
+        found = work.work_of(session, work.PROVISION, order)
+    assert found is not None
+    return found
+
+
+def end_run(client: SyncPrefectClient, run: str, state: State) -> None:
+    client.set_flow_run_state(UUID(run), state, force=True)
+
+
+@pytest.mark.prefect
+def test_work_is_a_scheduled_run_as_soon_as_it_is_recorded(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+    (made,) = dispatch(inventory, NOW, client)
+    run = client.read_flow_run(UUID(made.flow_run_id))
+    assert run.name == f"provision-instance {order}"
+    assert run.state is not None
+    assert run.state.type.value == "SCHEDULED"
+    assert run.expected_start_time == LATER
+    assert run.parameters == {"request": {"order": order}}
+    assert run.work_queue_name == "interactive"
+    assert facts(inventory, order).state is WorkState.DISPATCHED
+
+
+@pytest.mark.prefect
+def test_work_gets_one_run_however_many_dispatch_it_at_once(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = [one for many in threads.map(lambda _: dispatch(inventory, NOW, client), range(4)) for one in many]
+    assert len({one.flow_run_id for one in made}) == 1
+    assert dispatch(inventory, NOW, client) == []
+
+
+@pytest.mark.prefect
+def test_a_run_that_was_made_but_not_recorded_is_found_again(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+    (first,) = dispatch(inventory, NOW, client)
+    with inventory.writing() as session:
+        session.get_one(work.Work, facts(inventory, order).id).state = WorkState.OPEN
+    (second,) = dispatch(inventory, NOW, client)
+    assert second.flow_run_id == first.flow_run_id
+
+
+@pytest.mark.prefect
+def test_a_lost_run_is_made_again(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+    (lost,) = dispatch(inventory, NOW, client)
+    client.delete_flow_run(UUID(lost.flow_run_id))
+    (settled,) = settle_ended(inventory, NOW, client)
+    assert (settled.verdict, settled.finding) == (Verdict.AGAIN, "The run is not there any more.")
+    assert settle_ended(inventory, NOW, client) == []
+    (again,) = dispatch(inventory, NOW, client)
+    assert again.flow_run_id != lost.flow_run_id
+    assert facts(inventory, order).attempt == 2
+    client.delete_flow_run(UUID(again.flow_run_id))
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize("state", [Crashed(message="killed"), Completed()], ids=["crashed", "ended without doing it"])
+def test_work_is_tried_three_times_more_then_put_before_a_person(
+    inventory: Inventory, order: str, client: SyncPrefectClient, state: State
+) -> None:
+    verdicts = []
+    for _ in range(4):
+        (made,) = dispatch(inventory, NOW, client)
+        end_run(client, made.flow_run_id, state)
+        verdicts += [one.verdict for one in settle_ended(inventory, NOW, client)]
+    assert verdicts == [Verdict.AGAIN] * 3 + [Verdict.ASK_A_PERSON]
+    assert facts(inventory, order).state is WorkState.FAILED
+    with inventory.reading() as session:
+        (case,) = cases.open_cases(session)
+        told = deeds.deeds_of(session, f"work:provision-instance:{order}")
+    assert order in case.summary
+    assert len(told) == 3
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize("state", [Failed(message="app1 is full."), Cancelled()], ids=["failed", "cancelled by a person"])
+def test_a_persons_matter_is_not_tried_again(
+    inventory: Inventory, order: str, client: SyncPrefectClient, state: State
+) -> None:
+    (made,) = dispatch(inventory, NOW, client)
+    end_run(client, made.flow_run_id, state)
+    (settled,) = settle_ended(inventory, NOW, client)
+    assert settled.verdict is Verdict.ASK_A_PERSON
+    assert facts(inventory, order).state is WorkState.FAILED
+    assert dispatch(inventory, NOW, client) == []
+
+
+@pytest.mark.prefect
+def test_a_run_that_its_worker_forgot_is_ended_and_made_again(
+    inventory: Inventory, order: str, client: SyncPrefectClient
+) -> None:
+    from prefect.states import Pending
+
+    (made,) = dispatch(inventory, NOW, client)
+    end_run(client, made.flow_run_id, Pending())
+    assert settle_ended(inventory, datetime.now(UTC), client) == []
+    (settled,) = settle_ended(inventory, datetime.now(UTC) + timedelta(minutes=11), client)
+    assert settled.verdict is Verdict.AGAIN
+    assert client.read_flow_run(UUID(made.flow_run_id)).state_type == "CRASHED"
+
+
+@pytest.mark.prefect
+def test_a_run_that_gives_no_sign_of_life_is_ended_and_made_again(
+    inventory: Inventory, order: str, client: SyncPrefectClient
+) -> None:
+    from prefect.states import Running
+
+    (made,) = dispatch(inventory, NOW, client)
+    end_run(client, made.flow_run_id, Running())
+    assert settle_ended(inventory, datetime.now(UTC) + timedelta(minutes=9), client) == []
+    (settled,) = settle_ended(inventory, datetime.now(UTC) + timedelta(minutes=11), client)
+    assert settled.verdict is Verdict.AGAIN
+
+
+def test_without_prefect_the_work_waits(inventory: Inventory, order: str) -> None:
+    with SyncPrefectClient(f"http://127.0.0.1:{free_port()}/api") as nobody:
+        with pytest.raises(Unreachable, match="stays recorded"):
+            dispatch(inventory, NOW, nobody)
+    assert facts(inventory, order).state is WorkState.OPEN
