@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import httpx
 
@@ -16,7 +18,7 @@ from blocks.web_probe import WebProbe, web_probe
 from hosting.commands import accounts
 from hosting.errors import StepFailed
 from hosting.product.layout import ROOT_ADMIN, InstanceLayout
-from hosting.product.proof import HIDDEN, SHOWN, differs
+from hosting.product.proof import HIDDEN, SHOWN, differs, files_of
 from tasks.records import unsealed
 from tasks.step import reading
 
@@ -50,7 +52,7 @@ def prove_instance_answers(server: ServerFacts, instance: InstanceFacts) -> dict
     settings = load(ServiceSettings)
     url = url_of(server, instance)
     with web_probe(settings.trust, tuple(settings.resolvers)) as web:
-        wrong = [*_shown_and_hidden(web, url), *_plain_http(web, url), *_headers(web, url)]
+        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url), *_plain_http(web, url), *_headers(web, url)]
         if not wrong:
             wrong = [*_administration_and_webdav(web, url, server, instance)]
     if wrong:
@@ -72,6 +74,22 @@ def _shown_and_hidden(web: WebProbe, url: str) -> list[str]:
         answer = web.ask("GET", url + expected.path)
         findings.append(differs(expected, answer.status_code, answer.text))
     return [finding for finding in findings if finding]
+
+
+def _files_of_pages(web: WebProbe, url: str) -> list[str]:
+    """The scripts and styles of the two login pages are served: without them the product is a dead picture."""
+    findings = []
+    for path in ("", "config.php"):
+        page = web.ask("GET", url + path).text
+        asked = [urljoin(url + path, file) for file in files_of(page)]
+        if not asked and not path:
+            findings.append(f"/{path} names neither script nor style")
+        for file in asked:
+            if not file.startswith(url):
+                findings.append(f"/{path} asks for {file} outside of the instance")
+            elif (status := web.ask("GET", file).status_code) != HTTPStatus.OK:
+                findings.append(f"/{file.removeprefix(url)} answers {status}")
+    return findings
 
 
 def _plain_http(web: WebProbe, url: str) -> list[str]:

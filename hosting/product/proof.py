@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import dataclass
 
 LOGIN_FORM = 'id="authform"'
 """The sign of the front end's login page; a 200 alone proves nothing (phlymail.md section 0)."""
 
 NOT_FOUND = (403, 404)
+
+FILE_OF_A_PAGE = re.compile(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+?\.(?:js|css)(?:\?[^"']*)?)["']""")
+"""A script or style that a page asks for; its address is built from the script's own name (phlymail.md section 7)."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +65,8 @@ def differs(expected: Expected, status: int, body: str) -> str:
     if expected.contains and expected.contains not in body:
         return f"/{expected.path} answers {status} without {expected.contains}"
     return ""
+
+
+def files_of(page: str) -> list[str]:
+    """The scripts and styles that a page asks for, as they stand in it, each once."""
+    return list(dict.fromkeys(html.unescape(found) for found in FILE_OF_A_PAGE.findall(page)))

@@ -24,7 +24,7 @@ final class Template
         header('Content-Type: text/html; charset=UTF-8');
         echo self::render(Settings::path('frontend') . '/templates/frame.tpl', [
             'title' => $values['title'] ?? 'phlyMail',
-            'css' => Settings::path('frontend') . '/css/standin.css',
+            'css' => rtrim(dirname(Session::script()), '/') . '/' . Settings::path('frontend') . '/css/standin.css',
             'body' => self::render($file, $values),
         ]);
         exit;
