@@ -1,0 +1,35 @@
+"""The page of promises names every promise once, and places that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "promises.md"
+ROW = re.compile(r"^\| (P\d\d) \|(.*)\|$", re.MULTILINE)
+PLACE = re.compile(r"`((?:hosting|tasks|flows|deployments|tests|blocks)/[^`]+)`")
+ROWS = ROW.findall(PAGE.read_text(encoding="utf-8"))
+
+
+def test_every_promise_stands_on_the_page_once() -> None:
+    assert [number for number, _ in ROWS] == [f"P{number:02}" for number in range(1, 42)]
+
+
+@pytest.mark.parametrize(("number", "places"), ROWS, ids=[number for number, _ in ROWS])
+def test_a_promise_names_files_that_exist_or_says_not_yet(number: str, places: str) -> None:
+    named = PLACE.findall(places)
+    assert named or "not yet" in places, f"{number} names no place"
+    missing = [place for place in named if not (ROOT / place).exists()]
+    assert not missing, f"{number} names {missing}"
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    broken = []
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            if not (page.parent / target).exists():
+                broken.append(f"{page.relative_to(ROOT)} → {target}")
+    assert broken == []
