@@ -25,7 +25,8 @@ emergency_restart_threshold = 10
 emergency_restart_interval = 1m
 """
 LOGROTATE = (
-    "/var/log/phm/*.log {\n    weekly\n    rotate 4\n    missingok\n    notifempty\n    compress\n    copytruncate\n}\n"
+    "/var/log/phm/*.log {\n    weekly\n    maxsize 20M\n    rotate 4\n"
+    "    missingok\n    notifempty\n    compress\n    copytruncate\n}\n"
 )
 MODULES = "ssl headers rewrite proxy proxy_fcgi http2 setenvif alias mpm_event"
 

@@ -158,6 +158,10 @@ def installer_form(language: str, database: str, password: str, admin: str, admi
     }
 
 
+ERRORS_LOGGED = "22519"
+"""E_ALL without notices and deprecations: of those the product makes dozens a request on PHP 8."""
+
+
 def php_values(code_root: str, data: str, scratch: str, log: str) -> dict[str, str]:
     """What PHP may and may not do for one instance; the same for the web and for cron (phlymail.md sections 0, 3)."""
     return {
@@ -170,6 +174,7 @@ def php_values(code_root: str, data: str, scratch: str, log: str) -> dict[str, s
         "upload_tmp_dir": f"{scratch}/upload",
         "sys_temp_dir": f"{scratch}/temp",
         "error_log": log,
+        "error_reporting": ERRORS_LOGGED,
         "memory_limit": "256M",
         "post_max_size": "128M",
         "upload_max_filesize": "120M",
