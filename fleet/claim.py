@@ -21,7 +21,8 @@ MARKER = Path("/run/phm-fleet")
 KEPT = ("base", "logs", "state.json", "state.lock", "fleet.lock")
 """What does not belong to a checkout and stays when another one takes the fleet over."""
 
-STOP_SECONDS = 30
+HOST_SECONDS = 30
+SERVICE_SECONDS = 3
 
 
 def ensure(plan: Plan, home: Path, *, replace: bool = False, owner: Path = CHECKOUT, marker: Path = MARKER) -> bool:
@@ -98,12 +99,15 @@ def advice(owner: str) -> str:
 
 def end(home: Path) -> None:
     """End every recorded process of a fleet, by id and start time."""
-    alive = state.read(home).alive()
+    now = state.read(home)
+    alive = now.alive()
     with ThreadPoolExecutor() as pool:
-        leaders = [process for name, process in alive.items() if name.endswith(":leader")]
-        list(pool.map(processes.kill, leaders))
-        rest = [process for name, process in alive.items() if not name.endswith(":leader")]
-        list(pool.map(lambda process: processes.stop(process, seconds=STOP_SECONDS), rest))
+        list(pool.map(processes.kill, [process for name, process in alive.items() if name.endswith(":leader")]))
+
+        def stop(name: str) -> None:  # a supervisor ends by itself when its host is gone, and must not be killed before
+            processes.stop(alive[name], seconds=HOST_SECONDS if name in now.bases else SERVICE_SECONDS)
+
+        list(pool.map(stop, [name for name in alive if not name.endswith(":leader")]))
 
 
 def clear_remains(plan: Plan, home: Path) -> None:

@@ -26,7 +26,7 @@ from fleet.fleet import Fleet
 from fleet.release import pack_release
 from hosting.inventory.instances import instance_of_order
 from hosting.inventory.orders import order_facts
-from hosting.inventory.servers import server_facts
+from hosting.inventory.servers import all_servers, server_facts
 from hosting.inventory.session import Inventory
 from hosting.settings import SETTINGS_FILE, Settings, home, load_settings
 
@@ -103,8 +103,6 @@ def fits(fleet: Fleet, place: Path) -> bool:
     inventory = Inventory(load_settings().inventory_url.get_secret_value())
     inventory.upgrade()
     with inventory.reading() as session:
-        from hosting.inventory.servers import all_servers  # noqa: PLC0415  # beside the one call
-
         pinned = {server.name: server.host_key for server in all_servers(session)}
     keys = {host["name"]: host["host_key"] for host in fleet.description()["hosts"]}
     return bool(pinned) and all(keys.get(name) == key for name, key in pinned.items())

@@ -74,7 +74,6 @@ class Fleet:
                 progress("runs already")
             else:
                 self.prepare()
-                self.ensure_image(chosen, progress)
                 self.start_all(chosen, progress)
             for host in filter(self.hosts.outdated, wanted):
                 progress(f"{host.name} lies on an older image; `phm fleet reset {host.name}` makes it anew")
@@ -116,6 +115,7 @@ class Fleet:
 
         with ThreadPoolExecutor() as pool:
             work = [pool.submit(serve, service) for service in self.services]
+            self.ensure_image(chosen, progress)
             work += [pool.submit(boot, host) for host in chosen]
         for one in work:
             one.result()
