@@ -16,7 +16,6 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCre
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
-from prefect.flows import Flow
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
@@ -30,6 +29,8 @@ from hosting.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from prefect.flows import Flow
 
 
 def apply(settings: Settings, at: Places, deployments: Sequence[Deployment] = DEPLOYMENTS) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
-from prefect.client.schemas.objects import StateType
 
 from deployments.runtime.environment import ZOMBIE_SECONDS
 

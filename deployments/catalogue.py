@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 POOL = "phm"
 """The one work pool; its command starts runs warm."""
@@ -71,9 +74,11 @@ DEPLOYMENTS = (
         queue=INTERACTIVE,
         promises=("P01", "P02", "P03", "P04", "P08", "P09", "P10"),
         what=(
-            "Turns a paid order into an open instance: place, system user, database, application, HTTPS site, proof, letter.\n\n"
+            "Turns a paid order into an open instance: place, system user, database, application, HTTPS site, proof, "
+            "letter.\n\n"
             "Runs are made by `dispatch-due-work` when an order is paid. Start one by hand to go on after a failure: "
-            "what is done already is left as it is. Outside the service hours a run waits for them, unless told otherwise."
+            "what is done already is left as it is. Outside the service hours a run waits for them, unless told "
+            "otherwise."
         ),
         runbook="docs/runbooks/provision-instance.md",
     ),
@@ -82,8 +87,8 @@ DEPLOYMENTS = (
         queue=BULK,
         promises=("P08",),
         what=(
-            "Every minute: work that is recorded as due becomes a run, and work whose run was killed, lost or went silent is "
-            "tried again, or put before a person.\n\n"
+            "Every minute: work that is recorded as due becomes a run, and work whose run was killed, lost or went "
+            "silent is tried again, or put before a person.\n\n"
             "Harmless to start at any time: a piece of work gets one run, however often it is asked for."
         ),
         runbook="docs/runbooks/due-work.md",

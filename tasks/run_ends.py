@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -54,16 +55,15 @@ def settle_ended(inventory: Inventory, now: datetime, client: SyncPrefectClient)
     with inventory.reading() as session:
         dispatched = works.work_in(session, WorkState.DISPATCHED)
     runs = _read_runs([UUID(work.flow_run_id) for work in dispatched if work.flow_run_id], client)
-    settled = []
+    settled: list[Settled | None] = []
     for work in dispatched:
         run = runs.get(work.flow_run_id or "")
         facts = _facts(inventory, work, run, now, client)
         if run is not None and is_stuck(facts, now):
             client.set_flow_run_state(run.id, Crashed(message="It gave no sign of life."), force=True)
         with contextlib.suppress(ForbiddenEdge):  # done meanwhile
-            if outcome := in_transaction(inventory, lambda session, w=work, f=facts: _settle(session, w, f, now)):
-                settled.append(outcome)
-    return settled
+            settled.append(in_transaction(inventory, partial(_settle, work=work, run=facts, now=now)))
+    return [one for one in settled if one is not None]
 
 
 def _settle(session: Session, work: works.WorkFacts, run: RunFacts, now: datetime) -> Settled | None:
@@ -117,7 +117,7 @@ def _facts(
 
 
 def _leased_until(inventory: Inventory, work: works.WorkFacts) -> datetime:
-    """The last heartbeat of the lease on the instance that the work is about; when it was asked for, if there is none."""
+    """The last sign of life of the lease on the work's instance; when the work was asked for, if there is none."""
     with inventory.reading() as session:
         instance = instances.instance_of_order(session, work.subject)
         lease = leases.lease_of(session, instance.name) if instance else None

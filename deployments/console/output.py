@@ -24,7 +24,13 @@ HERE = ZoneInfo("Europe/Berlin")
 """People read times of the service's own wall clock."""
 
 
-def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str = "There is none.") -> None:
+def emit(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, str],
+    *,
+    as_json: bool,
+    empty: str = "There is none.",
+) -> None:
     """Show rows: as a JSON list with all they hold, or as a table with these columns.
 
     Args:
@@ -34,7 +40,8 @@ def emit(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], *, as_js
         empty: the sentence that people read in place of an empty table.
     """
     if as_json:
-        sys.stdout.write(json.dumps([dict(row) for row in rows], default=_for_json, indent=2, ensure_ascii=False) + "\n")
+        found = [dict(row) for row in rows]
+        sys.stdout.write(json.dumps(found, default=_for_json, indent=2, ensure_ascii=False) + "\n")
         return
     from rich.console import Console  # noqa: PLC0415  # not needed for JSON
     from rich.table import Table  # noqa: PLC0415  # likewise
@@ -79,7 +86,7 @@ def _for_json(value: object) -> Any:
 def _for_people(value: object) -> str:
     """A value as people read it."""
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):

@@ -73,7 +73,7 @@ def ensure_settings(home: Path) -> bool:
         made = {name: json.dumps(value) for name, value in fresh(home).items()}
         write_private(file, EXAMPLE.format(**made))
         message = f"There were no settings: {file} was begun, with fresh secrets."
-        do = "Fill in its entries that begin with #, or start the local fleet and remove the file; then run phm up again."
+        do = "Fill in its entries that begin with #, or remove it and start the local fleet; then run phm up again."
         raise SettingsToFill(message, do) from None
     except PermissionError as error:
         raise ServiceError(f"{fleet} can't be read.", "Start phm as the user who started the fleet.") from error

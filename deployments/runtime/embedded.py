@@ -100,7 +100,7 @@ class Embedded:
         """End all, once the runs under way are through; `now` doesn't wait for them, they are tried again later.
 
         Raises:
-            Busy: runs are still at work when the time is up; nothing new starts, and nothing was ended but the receiver.
+            Busy: runs are still at work when the time is up; nothing new starts, only the receiver was ended.
         """
         with self._alone():
             self._end(known.RECEIVER)
@@ -130,11 +130,12 @@ class Embedded:
                 self.report(f"waiting for {runs} run{'s' * (runs > 1)}")
             if not wait_until(deadline, 0.5):
                 message = f"{runs} runs are still at work after {seconds:.0f} s; nothing new starts."
-                raise Busy(message, "Wait and do it again; or end them with: phm down --now (their work is tried again).")
+                raise Busy(message, "Do it again later, or end them (their work is tried again): phm down --now.")
 
     def _end_old(self) -> None:
         """End what is older than settings or programs; runs under way are waited for."""
-        old = [name for name in ENDING if (found := self.processes.find(name)) and found.edition != self.editions[name]]
+        running = {name: found for name in ENDING if (found := self.processes.find(name))}
+        old = [name for name, found in running.items() if found.edition != self.editions[name]]
         if known.WORKER in old or known.PREFECT in old:
             self.drain(DRAIN_SECONDS)
         for name in old:
@@ -144,7 +145,8 @@ class Embedded:
         """Whether everything runs and was applied: then there is nothing to do."""
         with contextlib.suppress(OSError):
             applied = self.applied.read_text(encoding="ascii") == self._whole_edition()
-            return applied and all(self.processes.find(name) and service.ready() for name, service in self.services.items())
+            ready = (self.processes.find(name) and service.ready() for name, service in self.services.items())
+            return applied and all(ready)
         return False
 
     def _whole_edition(self) -> str:
@@ -159,7 +161,8 @@ class Embedded:
         known.check_port(service)
         if name == known.WARM_PARENT:
             self.at.socket.unlink(missing_ok=True)
-        self.processes.start(name, service.command, service.environment, folder=self.at.home, edition=self.editions[name])
+        edition, folder = self.editions[name], self.at.home
+        self.processes.start(name, service.command, service.environment, folder=folder, edition=edition)
 
     def _wait(self, name: str) -> None:
         """Wait until one does its work."""

@@ -90,7 +90,7 @@ def encryption_key(at: Places) -> str:
 
 
 def for_processes(settings: Settings, at: Places) -> dict[str, str]:
-    """The environment of all processes and runs: our own without foreign Prefect settings, and what Prefect is to do."""
+    """The environment of all processes and runs: ours without foreign Prefect settings, and what Prefect is to do."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     known = kept.get("PYTHONPATH", "").split(os.pathsep)
     return {

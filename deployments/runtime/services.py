@@ -1,4 +1,4 @@
-"""The four processes of the embedded default, in the order in which they are ended, and how one sees that they are ready."""
+"""The four processes of the embedded default, and how one sees that they are ready."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def check_port(service: Service) -> None:
     except OSError as error:
         host, port = service.address
         message = f"{service.title} can't listen on {host}:{port}: {os.strerror(error.errno or 0)}."
-        raise PortTaken(message, f"End the program that does, or set another {service.entry} in {SETTINGS_FILE}.") from error
+        do = f"End the program that does, or set another {service.entry} in {SETTINGS_FILE}."
+        raise PortTaken(message, do) from error
 
 
 def wait_ready(service: Service, processes: Processes, seconds: float = START_SECONDS) -> None:
@@ -137,10 +138,11 @@ def wait_ready(service: Service, processes: Processes, seconds: float = START_SE
     log = processes.log_of(service.name)
     while not service.ready():
         if processes.find(service.name) is None:
-            said = processes.last_words(service.name)
-            raise NotReady(f"{service.title} ended at its start: {said or 'it said nothing'}", f"Look at {log}, then run phm up.")
+            said = processes.last_words(service.name) or "it said nothing"
+            raise NotReady(f"{service.title} ended at its start: {said}", f"Look at {log}, then run phm up.")
         if not wait_until(deadline):
-            raise NotReady(f"{service.title} was not ready after {seconds:.0f} s.", f"Look at {log}, then run phm up again.")
+            message = f"{service.title} was not ready after {seconds:.0f} s."
+            raise NotReady(message, f"Look at {log}, then run phm up again.")
 
 
 def edition_of(service: Service, at: Places) -> str:

@@ -1,9 +1,9 @@
 """The warm parent: one process that has everything imported and forks a flow run from itself in milliseconds.
 
-It holds no connection, thread or event loop of its own, so that a fork is clean; it refuses to serve if a module that it
-imported opened any. `warm_run.py` is its only client and the pool's command. Each request is: eight hex digits with the
-length, three file descriptors, then JSON `[environment, folder]`; answered by `ready`; then `go`; answered by the run's
-process id at once and by its exit code at its end.
+It holds no connection, thread or event loop of its own, so that a fork is clean; it refuses to serve if a module that
+it imported opened any. `warm_run.py` is its only client and the pool's command. Each request is: eight hex digits with
+the length, three file descriptors, then JSON `[environment, folder]`; answered by `ready`; then `go`; answered by the
+run's process id at once and by its exit code at its end.
 
 Ends of things:
     a run ends: its exit code is told to the client that waits for it;
@@ -16,19 +16,18 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import json
 import os
 import runpy
 import selectors
 import signal
 import socket
-import struct
 import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployments.runtime.warm_requests import HEAD_BYTES, CannotServe, Request, listen, receive
 from hosting.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -53,30 +52,8 @@ LAZY = (
 REQUEST_SECONDS = 2.0
 """How long a client may take to say what it wants."""
 
-REQUEST_MOST_BYTES = 1 << 20
 MOST_RUNS = 64
 """More live runs than that are started cold; the worker's own limit is far below."""
-
-HEAD_BYTES = 8
-STREAMS = 3
-
-
-class CannotServe(ServiceError):
-    """The warm parent can't do its work; runs start cold without it."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a run is started with."""
-
-    environment: dict[str, str]
-    folder: str
-    streams: tuple[int, ...]
-
-    def close(self) -> None:
-        """Give back the streams, which were received as descriptors of our own."""
-        for stream in self.streams:
-            os.close(stream)
 
 
 @dataclass(frozen=True)
@@ -133,11 +110,7 @@ class WarmParent:
         request: Request | None = None
         try:
             request = receive(client)
-            if len(self.runs) >= MOST_RUNS:
-                raise ValueError("too many runs")
-            client.sendall(b"ready\n")
-            if client.recv(HEAD_BYTES) != b"go\n":
-                raise ValueError("the client did not wait")
+            self._agree(client)
             pid = os.fork()
             if pid == 0:
                 self._leave(client)
@@ -149,6 +122,19 @@ class WarmParent:
         if request is not None:
             request.close()
         return None
+
+    def _agree(self, client: socket.socket) -> None:
+        """Have the client say that it still waits, and will not start the run otherwise any more.
+
+        Raises:
+            ValueError: it does not, or too many runs live already.
+            OSError: it does not speak in time.
+        """
+        if len(self.runs) >= MOST_RUNS:
+            raise ValueError("too many runs")
+        client.sendall(b"ready\n")
+        if client.recv(HEAD_BYTES) != b"go\n":
+            raise ValueError("the client did not wait")
 
     def _started(self, pid: int, client: socket.socket) -> None:
         """Watch a new run."""
@@ -184,55 +170,6 @@ class WarmParent:
             sock.close()
 
 
-def listen(address: Path) -> socket.socket:
-    """A listening socket at the address, open to this user alone.
-
-    Raises:
-        CannotServe: the folder is open to others, or the address can't be used.
-    """
-    folder = address.parent.stat()
-    if folder.st_uid != os.getuid() or folder.st_mode & 0o077:
-        raise CannotServe(f"{address.parent} is open to other users.", f"Make it yours alone: chmod 700 {address.parent}.")
-    address.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    try:
-        listener.bind(str(address))
-    except OSError as error:
-        raise CannotServe(f"No socket can be made at {address}: {error}.", "Choose a shorter PHM_HOME.") from error
-    address.chmod(0o600)
-    listener.listen(128)
-    return listener
-
-
-def receive(client: socket.socket) -> Request:
-    """What a client asks for.
-
-    Raises:
-        ValueError: not a request of ours, too large, or from another user.
-        OSError: it does not speak in time.
-    """
-    _, uid, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    head, streams, _, _ = socket.recv_fds(client, HEAD_BYTES, STREAMS)
-    try:
-        if uid != os.getuid() or len(streams) != STREAMS:
-            raise ValueError("not a run of this user")
-        size = int(head, 16)
-        if not 0 < size <= REQUEST_MOST_BYTES:
-            raise ValueError(f"{size} bytes")
-        body = bytearray()
-        while len(body) < size:
-            part = client.recv(size - len(body))
-            if not part:
-                raise ValueError("cut short")
-            body += part
-        environment, folder = json.loads(body)
-        return Request(dict(environment), str(folder), tuple(streams))
-    except (OSError, ValueError, TypeError) as error:
-        for stream in streams:
-            os.close(stream)
-        raise ValueError(str(error)) from error
-
-
 def preload(modules: Sequence[str]) -> None:
     """Import all that runs will need; a module that can't be imported is left to its own runs, which tell why.
 
@@ -246,7 +183,8 @@ def preload(modules: Sequence[str]) -> None:
             tell(f"{module} can't be imported: {type(error).__name__}: {error}")
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate()[1:])
-        raise CannotServe(f"A flow module starts threads when it is imported: {names}.", "Open things in tasks, not at import.")
+        message = f"A flow module starts threads when it is imported: {names}."
+        raise CannotServe(message, "Open things in tasks, not at import.")
     gc.collect()
     gc.freeze()
 

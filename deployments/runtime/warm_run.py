@@ -2,8 +2,8 @@
 
 Started as `python -IS warm_run.py SOCKET` (no site packages: it has to be there in milliseconds), so it imports the
 standard library only. If the parent can't be reached, or doesn't say in time that it is ready, it becomes the stock
-`python -m prefect.engine`: slower by three seconds, and the same otherwise. Once it has said "go" there is no way back to
-that, so that a run is never started twice. Its end is the run's end: same exit code, same signal.
+`python -m prefect.engine`: slower by three seconds, and the same otherwise. Once it has said "go" there is no way back
+to that, so that a run is never started twice. Its end is the run's end: same exit code, same signal.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import NoReturn
     from types import FrameType
+    from typing import NoReturn
 
 READY_SECONDS = 3.0
 """How long the parent may take to say that it is ready; then the run starts cold."""
@@ -59,7 +59,7 @@ def ask_parent(address: str) -> socket.socket | None:
 
 
 def follow(connection: socket.socket) -> int:
-    """Pass signals on to the run until it has ended; its exit code, or the negative number of the signal that ended it."""
+    """Pass signals on to the run until it has ended; its exit code, or the number below zero of its signal."""
     connection.settimeout(FORK_SECONDS)
     with contextlib.suppress(OSError, ValueError):
         pid = int(read_line(connection))

@@ -39,6 +39,11 @@ async def pool_is_there() -> bool:
     return False
 
 
+def say(*said: object) -> None:
+    """What the worker tells, a line each in its log."""
+    sys.stdout.write(" ".join(map(str, said)) + "\n")
+
+
 async def work() -> int:
     """Work until told to end; the exit code."""
     task = asyncio.current_task()
@@ -56,7 +61,7 @@ async def work() -> int:
             limit=MOST_RUNS,
             create_pool_if_not_found=False,
         )
-        await worker.start(printer=lambda *said: sys.stdout.write(" ".join(map(str, said)) + "\n"))
+        await worker.start(printer=say)
     except asyncio.CancelledError:
         pass
     return 0

@@ -19,10 +19,10 @@ def service() -> Iterator[Service]:
     try:
         up = service.phm("up")
         assert up.returncode == 0, up.stderr
-        with temporary_settings({PREFECT_API_URL: service.settings.prefect_api_url, PREFECT_HOME: home / "prefect"}):
-            with get_client(sync_client=True) as client:
-                for sample in SAMPLES:
-                    ensure_deployment(client, sample)
+        settings = {PREFECT_API_URL: service.settings.prefect_api_url, PREFECT_HOME: home / "prefect"}
+        with temporary_settings(settings), get_client(sync_client=True) as client:
+            for sample in SAMPLES:
+                ensure_deployment(client, sample)
         yield service
     finally:
         service.phm("down", "--now")

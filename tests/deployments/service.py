@@ -40,7 +40,12 @@ def plain_settings(home: Path) -> dict[str, Any]:
         "sealing_key": made["sealing"],
         "prefect_api_url": f"http://127.0.0.1:{free_port()}/api",
         "ssh": {"private_key": "none"},
-        "mail": {"host": "127.0.0.1", "port": 9, "sender": "service@phlymail.test", "operator": "operators@phlymail.test"},
+        "mail": {
+            "host": "127.0.0.1",
+            "port": 9,
+            "sender": "service@phlymail.test",
+            "operator": "operators@phlymail.test",
+        },
         "store": {"endpoint": "http://127.0.0.1:9", "access_key": "none", "secret_key": "none"},
         "web": {"public_url": "http://127.0.0.1:4280", "bind_port": free_port(), "shop_secrets": [made["shop"]]},
     }
@@ -102,7 +107,9 @@ class Service:
                 state = found.state
                 if state is not None and (state.type.value in states if states else state.is_final()):
                     return found
-                assert time.monotonic() < deadline, f"{state!r} after {seconds} s: {self.processes.last_words('worker', 30)}"
+                assert time.monotonic() < deadline, (
+                    f"{state!r} after {seconds} s: {self.processes.last_words('worker', 30)}"
+                )
                 time.sleep(0.05)
 
     def seconds_to_running(self, run: UUID) -> float:

@@ -28,7 +28,9 @@ def seen() -> dict[str, Any]:
             "deployments": [{**lasting(one), "schedules": len(one.schedules)} for one in deployments],
             "schedules": [(one.slug, one.active, one.schedule.model_dump(mode="json")) for one in schedules],
             "automations": [(one.id, one.name, one.description) for one in client.read_automations()],
-            "blocks": sorted((str(one.id), one.block_type_name or "", str(one.data)) for one in client.read_block_documents()),
+            "blocks": sorted(
+                (str(one.id), one.block_type_name or "", str(one.data)) for one in client.read_block_documents()
+            ),
         }
 
 
@@ -39,7 +41,11 @@ def test_apply_twice_changes_nothing(service: Service) -> None:
         first = seen()
         apply(service.settings, service.places)
         assert seen() == first
-    assert {queue["name"]: queue["priority"] for queue in first["queues"]} == {"default": 3, "interactive": 1, "bulk": 2}
+    assert {queue["name"]: queue["priority"] for queue in first["queues"]} == {
+        "default": 3,
+        "interactive": 1,
+        "bulk": 2,
+    }
     assert first["schedules"] == [("every-minute", True, first["schedules"][0][2])]
     assert "warm_run.py" in first["pool"]["base_job_template"]["variables"]["properties"]["command"]["default"]
     assert len(first["blocks"]) == 5

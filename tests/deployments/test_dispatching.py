@@ -60,7 +60,9 @@ def end_run(client: SyncPrefectClient, run: str, state: State) -> None:
 
 
 @pytest.mark.prefect
-def test_work_is_a_scheduled_run_as_soon_as_it_is_recorded(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+def test_work_is_a_scheduled_run_as_soon_as_it_is_recorded(
+    inventory: Inventory, order: str, client: SyncPrefectClient
+) -> None:
     (made,) = dispatch(inventory, NOW, client)
     run = client.read_flow_run(UUID(made.flow_run_id))
     assert run.name == f"provision-instance {order}"
@@ -73,7 +75,9 @@ def test_work_is_a_scheduled_run_as_soon_as_it_is_recorded(inventory: Inventory,
 
 
 @pytest.mark.prefect
-def test_work_gets_one_run_however_many_dispatch_it_at_once(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+def test_work_gets_one_run_however_many_dispatch_it_at_once(
+    inventory: Inventory, order: str, client: SyncPrefectClient
+) -> None:
     with ThreadPoolExecutor(4) as threads:
         made = [one for many in threads.map(lambda _: dispatch(inventory, NOW, client), range(4)) for one in many]
     assert len({one.flow_run_id for one in made}) == 1
@@ -81,7 +85,9 @@ def test_work_gets_one_run_however_many_dispatch_it_at_once(inventory: Inventory
 
 
 @pytest.mark.prefect
-def test_a_run_that_was_made_but_not_recorded_is_found_again(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
+def test_a_run_that_was_made_but_not_recorded_is_found_again(
+    inventory: Inventory, order: str, client: SyncPrefectClient
+) -> None:
     (first,) = dispatch(inventory, NOW, client)
     with inventory.writing() as session:
         session.get_one(work.Work, facts(inventory, order).id).state = WorkState.OPEN
@@ -122,7 +128,9 @@ def test_work_is_tried_three_times_more_then_put_before_a_person(
 
 
 @pytest.mark.prefect
-@pytest.mark.parametrize("state", [Failed(message="app1 is full."), Cancelled()], ids=["failed", "cancelled by a person"])
+@pytest.mark.parametrize(
+    "state", [Failed(message="app1 is full."), Cancelled()], ids=["failed", "cancelled by a person"]
+)
 def test_a_persons_matter_is_not_tried_again(
     inventory: Inventory, order: str, client: SyncPrefectClient, state: State
 ) -> None:
@@ -162,7 +170,7 @@ def test_a_run_that_gives_no_sign_of_life_is_ended_and_made_again(
 
 
 def test_without_prefect_the_work_waits(inventory: Inventory, order: str) -> None:
-    with SyncPrefectClient(f"http://127.0.0.1:{free_port()}/api") as nobody:
-        with pytest.raises(Unreachable, match="stays recorded"):
-            dispatch(inventory, NOW, nobody)
+    nobody = SyncPrefectClient(f"http://127.0.0.1:{free_port()}/api")
+    with nobody, pytest.raises(Unreachable, match="stays recorded"):
+        dispatch(inventory, NOW, nobody)
     assert facts(inventory, order).state is WorkState.OPEN

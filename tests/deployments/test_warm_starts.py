@@ -43,7 +43,10 @@ def warm_parent(service: Service) -> Iterator[int]:
     yield service.record(services.WARM_PARENT).pid
     if service.processes.find(services.WARM_PARENT) is None:
         command = python("-m", "deployments.runtime.warm_parent", str(service.places.socket))
-        environment = {**for_processes(service.settings, service.places), "PYTHONPATH": service.environment["PYTHONPATH"]}
+        environment = {
+            **for_processes(service.settings, service.places),
+            "PYTHONPATH": service.environment["PYTHONPATH"],
+        }
         service.places.socket.unlink(missing_ok=True)
         service.processes.start(services.WARM_PARENT, command, environment, folder=service.home)
         deadline = time.monotonic() + 60
@@ -64,8 +67,12 @@ def test_a_run_is_at_work_within_two_seconds(service: Service, warm_parent: int,
     assert min(seconds) < 2, seconds
 
 
-def test_each_run_has_its_own_environment_folder_and_settings(service: Service, warm_parent: int, tmp_path: Path) -> None:
-    first = service.start("tell-where", {"SAMPLE_MARK": "one", "PREFECT_LOGGING_LEVEL": "DEBUG"}, file=str(tmp_path / "one"))
+def test_each_run_has_its_own_environment_folder_and_settings(
+    service: Service, warm_parent: int, tmp_path: Path
+) -> None:
+    first = service.start(
+        "tell-where", {"SAMPLE_MARK": "one", "PREFECT_LOGGING_LEVEL": "DEBUG"}, file=str(tmp_path / "one")
+    )
     second = service.start("tell-where", {"SAMPLE_MARK": "two"}, file=str(tmp_path / "two"))
     for run in (first, second):
         assert service.wait(run).state_type == "COMPLETED"
@@ -114,7 +121,9 @@ def test_without_the_parent_live_runs_go_on_and_new_ones_start_cold(
     assert service.wait(live).state_type == "COMPLETED"
 
 
-def test_a_run_that_outlives_its_parent_can_still_be_cancelled(service: Service, warm_parent: int, tmp_path: Path) -> None:
+def test_a_run_that_outlives_its_parent_can_still_be_cancelled(
+    service: Service, warm_parent: int, tmp_path: Path
+) -> None:
     from prefect.states import Cancelling
 
     run = service.start("sleep-long", file=str(tmp_path / "pid"))
