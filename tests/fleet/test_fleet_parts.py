@@ -21,6 +21,7 @@ from fleet.errors import CannotRunHere, FleetError
 from fleet.plan import Plan
 from fleet.sink import verdict
 from fleet.sink_pages import application
+from fleet.status import FleetStatus, HostStatus, ServiceStatus
 
 
 def test_two_servers_start_by_default_and_any_by_name() -> None:
@@ -180,3 +181,17 @@ def test_who_is_not_root_asks_sudo_with_the_same_words() -> None:
     assert "PHM_FLEET_HOME=/elsewhere" in command
     assert command[-4:] == ["-m", "fleet", "cut", "app1"]
     assert not any("SECRET" in word for word in command)
+
+
+@pytest.mark.parametrize(
+    ("usual", "spare", "store", "up"),
+    [("running", "stopped", True, True), ("cut", "running", True, False), ("running", "running", False, False)],
+)
+def test_the_fleet_is_up_with_its_usual_servers_and_all_services(usual: str, spare: str, store: bool, up: bool) -> None:
+    hosts = (
+        HostStatus("app1", "10.77.0.11", usual, 1, {}, True),
+        HostStatus("app3", "10.77.0.13", spare, 2, {}, False),
+    )
+    found = FleetStatus("me", "/home", hosts, (ServiceStatus("s3", "10.77.0.1:19003", store, 3),))
+    assert found.up is up
+    assert found.as_json()["up"] is up
