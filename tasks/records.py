@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.inventory_database import InventoryDatabase
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
+from hosting.errors import Unreachable
 from hosting.inventory import (
     calendars,
     cases,
@@ -20,13 +21,20 @@ from hosting.inventory import (
     servers,
     work,
 )
+from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.placement import choose_server
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from hosting.policy.business_hours import ServiceCalendar
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
+
+SETUP_FAILED = "set-up failed"
+"""The kind of the case that a failed set-up is."""
 
 ACCESS = "first access"
 """The purpose of the link by which a customer sets his administrator's password."""
@@ -74,7 +82,7 @@ def read_server(name: str) -> ServerFacts:
 def reserve_instance(order: OrderFacts) -> InstanceFacts:
     """A place for the order: the same one, however often it is asked for (P02, P10)."""
 
-    def reserve(session: Any) -> InstanceFacts:
+    def reserve(session: Session) -> InstanceFacts:
         known = instances.instance_of_order(session, order.reference)
         release = known.release if known else releases.current_release(session)
         seal = load(ServiceSettings).seal
@@ -89,8 +97,15 @@ def reserve_instance(order: OrderFacts) -> InstanceFacts:
 
 @reading
 def record_active(instance: InstanceFacts, evidence: dict[str, Any]) -> InstanceFacts:
-    """The instance is open, its order fulfilled: recorded once, after the proof (P08)."""
-    return in_transaction(inventory(), lambda session: instances.record_active(session, instance.name, now(), evidence))
+    """The instance is open, its order fulfilled: recorded once, after the proof (P08); what failed before is settled."""
+
+    def record(session: Session) -> InstanceFacts:
+        for case in cases.cases_of(session, f"order:{instance.order_reference}"):
+            if case.kind == SETUP_FAILED and case.settled_at is None:
+                cases.settle_case(session, case.id, deeds.SERVICE, "A later run opened the instance.", now())
+        return instances.record_active(session, instance.name, now(), evidence)
+
+    return in_transaction(inventory(), record)
 
 
 @reading
@@ -106,7 +121,7 @@ def make_access_link(instance: InstanceFacts) -> str:
 def record_operator(name: str, subject: str, reason: str) -> None:
     """An operator started this, as stated in the run's form; not proven."""
 
-    def note(session: Any) -> None:
+    def note(session: Session) -> None:
         operators.ensure_operator(session, name, now())
         deeds.record(
             session,
@@ -125,7 +140,7 @@ def record_operator(name: str, subject: str, reason: str) -> None:
 def reschedule(order: OrderFacts, starts_at: datetime) -> None:
     """Wait for the service hours: the work's record gets its new moment, and becomes a run again (P09)."""
 
-    def move(session: Any) -> None:
+    def move(session: Session) -> None:
         found = work.work_of(session, work.PROVISION, order.reference)
         if found is None:
             work.ask_for(session, work.PROVISION, order.reference, starts_at, by="provision-instance", now=now())
@@ -135,14 +150,25 @@ def reschedule(order: OrderFacts, starts_at: datetime) -> None:
     in_transaction(inventory(), move)
 
 
-def record_failure(order: str, error: Exception, run: str) -> None:
-    """The set-up failed: put before a person once a run, with what is wrong and what to do."""
+def record_failure(order: str, error: Exception, run: str) -> datetime | None:
+    """The set-up failed: what did not answer is tried again by itself, bounded; anything else is put before a person.
 
-    def put(session: Any) -> None:
+    Returns:
+        When it is tried again; None where a person has to see to it.
+    """
+
+    def put(session: Session) -> datetime | None:
+        at, subject = now(), f"work:{work.PROVISION}:{order}"
+        found = work.work_of(session, work.PROVISION, order)
+        tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
+        if found and isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER):
+            evidence = {"run": run, "attempt": found.attempt}
+            deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), evidence=evidence, now=at)
+            return work.try_again(session, found.id, again_at(tried, at)).due_at
         work.record_failed(session, work.PROVISION, order, str(error))
         facts = {"run": run, "kind": type(error).__name__}
-        cases.raise_case(
-            session, f"provision:{order}:{run}", "set-up failed", f"order:{order}", str(error), facts=facts, now=now()
-        )
+        key = f"provision:{order}:{run}"
+        cases.raise_case(session, key, SETUP_FAILED, f"order:{order}", str(error), facts=facts, now=at)
+        return None
 
-    in_transaction(inventory(), put)
+    return in_transaction(inventory(), put)

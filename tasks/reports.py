@@ -80,14 +80,16 @@ def tell_failure(order: str) -> Iterator[None]:
         run = flow_run.id or "by hand"
         run_logger().error("%s", error)  # one sentence is what helps here
         with contextlib.suppress(ServiceError):
-            record_failure(order, error, run)
-            values = {
-                "job": "provision-instance",
-                "subject": f"order {order}",
-                "what": error.what,
-                "do": error.do,
-                "run": run,
-                "at": local(now()),
-            }
-            tell_operator(f"failed:provision:{order}:{run}:{flow_run.run_count or 0}", values)
+            if again := record_failure(order, error, run):
+                run_logger().info("It is tried again at %s.", local(again))
+            else:
+                values = {
+                    "job": "provision-instance",
+                    "subject": f"order {order}",
+                    "what": error.what,
+                    "do": error.do,
+                    "run": run,
+                    "at": local(now()),
+                }
+                tell_operator(f"failed:provision:{order}:{run}:{flow_run.run_count or 0}", values)
         raise

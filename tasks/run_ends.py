@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 BATCH = 200
 """How many runs are asked for at once: Prefect's own limit."""
 
-TRIED_AGAIN = "work tried again"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 
 
@@ -73,12 +72,12 @@ def _settle(session: Session, work: works.WorkFacts, run: RunFacts, now: datetim
     if current is None or (current.state, current.flow_run_id) != (WorkState.DISPATCHED, work.flow_run_id):
         return None
     subject = f"work:{work.kind}:{work.subject}"
-    tried = sum(deed.what == TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
+    tried = sum(deed.what == works.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
     verdict = judge(run, tried, now)
     evidence = {"run": work.flow_run_id, "attempt": work.attempt, "state": run.state.value}
     if verdict is Verdict.AGAIN:
         works.try_again(session, work.id, again_at(tried, now))
-        deeds.record(session, deeds.SERVICE, TRIED_AGAIN, subject, why=run.finding, evidence=evidence, now=now)
+        deeds.record(session, deeds.SERVICE, works.TRIED_AGAIN, subject, why=run.finding, evidence=evidence, now=now)
     elif verdict is Verdict.ASK_A_PERSON:
         works.record_failed(session, work.kind, work.subject, run.finding)
         key = f"run:{work.flow_run_id}"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+TRIED_AGAIN = "work tried again"
+"""The deed by which attempts beyond the first are counted."""
+
 PROVISION = "provision-instance"
 """The work of turning a paid order into an open instance; its subject is the order's reference."""
 
