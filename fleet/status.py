@@ -24,6 +24,7 @@ class HostStatus:
         condition: running; running but cut from the network; stopped with disks; or never made.
         leader: id of its first process on this machine, where it runs.
         free_mib: room on the image of each path.
+        usual: whether it belongs to the fleet unless told otherwise.
     """
 
     name: str
@@ -31,6 +32,7 @@ class HostStatus:
     condition: HostCondition
     leader: int | None
     free_mib: dict[str, int]
+    usual: bool
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,9 @@ class FleetStatus:
 
     @property
     def up(self) -> bool:
-        """Whether every service runs, and every server that was made."""
-        made = [host for host in self.hosts if host.condition != "absent"]
-        return (
-            bool(made) and all(host.condition == "running" for host in made) and all(s.running for s in self.services)
-        )
+        """Whether every service runs, and every usual server."""
+        usual = [host.condition for host in self.hosts if host.usual]
+        return set(usual) == {"running"} and all(service.running for service in self.services)
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program."""
@@ -84,7 +84,9 @@ def read(hosts: Hosts, services: tuple[Service, ...]) -> FleetStatus:
             condition = "cut" if network.is_cut(host) else "running"
         own = hosts.disks(host)
         room = {path: disks.free_bytes(folder) // disks.MIB for path, folder in disks.mounted(own).items()}
-        seen.append(HostStatus(host.name, str(host.address), condition, leader.pid if leader else None, room))
+        seen.append(
+            HostStatus(host.name, str(host.address), condition, leader.pid if leader else None, room, host.default)
+        )
     found = tuple(
         ServiceStatus(
             name=service.name,
