@@ -53,7 +53,7 @@ VERBS = (
     Verb("down", "deployments.console.up", "End them, once running runs are through.", "down", LOCAL),
     Verb("status", "deployments.console.up", "Show what of them runs, and where.", "status", LOCAL),
     Verb("demo", "fleet.demo", "Play the whole story on the local fleet.", "demo", LOCAL),
-    Verb("fleet", "fleet.console", "The local fleet: up, down, status, reset, faults.", panel=LOCAL),
+    Verb("fleet", "fleet.console", "The local fleet: up, down, status, reset, faults.", panel=LOCAL, needs="fleet"),
     Verb("shop", "deployments.console.shop", "The fleet's shop: order, pay, refund.", panel=LOCAL, needs="fleet"),
     Verb("order", "deployments.console.order", "Orders: list, show, again."),
     Verb("promises", "deployments.console.promises", "Every open order: time left, forecast.", "promises"),
@@ -69,7 +69,7 @@ VERBS = (
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The console for these arguments: the verb that they name is imported, the others are known by their help only."""
-    app = typer.Typer(name="phm", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich")
+    app = typer.Typer(name="phm", help=HELP, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(lambda: None)
     named = next((argument for argument in arguments if not argument.startswith("-")), None)
     completing = "_PHM_COMPLETE" in os.environ
@@ -82,9 +82,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def is_there(verb: Verb) -> bool:
-    """Whether the verb's module is installed; it is not imported for that."""
+    """Whether the verb is installed; neither it nor the package that it needs is imported for that."""
     try:
-        return all(importlib.util.find_spec(name) for name in (verb.module, verb.needs) if name)
+        return importlib.util.find_spec(verb.needs or verb.module) is not None
     except ModuleNotFoundError:
         return False
 

@@ -32,7 +32,9 @@ def set_level(
         list[str] | None, typer.Argument(help="term=value, e.g. setup_within=4 (hours), setup_opens=08:00.")
     ] = None,
     *,
-    around_the_clock: Annotated[bool, typer.Option("--around-the-clock", help="Set up at any hour of any day.")] = False,
+    around_the_clock: Annotated[
+        bool, typer.Option("--around-the-clock", help="Set up at any hour of any day.")
+    ] = False,
 ) -> None:
     """Set what a service level has agreed differently; what isn't named is standard.
 

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.console.context import reading
+from deployments.console.context import Reason, acting, reading, reason_given
 from deployments.console.output import Json, emit, emit_one
 from deployments.console.wording import heading, local, money, show_history
+from hosting.errors import Refused
+from hosting.policy.states import WorkState
+from hosting.settings import load_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
     from hosting.policy.values import OrderFacts
 
 app = typer.Typer(help="Orders: what customers ordered, and what became of it.")
@@ -64,6 +71,31 @@ def show_order(reference: Reference, *, as_json: Json = False) -> None:
     payments = [{**asdict(one), "amount": money(one.cents, one.currency)} for one in view.payments]
     emit(payments, PAYMENT_COLUMNS, as_json=False, empty="None came.")
     show_history(view.cases, view.deeds)
+
+
+@app.command("again")
+def again(reference: Reference, reason: Reason) -> None:
+    """Try the set-up of an order again that failed; it goes on from what is there."""
+    from hosting.inventory import deeds, orders, work  # noqa: PLC0415  # as above
+
+    settings, why = load_settings(), reason_given(reason)
+
+    def ask_again(session: Session, by: str, at: datetime) -> bool:
+        orders.order_facts(session, reference)
+        found = work.work_of(session, work.PROVISION, reference)
+        if found is None or found.state is WorkState.DONE:
+            stands = "done" if found else "not asked for: the order is not paid"
+            raise Refused(f"The set-up of order {reference} is {stands}.", "Look at it: phm order show.")
+        if found.state is not WorkState.FAILED:
+            return False
+        work.try_again(session, found.id, at)
+        deeds.record(session, by, "set-up asked for again", orders.subject_of(reference), why=why, now=at)
+        return True
+
+    if acting(ask_again, settings):
+        typer.echo(f"The set-up of order {reference} is due again; the dispatcher starts it within a minute.")
+    else:
+        typer.echo(f"The set-up of order {reference} has not failed: it is waiting or running (unchanged).")
 
 
 def for_people(order: OrderFacts) -> dict[str, Any]:

@@ -29,7 +29,7 @@ COLUMNS = {
 
 @app.command("add")
 def add(
-    file: Annotated[Path, typer.Argument(help="The release as a ZIP archive.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The release as a ZIP archive.")],
     *,
     current: Annotated[bool, typer.Option("--current/--not-current", help="Whether new instances get it.")] = True,
 ) -> None:

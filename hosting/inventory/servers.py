@@ -120,6 +120,20 @@ def record_facts(session: Session, name: str, facts: Mapping[str, Any], room_gib
     return server_facts(session, name)
 
 
+def replace_host_key(session: Session, name: str, host_key: str, *, by: str, why: str, now: datetime) -> ServerFacts:
+    """Pin another host key, which an operator has compared; the record keeps both.
+
+    Raises:
+        UnknownServer: no server has this name.
+    """
+    row = _row(session, name, lock=True)
+    if row.host_key != host_key:
+        evidence = {"from": row.host_key, "to": host_key}
+        row.host_key = host_key
+        record(session, by, "host key replaced", subject_of(name), why=why, evidence=evidence, now=now)
+    return server_facts(session, name)
+
+
 def subject_of(name: str) -> str:
     """How deeds and cases name a server."""
     return f"server:{name}"

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
@@ -25,6 +23,7 @@ from hosting.inventory.failures import is_race, told
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
 Result = TypeVar("Result")
@@ -88,6 +87,8 @@ class Inventory:
         """
         if self.url.get_backend_name() == "sqlite" and self.url.database:
             make_file(Path(self.url.database))
+        from alembic import command  # noqa: PLC0415  # a third of a second that reading verbs don't need
+
         writing = self.engine.execution_options(writes=True)
         with self._speaking(), writing.begin() as connection, only_one(connection):
             command.upgrade(migration_config(connection), "head")
@@ -132,6 +133,8 @@ def in_transaction(inventory: Inventory, function: Callable[[Session], Result]) 
 
 def migration_config(connection: Connection | Engine | None = None) -> Config:
     """Alembic's configuration for this package's migrations, on a connection that is already open."""
+    from alembic.config import Config  # noqa: PLC0415  # as above
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     if connection is not None:
