@@ -166,13 +166,27 @@ def steps_of(client: httpx.Client, settings: Settings, order: str) -> list[str]:
     """The steps that the order's run has begun, as Prefect tells them; it trails by a second."""
     query = {"flow_runs": {"tags": {"all_": [order]}}, "sort": "EXPECTED_START_TIME_ASC", "limit": 100}
     try:
-        token = {"client": secrets.token_hex(8)}
-        csrf = client.get(f"{settings.prefect_api_url}/csrf-token", params=token).json()["token"]
-        headers = {"Prefect-Csrf-Token": csrf, "Prefect-Csrf-Client": token["client"]}
-        answer = client.post(f"{settings.prefect_api_url}/task_runs/filter", json=query, headers=headers)
-        return [str(run["name"]).rpartition("-")[0] for run in answer.raise_for_status().json()]
+        return [
+            str(run["name"]).rpartition("-")[0] for run in prefect_answer(client, settings, "task_runs/filter", query)
+        ]
     except (httpx.HTTPError, KeyError, json.JSONDecodeError):
         return []
+
+
+def prefect_answer(client: httpx.Client, settings: Settings, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+    """What Prefect's API answers to a query; it wants a token against requests from foreign pages.
+
+    Raises:
+        httpx.HTTPError: it does not answer, or not well.
+    """
+    name = secrets.token_hex(8)
+    token = (
+        client.get(f"{settings.prefect_api_url}/csrf-token", params={"client": name}).raise_for_status().json()["token"]
+    )
+    headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": name}
+    answer = client.post(f"{settings.prefect_api_url}/{path}", json=query, headers=headers)
+    found: list[dict[str, Any]] = answer.raise_for_status().json()
+    return found
 
 
 def tell(console: Console, settings: Settings, order: str, seconds: float) -> None:

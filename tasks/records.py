@@ -97,7 +97,7 @@ def reserve_instance(order: OrderFacts) -> InstanceFacts:
 
 @reading
 def record_active(instance: InstanceFacts, evidence: dict[str, Any]) -> InstanceFacts:
-    """The instance is open, its order fulfilled: recorded once, after the proof (P08); what failed before is settled."""
+    """The instance is open, its order fulfilled: recorded once, after the proof (P08); earlier failures are settled."""
 
     def record(session: Session) -> InstanceFacts:
         for case in cases.cases_of(session, f"order:{instance.order_reference}"):

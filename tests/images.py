@@ -1,0 +1,81 @@
+"""`make images`: the screenshots in docs/images, taken with a real browser from a real run (`make demo` first)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from playwright.sync_api import sync_playwright
+
+from fleet import Fleet
+from fleet.demo import prefect_answer
+from hosting.inventory.instances import all_instances
+from hosting.inventory.servers import all_servers
+from hosting.inventory.session import Inventory
+from hosting.inventory.work import PROVISION, work_of
+from hosting.policy.states import InstanceState
+from hosting.settings import load_settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images"
+SIZE = {"width": 1280, "height": 860}
+BROWSER = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-extensions",
+)  # fmt: skip
+SETTLE_MS = 2_500
+
+
+def shoot(page: Page, name: str, url: str, *, settle: int = SETTLE_MS) -> None:
+    """One page as it looks when it has come to rest."""
+    page.goto(url, wait_until="load")
+    page.wait_for_timeout(settle)
+    page.screenshot(path=str(FOLDER / f"{name}.png"))
+    print(f"docs/images/{name}.png")
+
+
+def main() -> int:
+    """Take them all; returns the exit code."""
+    settings = load_settings()
+    inventory = Inventory(settings.inventory_url.get_secret_value())
+    with inventory.reading() as session:
+        opened = [one for one in all_instances(session) if one.state is InstanceState.ACTIVE]
+        hosts = {server.name: server for server in all_servers(session)}
+        work = work_of(session, PROVISION, opened[-1].order_reference) if opened else None
+    if work is None or work.flow_run_id is None:
+        print("There is no instance to show. Run first: make demo", file=sys.stderr)
+        return 1
+    instance, server = opened[-1], hosts[opened[-1].server_name]
+    ui = settings.prefect_api_url.removesuffix("/api")
+    with httpx.Client(timeout=10, trust_env=False) as client:
+        name = f"{PROVISION}/{PROVISION}"
+        deployment = client.get(f"{settings.prefect_api_url}/deployments/name/{name}").raise_for_status().json()["id"]
+        query = {"artifacts": {"key": {"any_": [f"instance-{instance.name}"]}}}
+        artifact = prefect_answer(client, settings, "artifacts/filter", query)[0]["id"]
+    rules = ",".join(f"MAP {one.host_name} {one.address}" for one in hosts.values())
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=[*FLAGS, f"--host-resolver-rules={rules}"])
+        page = browser.new_context(viewport=SIZE, ignore_https_errors=True, locale="en-GB").new_page()
+        shoot(page, "deployments", f"{ui}/deployments")
+        shoot(page, "form", f"{ui}/deployments/deployment/{deployment}/run")
+        shoot(page, "run", f"{ui}/runs/flow-run/{work.flow_run_id}", settle=4_000)
+        shoot(page, "artifact", f"{ui}/artifacts/artifact/{artifact}")
+        shoot(page, "promises", f"{ui}/artifacts/key/open-promises")
+        mails = [mail for mail in Fleet().mails() if instance.order_reference in mail.subject]
+        if mails:
+            shoot(page, "letter", f"{Fleet().description()['sink_url']}/mails/{mails[-1].id}")
+            access = next(word for word in mails[-1].text.split() if "/access/" in word)
+            shoot(page, "first-access", access, settle=300)
+        shoot(page, "instance", f"https://{server.host_name}/{instance.name}/", settle=800)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
