@@ -8,6 +8,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# The fleet's namespaces and disks need root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 
 # What the suite and the demo call on this machine; the fleet installs its own needs (fleet/requirements.py).
 PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-xml php8.2-curl \
@@ -19,23 +21,23 @@ help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: setup packages  ## the whole story on a local fleet: order, payment, an open instance
-	@$(BIN)/phm demo
+	@$(AS_ROOT) $(BIN)/phm demo
 
 test: setup packages  ## the whole suite, with the fleet (under 40 minutes)
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint types imports; \
-	$(PYTEST) -m "not soak" --durations=15 tests; \
+	$(AS_ROOT) $(PYTEST) -m "not soak" --durations=15 tests; \
 	echo "make test took $$((SECONDS - start)) s"
 
 check: setup lint types imports pure  ## lint, types, imports, pure tests (under 2 minutes)
 
 soak: setup packages  ## every size and every fault that the issues state (long; by hand)
-	@$(PYTEST) --timeout 1800 tests
+	@$(AS_ROOT) $(PYTEST) --timeout 1800 tests
 
 bench-provision: setup packages  ## the flow beside a plain script, the whole way, and twenty orders at once
-	@$(BIN)/python -m tests.bench.provision
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.provision
 
 images: setup packages  ## the screenshots in docs/images, from a real run
-	@$(BIN)/python -m tests.images
+	@$(AS_ROOT) $(BIN)/python -m tests.images
 
 lint:
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/djlint --check --quiet hosting/templates/letters hosting/templates/pages
