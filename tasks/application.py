@@ -14,13 +14,20 @@ from blocks.object_store import ObjectStore
 from blocks.ssh_host import SshHost
 from hosting.commands import accounts, application, mariadb
 from hosting.commands.fastcgi import PhpAnswer, parse_answer, request
-from hosting.commands.files import ensure_file, ensure_link
+from hosting.commands.files import ensure_file, ensure_link, read_if_there
 from hosting.errors import DriftFound, StepFailed
 from hosting.policy.states import InstanceState
 from hosting.product.accounts import digest
 from hosting.product.layout import CUSTOMER_ADMIN, ROOT_ADMIN, InstanceLayout
 from hosting.product.releases import object_key
-from hosting.product.settings import Relay, config_choices, installer_form, instance_choices, neutral_autoupdate
+from hosting.product.settings import (
+    Relay,
+    config_choices,
+    installer_form,
+    instance_choices,
+    neutral_autoupdate,
+    with_product_state,
+)
 from tasks.databases import ensure_database_and_user
 from tasks.records import unsealed
 from tasks.step import step
@@ -129,13 +136,15 @@ def ensure_settings(server: ServerFacts, instance: InstanceFacts, order: OrderFa
     layout = InstanceLayout.of(instance)
     mail = load(MailRelay)
     relay = Relay(mail.host, mail.port, mail.user, mail.password.get_secret_value(), mail.security)
+    own = f"{layout.user}:{layout.user}"
+    folder = layout.storage / "config"
+    have = ssh.run(read_if_there(folder / "choices.ini.php", (relay.password,))).out
+    wanted = instance_choices(order.language, relay, PROVIDER, online=True)
     files = {
-        "choices.ini.php": instance_choices(order.language, relay, PROVIDER, online=True),
+        "choices.ini.php": with_product_state(wanted, have),
         "autoupdate.ini.php": neutral_autoupdate(),
         "config.choices.ini.php": config_choices(order.language),
     }
-    own = f"{layout.user}:{layout.user}"
-    folder = layout.storage / "config"
     changes = [
         ssh.run(ensure_file(folder / name, content, own, "600", secrets=(relay.password,))).changed
         for name, content in files.items()

@@ -79,3 +79,8 @@ def ensure_gone(*paths: Path) -> Command:
 def read_file(path: Path) -> Command:
     """A file's content."""
     return Command("read", ("cat", "--", str(path)))
+
+
+def read_if_there(path: Path, secrets: tuple[str, ...] = ()) -> Command:
+    """A file's content, nothing where there is no such file."""
+    return script("read", '[ ! -e "$1" ] || cat -- "$1"', str(path), secrets=secrets)

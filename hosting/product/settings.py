@@ -42,6 +42,10 @@ PATHS = {
 """The standard set; written out so that no other value can come to count (the product honours any)."""
 
 
+PRODUCT_STATE = "fulltextsearch"
+"""The section that the product's own job writes into our settings file."""
+
+
 class UnwritableValue(Refused):
     """A value that the product's INI form can't hold."""
 
@@ -126,6 +130,35 @@ def instance_choices(language: str, relay: Relay, provider: str, *, online: bool
             "antijunk": {"use_feature": 0},
         }
     )
+
+
+def with_product_state(want: str, have: str) -> str:
+    """The settings wanted, with what the product itself notes in the same file: whether its full-text index is built.
+
+    Its nightly job saves the file anew, in other words for the same values; then the file stays as it is.
+
+    Args:
+        want: a settings file as `ini` writes it.
+        have: the file on the server, "" if there is none.
+    """
+    wanted, there = _values(want), _values(have)
+    noted = {key: value for key, value in there.items() if key[0] == PRODUCT_STATE and value in {"0", "1"}}
+    if there == wanted | noted:
+        return have
+    lines = [_line(key, value) for (_, key), value in noted.items()]
+    return want + "\n".join([f"[{PRODUCT_STATE}]", *lines, ""]) if lines else want
+
+
+def _values(text: str) -> dict[tuple[str, str], str]:
+    """Section and key to value, as the product's own writer and ours form them."""
+    section, values = "", {}
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[] ")
+        elif "=" in line and not line.startswith(";"):
+            key, _, value = line.partition("=")
+            values[section, key.strip()] = value.strip().strip('"')
+    return values
 
 
 def neutral_autoupdate() -> str:
