@@ -87,12 +87,13 @@ class SshConnection:
         try:
             channel = self._open(command)
             said = channel.makefile("r").readline().strip()
+            complaint = "" if said == sign else channel.makefile_stderr("rb").read().decode(errors="replace")
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise Unreachable(
                 f"The connection to {self.server.name} was lost during {command.name}.", "Run again."
             ) from error
         if said != sign:
-            fail(command, Answer(channel.recv_exit_status(), said, ""), self.server.name)
+            fail(command, Answer(channel.recv_exit_status(), said, complaint), self.server.name)
         try:
             yield
         finally:

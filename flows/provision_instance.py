@@ -35,7 +35,7 @@ from tasks.records import (
     reserve_instance,
 )
 from tasks.reports import report_instance, report_open_promises, tell_failure
-from tasks.storage import ensure_storage, ensure_storage_limit
+from tasks.storage import check_disks, ensure_storage, ensure_storage_limit
 from tasks.system_users import ensure_system_user
 from tasks.web import ensure_cron, ensure_php_pool, ensure_site
 
@@ -97,6 +97,7 @@ def provision_instance(request: ProvisionRequest) -> Any:
 def set_up(server: ServerFacts, instance: InstanceFacts, order: OrderFacts) -> list[Done]:
     """Everything on the server, the proof, the record, the letter; what is done already is left as it is."""
     with working_on(server, instance, "provision"):
+        check_disks(server)
         done = [
             ensure_system_user(server, instance),
             ensure_storage(server, instance),

@@ -9,15 +9,26 @@ from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands.files import ensure_folders, ensure_link
 from hosting.commands.mariadb import database_bytes
-from hosting.commands.storage import ensure_limit, ensure_subvolume
-from hosting.policy.quota import files_limit
+from hosting.commands.storage import ensure_limit, ensure_subvolume, parse_free, read_free
+from hosting.policy.quota import check_free, files_limit
 from hosting.product.layout import InstanceLayout
-from tasks.step import step
+from tasks.step import reading, step
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, ServerFacts
 
 OURS = "root:root"
+DISKS = ("/srv", "/var/lib/mysql")
+
+
+@reading
+def check_disks(server: ServerFacts) -> None:
+    """The server's disks have room to work, before anything is written.
+
+    Raises:
+        DiskFull: one of them hasn't.
+    """
+    check_free(server.name, parse_free(DISKS, load(SshHost).connection(server).run(read_free(*DISKS)).out))
 
 
 @step

@@ -10,6 +10,10 @@ from hosting.errors import StepFailed, Unreachable
 
 LINES_SHOWN = 5
 CHARACTERS_SHOWN = 600
+TRY_LATER = 75
+"""A script's word for "what I need from elsewhere does not answer" (EX_TEMPFAIL of sysexits.h)."""
+
+DISK_FULL = ("No space left on device", "Disk quota exceeded")
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def fail(command: Command, answer: Answer, server: str, do: str = "") -> NoRetur
     """Raise what the answer means.
 
     Raises:
-        Unreachable: the connection was lost, or the server's manager was; the command may or may not have run.
+        Unreachable: the connection was lost, so that the command may or may not have run; or what it needs from
+            elsewhere does not answer.
         StepFailed: the command itself failed; carries its masked last lines.
     """
     if answer.exit_code < 0:
@@ -77,8 +82,12 @@ def fail(command: Command, answer: Answer, server: str, do: str = "") -> NoRetur
         raise Unreachable(message, "The step is repeated when the server answers again.")
     lines = [line.strip() for line in (answer.err + "\n" + answer.out).splitlines() if line.strip()]
     tail = masked(" | ".join(lines[-LINES_SHOWN:]), command.secrets)[-CHARACTERS_SHOWN:]
+    if answer.exit_code == TRY_LATER:
+        message = f"{command.name} on {server} could not go on: {tail or 'what it needs does not answer'}."
+        raise Unreachable(message, "The step is repeated.")
+    full = "; a disk is full" if any(sign in tail for sign in DISK_FULL) else ""
     raise StepFailed(
-        f"{command.name} failed on {server} with exit code {answer.exit_code}.",
+        f"{command.name} failed on {server} with exit code {answer.exit_code}{full}.",
         do or "Look at the server, then run again: it goes on from there.",
         exit_code=answer.exit_code,
         last_lines=tail,

@@ -29,6 +29,16 @@ btrfs filesystem sync "$1"; btrfs qgroup show --raw -re "$1" | awk '$1 ~ /^0\\//
 """
 
 
+def read_free(*paths: str) -> Command:
+    """The bytes that the disks of these paths have left, one line each."""
+    return script("free room", 'for p in "$@"; do df -B1 --output=avail "$p" | tail -n 1; done', *paths)
+
+
+def parse_free(paths: tuple[str, ...], out: str) -> dict[str, int]:
+    """What `read_free` told, by path."""
+    return dict(zip(paths, map(int, out.split()), strict=True))
+
+
 def ensure_subvolume(path: Path) -> Command:
     """A subvolume at this path; fails where a plain folder stands there."""
     return script("subvolume", _SUBVOLUME, str(path))

@@ -71,3 +71,14 @@ def test_a_secret_that_straddles_the_shown_end_is_masked_before_it_is_cut() -> N
 def test_a_lost_connection_is_not_a_failed_command() -> None:
     with pytest.raises(Unreachable, match="The connection to app1 was lost during useradd"):
         fail(Command("useradd", ("x",)), Answer(-1, ""), "app1")
+
+
+def test_a_full_disk_is_told() -> None:
+    with pytest.raises(StepFailed, match="subvolume failed on app1 with exit code 1; a disk is full"):
+        fail(Command("subvolume", ("x",)), Answer(1, "", "ERROR: cannot create: No space left on device"), "app1")
+
+
+def test_what_does_not_answer_from_elsewhere_is_tried_again() -> None:
+    with pytest.raises(Unreachable) as caught:
+        fail(Command("release", ("x",)), Answer(75, "", "curl: (7) Failed to connect"), "app1")
+    assert str(caught.value) == "release on app1 could not go on: curl: (7) Failed to connect. The step is repeated."

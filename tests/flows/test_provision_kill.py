@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 
 
-def trouble_after(service: Service, undisturbed: Undisturbed, faults: Iterable[Fault]) -> dict[Fault, list[str]]:
+def trouble_after(service: Service, undisturbed: Undisturbed, faults: Iterable[Fault]) -> str:
     """For each fault: an order killed so, run again, and what of it is otherwise than undisturbed."""
-    found = {}
+    found = ""
     for fault in faults:
         order = service.order()
         killed = service.run(order, fault)
         again = service.run(order)
         if killed.state != "Killed" or not again.completed:
-            found[fault] = [f"first {killed.state} {killed.message}", f"then {again.state} {again.message}"]
+            found += f"\n{fault}: first {killed.state} {killed.message}, then {again.state} {again.message}"
         elif wrong := differences(undisturbed.listing, listing(service, order)):
-            found[fault] = wrong
+            found += f"\n{fault}: {wrong}"
     return found
 
 
@@ -36,7 +36,7 @@ def trouble_after(service: Service, undisturbed: Undisturbed, faults: Iterable[F
 def test_a_run_killed_after_any_step_ends_the_same_when_run_again(service: Service, undisturbed: Undisturbed) -> None:
     faults = [Fault(step, "after") for step in undisturbed.steps]
     assert len(faults) > 20
-    assert trouble_after(service, undisturbed, faults) == {}
+    assert trouble_after(service, undisturbed, faults) == ""
 
 
 @pytest.mark.soak
@@ -49,4 +49,4 @@ def test_a_run_killed_before_or_within_any_step_ends_the_same_when_run_again(
     within = [
         Fault(step, "command", number) for step in undisturbed.steps for number in range(1, commands.get(step, 0) + 1)
     ]
-    assert trouble_after(service, undisturbed, [*before, *within]) == {}
+    assert trouble_after(service, undisturbed, [*before, *within]) == ""

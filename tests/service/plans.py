@@ -41,6 +41,7 @@ class Plan:
         owner: whom the lease belongs to; the same owner takes it again at once.
         fault: what happens on the way.
         lease_seconds: how long the lease lives without a heartbeat.
+        lock_seconds: how long the run waits for the lock on the host.
         retries: whether steps are tried again.
         parameters: further parameters of the flow's request.
     """
@@ -49,6 +50,7 @@ class Plan:
     owner: str = "test"
     fault: Fault | None = None
     lease_seconds: float = 60.0
+    lock_seconds: int = 45
     retries: bool = True
     parameters: dict[str, Any] = field(default_factory=dict)
 

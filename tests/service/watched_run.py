@@ -96,6 +96,7 @@ def run(plan: Plan, server: str, result: Path) -> None:
     provide(*blocks_of(load_settings()))
     leases.owner_of_this_run = lambda: plan.owner
     leases.LEASE = timedelta(seconds=plan.lease_seconds)
+    leases.LOCK_SECONDS = plan.lock_seconds
     leases.HEARTBEAT_SECONDS = plan.lease_seconds / 4
     if not plan.retries:
         for task in (
