@@ -2,8 +2,8 @@
 
 It holds no connection, thread or event loop of its own, so that a fork is clean; it refuses to serve if a module that
 it imported opened any. `warm_run.py` is its only client and the pool's command. Each request is: eight hex digits with
-the length, three file descriptors, then JSON `[environment, folder]`; answered by `ready`; then `go`; answered by the
-run's process id at once and by its exit code at its end.
+the length, then JSON `[environment, folder]`; answered by `ready`; then `go` with the three standard streams; answered
+by the run's process id at once and by its exit code at its end.
 
 Ends of things:
     a run ends: its exit code is told to the client that waits for it;
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.runtime.warm_requests import HEAD_BYTES, CannotServe, Request, listen, receive
+from deployments.runtime.warm_requests import CannotServe, Request, agree, close, listen, receive
 from hosting.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -107,34 +107,35 @@ class WarmParent:
         """Take one request and fork a run for it; the request in the child, None in the parent."""
         client, _ = self.listener.accept()
         client.settimeout(REQUEST_SECONDS)
-        request: Request | None = None
         try:
             request = receive(client)
-            self._agree(client)
-            pid = os.fork()
-            if pid == 0:
-                self._leave(client)
-                return request
-            self._started(pid, client)
+            self._refuse_too_many()
+            streams = agree(client)
         except (OSError, ValueError) as error:
             tell(f"A request was turned away: {error}.")
             client.close()
-        if request is not None:
-            request.close()
+            return None
+        try:
+            pid = os.fork()
+        except OSError as error:
+            tell(f"A run could not be forked: {error}.")
+            client.close()
+        else:
+            if pid == 0:
+                self._leave(client)
+                for number, stream in enumerate(streams):
+                    os.dup2(stream, number)
+                close(streams)
+                return request
+            self._started(pid, client)
+            tell(f"Flow run {request.environment.get('PREFECT__FLOW_RUN_ID')} is process {pid}.")
+        close(streams)
         return None
 
-    def _agree(self, client: socket.socket) -> None:
-        """Have the client say that it still waits, and will not start the run otherwise any more.
-
-        Raises:
-            ValueError: it does not, or too many runs live already.
-            OSError: it does not speak in time.
-        """
+    def _refuse_too_many(self) -> None:
+        """Raises ValueError where more runs live than this process cares for."""
         if len(self.runs) >= MOST_RUNS:
             raise ValueError("too many runs")
-        client.sendall(b"ready\n")
-        if client.recv(HEAD_BYTES) != b"go\n":
-            raise ValueError("the client did not wait")
 
     def _started(self, pid: int, client: socket.socket) -> None:
         """Watch a new run."""
@@ -194,9 +195,6 @@ def become(request: Request) -> None:
 
     The environment is the run's own; settings and logging are read from it anew.
     """
-    for number, stream in enumerate(request.streams):
-        os.dup2(stream, number)
-    request.close()
     os.environ.clear()
     os.environ.update(request.environment)
     os.chdir(request.folder)
@@ -206,6 +204,7 @@ def become(request: Request) -> None:
 
     refresh_global_settings_context()
     setup_logging(incremental=False)
+    sys.modules.pop("prefect.engine", None)  # some flow imported it; it is to be the main module
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 REQUEST_MOST_BYTES = 1 << 20
 HEAD_BYTES = 8
 STREAMS = 3
+READY, GO = b"ready\n", b"go\n"
 
 
 class CannotServe(ServiceError):
@@ -25,16 +26,10 @@ class CannotServe(ServiceError):
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is started with."""
+    """What a run is started with: its environment and folder."""
 
     environment: dict[str, str]
     folder: str
-    streams: tuple[int, ...]
-
-    def close(self) -> None:
-        """Give back the streams, which were received as descriptors of our own."""
-        for stream in self.streams:
-            os.close(stream)
 
 
 def listen(address: Path) -> socket.socket:
@@ -65,23 +60,11 @@ def receive(client: socket.socket) -> Request:
         ValueError: not a request of ours, too large, or from another user.
         OSError: it does not speak in time.
     """
-    head, streams, _, _ = socket.recv_fds(client, HEAD_BYTES, STREAMS)
-    try:
-        environment, folder = json.loads(_body(client, head, len(streams)))
-        return Request(dict(environment), str(folder), tuple(streams))
-    except (OSError, ValueError, TypeError) as error:
-        for stream in streams:
-            os.close(stream)
-        raise ValueError(str(error)) from error
-
-
-def _body(client: socket.socket, head: bytes, streams: int) -> bytes:
-    """The request itself, once its head is seen to be in order."""
     size = struct.calcsize("3i")
     _, uid, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
-    if uid != os.getuid() or streams != STREAMS:
-        raise ValueError("not a run of this user")
-    length = int(head, 16)
+    if uid != os.getuid():
+        raise ValueError("from another user")
+    length = int(client.recv(HEAD_BYTES), 16)
     if not 0 < length <= REQUEST_MOST_BYTES:
         raise ValueError(f"{length} bytes")
     body = bytearray()
@@ -90,4 +73,30 @@ def _body(client: socket.socket, head: bytes, streams: int) -> bytes:
         if not part:
             raise ValueError("cut short")
         body += part
-    return bytes(body)
+    match json.loads(bytes(body)):
+        case [dict() as environment, str() as folder]:
+            return Request(environment, folder)
+    raise ValueError("not a request")
+
+
+def agree(client: socket.socket) -> list[int]:
+    """Have the client say that it still waits and won't start the run otherwise; the three streams that it hands over.
+
+    They come last, so that a parent that is busy holds no stream of a run that has started elsewhere.
+
+    Raises:
+        ValueError: it does not.
+        OSError: it does not speak in time.
+    """
+    client.sendall(READY)
+    said, streams, _, _ = socket.recv_fds(client, len(GO), STREAMS)
+    if said != GO or len(streams) != STREAMS:
+        close(streams)
+        raise ValueError("the client did not wait")
+    return streams
+
+
+def close(streams: list[int]) -> None:
+    """Give descriptors back."""
+    for stream in streams:
+        os.close(stream)

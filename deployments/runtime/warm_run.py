@@ -41,16 +41,15 @@ def main() -> None:
 
 
 def ask_parent(address: str) -> socket.socket | None:
-    """Hand environment, folder and the three standard streams to the parent; None if it isn't ready for them."""
+    """Hand environment, folder and, once it is ready, the standard streams to the parent; None if it isn't."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(READY_SECONDS)
     try:
         connection.connect(address)
         body = json.dumps([dict(os.environ), str(Path.cwd())]).encode()
-        socket.send_fds(connection, [b"%08x" % len(body)], [0, 1, 2])
-        connection.sendall(body)
+        connection.sendall(b"%08x" % len(body) + body)
         if read_line(connection) == "ready":
-            connection.sendall(b"go\n")
+            socket.send_fds(connection, [b"go\n"], [0, 1, 2])
             return connection
     except OSError:
         pass
