@@ -13,6 +13,7 @@ from blocks.mariadb_server import MariadbServer, mariadb_of
 from blocks.object_store import ObjectStore
 from blocks.ssh_host import SshHost
 from hosting.commands import accounts, application, mariadb
+from hosting.commands.command import masked
 from hosting.commands.fastcgi import PhpAnswer, parse_answer, request
 from hosting.commands.files import ensure_file, ensure_link, read_if_there
 from hosting.errors import DriftFound, StepFailed
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 
 PROVIDER = "phlyMail"
+FROM_STORE = "See that the release's archive is in the object store (phm release add), then run again."
 SESSION = re.compile(r"PHPSESSID=([-,A-Za-z0-9]+)")
 
 
@@ -44,7 +46,7 @@ SESSION = re.compile(r"PHPSESSID=([-,A-Za-z0-9]+)")
 def ensure_release(server: ServerFacts, instance: InstanceFacts) -> bool:
     """The instance's release unpacked on the server, fetched from the object store and checked by its sum."""
     link = load(ObjectStore).link(object_key(instance.release))
-    return load(SshHost).connection(server).run(application.ensure_release(instance.release, link)).changed
+    return load(SshHost).connection(server).run(application.ensure_release(instance.release, link), FROM_STORE).changed
 
 
 @step
@@ -107,7 +109,8 @@ def _run_installer(
     form = installer_form(language, layout.database, password, ROOT_ADMIN, admin_password)
     answer = ask_php(ssh, layout, "installer.php", "save=1&WPInstLang=en", form=form, hide=(password, admin_password))
     if answer.status != 200 or answer.body.count("SUCCESS") < 2:  # noqa: PLR2004  # HTTP's and the installer's own signs
-        said = re.sub(r"<[^>]+>|\s+", " ", answer.body)[:200].strip() or "nothing"
+        plain = masked(re.sub(r"<[^>]+>|\s+", " ", answer.body), (password, admin_password))
+        said = plain[:200].strip() or "nothing"
         message = f"The product's installer answered {answer.status} on {ssh.server.name}."
         raise StepFailed(message, "Look at the instance's PHP log, then run again: it begins anew.", last_lines=said)
 

@@ -213,4 +213,5 @@ def php_values(code_root: str, data: str, scratch: str, log: str) -> dict[str, s
         "upload_max_filesize": "120M",
         "max_execution_time": "120",
         "default_charset": "UTF-8",
+        "zend.exception_ignore_args": "1",  # the log would name what functions were called with
     }
