@@ -52,7 +52,7 @@ VERBS = (
     Verb("up", "deployments.console.up", "Start Prefect, worker and receiver on this machine.", "up", LOCAL),
     Verb("down", "deployments.console.up", "End them, once running runs are through.", "down", LOCAL),
     Verb("status", "deployments.console.up", "Show what of them runs, and where.", "status", LOCAL),
-    Verb("demo", "fleet.demo", "Play the whole story on the local fleet.", "demo", LOCAL),
+    Verb("demo", "fleet.demo", "Play the whole story on the local fleet.", "demo", LOCAL, "fleet"),
     Verb("fleet", "fleet.console", "The local fleet: up, down, status, reset, faults.", panel=LOCAL, needs="fleet"),
     Verb("shop", "deployments.console.shop", "The fleet's shop: order, pay, refund.", panel=LOCAL, needs="fleet"),
     Verb("order", "deployments.console.order", "Orders: list, show, again."),

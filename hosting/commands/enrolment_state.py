@@ -22,8 +22,8 @@ for f in "$@"; do
 done
 if btrfs qgroup show /srv >/dev/null 2>&1; then echo quota=on; fi
 if nft list table inet phm_outgoing >/dev/null 2>&1; then echo rules=on; fi
-settings=$(mariadb -NBe 'SELECT @@log_bin, @@binlog_format, @@server_id, @@gtid_domain_id, @@sql_mode' 2>/dev/null || :)
-echo "mariadb=$settings"
+question='SELECT CONCAT_WS(",", @@log_bin, @@binlog_format, @@server_id, @@gtid_domain_id, @@sql_mode)'
+echo "mariadb=$(mariadb -NBe "$question" 2>/dev/null || :)"
 """
 
 

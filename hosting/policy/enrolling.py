@@ -111,8 +111,8 @@ def preview(
 def mariadb_differences(found: str, number: int) -> str:
     """What of MariaDB's running settings has to change, as "name is so, becomes so"; empty where all is well."""
     names = ("log_bin", "binlog_format", "server_id", "gtid_domain_id", "sql_mode")
-    wanted = ("1", "ROW", str(number), str(number), "NO_ENGINE_SUBSTITUTION")
-    have = found.split("\t")
+    wanted = ("ON", "ROW", str(number), str(number), "NO_ENGINE_SUBSTITUTION")
+    have = found.split(",", len(names) - 1)  # sql_mode, the last, has commas of its own
     if len(have) != len(names):
         return "its settings can't be read now"
     differing = (item for item in zip(names, have, wanted, strict=True) if item[1] != item[2])

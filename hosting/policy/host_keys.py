@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 
 from hosting.errors import Refused
@@ -32,7 +31,7 @@ def fingerprint(key: str) -> str:
     parts = key.split()
     try:
         digest = hashlib.sha256(base64.b64decode(parts[1], validate=True)).digest()
-    except (IndexError, binascii.Error) as error:
+    except (IndexError, ValueError) as error:
         raise NoHostKey(key) from error
     return FINGERPRINT + base64.b64encode(digest).decode().rstrip("=")
 
@@ -47,7 +46,7 @@ def stated_fingerprint(stated: str) -> str:
     if len(words) == 1 and words[0].startswith(FINGERPRINT):
         try:
             digest = base64.b64decode(words[0].removeprefix(FINGERPRINT) + "=", validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise NoHostKey(stated) from error
         if len(digest) != DIGEST_BYTES:
             raise NoHostKey(stated)

@@ -1,0 +1,169 @@
+"""What operators do by the console: confirmed, recorded with name and reason, the same twice changes nothing."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+import time_machine
+
+from hosting.inventory import cases, deeds, instances, links, operators, orders, work
+from hosting.inventory.notices import MoneyMoved, NoticeType
+from hosting.inventory.session import in_transaction
+from hosting.policy.placement import choose_server
+from tests.inventory.words import DUE, NOW, RELEASE, notice, placed, received, take
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tests.deployments.console.conftest import Console
+
+
+def done_to(phm: Console, subject: str) -> list[tuple[str, str, str]]:
+    with phm.inventory.reading() as session:
+        return [(deed.by, deed.what, deed.why) for deed in deeds.deeds_of(session, subject)]
+
+
+@pytest.fixture(autouse=True)
+def monday() -> object:
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+def test_a_case_is_settled_once_with_the_operators_decision(phm: Console) -> None:
+    take(phm.inventory, received("stray", order="A-7"))
+    in_transaction(
+        phm.inventory,
+        lambda session: cases.raise_case(
+            session, "k", "unknown order", "order:A-7", "Money came.", facts={"cents": 1}, now=NOW
+        ),
+    )
+    number = phm("case", "list", "--json").json[-1]["id"]
+    assert "Money came." in phm("case", "list").out
+    assert phm("case", "settle", str(number), "--decision", "sent back").code == 0
+    with time_machine.travel(NOW.replace(hour=12), tick=False):
+        again = phm("case", "settle", str(number), "--decision", "kept")
+    assert "settled before by olga: sent back (unchanged)" in again.out
+    assert ("olga", "case settled", "sent back") in done_to(phm, "order:A-7")
+    assert phm("case", "settle", "99", "--decision", "x").refusal.startswith("There is no case 99.")
+    assert phm("case", "settle", str(number), "--decision", " ").refusal.startswith("The reason is empty.")
+
+
+def test_a_closed_day_moves_the_promises_of_orders_paid_after_it_was_closed(phm: Console) -> None:
+    friday = datetime.fromisoformat("2026-11-27T18:30:00+01:00")
+    said = phm("calendar", "close", "2026-11-30", "--reason", "power works")
+    assert said.out == "Monday, 2026-11-30 is closed for set-ups. Promises made before stay as they were made.\n"
+    money = MoneyMoved("A-1", DUE, "EUR", friday)
+    take(phm.inventory, placed(), notice("m", NoticeType.PAYMENT_RECEIVED, money, friday), now=friday)
+    with phm.inventory.reading() as session:
+        promised = orders.order_facts(session, "A-1").promised_by
+    assert promised == datetime.fromisoformat("2026-12-01T17:30:00+01:00")
+    assert phm("calendar", "list", "--json").json == [
+        {"day": "2026-11-30", "opened": False, "reason": "power works", "by": "olga"}
+    ]
+    assert done_to(phm, f"day:{date(2026, 11, 30)}") == [("olga", "day closed", "power works")]
+    assert phm("calendar", "open", "2026-11-30", "--reason", "called off").code == 0
+    assert "called off" in phm("calendar", "list").out
+
+
+def test_a_day_that_is_over_or_none_is_refused(phm: Console) -> None:
+    assert (
+        phm("calendar", "close", "2026-11-22", "--reason", "x").refusal
+        == "2026-11-22 is over. Name today or a day to come."
+    )
+    assert phm("calendar", "close", "2026-13-01", "--reason", "x").code == 2
+
+
+def test_a_service_level_is_set_and_set_again(phm: Console) -> None:
+    assert (
+        "(unchanged)"
+        not in phm("level", "set", "gold", "setup_within=4", "setup_opens=08:00", "setup_weekdays=0,1,2").out
+    )
+    assert (
+        "(unchanged)" in phm("level", "set", "gold", "setup_within=4", "setup_opens=08:00", "setup_weekdays=0,1,2").out
+    )
+    assert phm("level", "list", "--json").json == [
+        {"name": "gold", "overrides": {"setup_within": 4, "setup_opens": "08:00", "setup_weekdays": [0, 1, 2]}}
+    ]
+    assert [by for by, *_ in done_to(phm, "level:gold")] == ["olga"]
+    assert phm("level", "set", "round", "--around-the-clock").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("gold", "speed=9"), "A service level names unknown terms: speed. Correct the level's overrides."),
+        (("gold", "setup_within"), "'setup_within' is no term=value. Write it like setup_within=4."),
+        (("gold", "setup_opens=25:00"), "The service level's value '25:00' for setup_opens is not of the kind of"),
+        ((" ", "setup_within=4"), "That is no name for a service level."),
+    ],
+)
+def test_a_level_that_makes_no_sense_is_refused(phm: Console, words: tuple[str, ...], line: str) -> None:
+    assert phm("level", "set", *words).refusal.startswith(line)
+    assert phm("level", "list", "--json").json == []
+
+
+def test_a_new_first_access_link_is_made_for_an_open_instance_only(phm: Console) -> None:
+    phm.with_servers("app1")
+    phm.with_order()
+
+    def reserve(session: Session) -> str:
+        return instances.reserve_instance(session, "A-1", choose_server, release=RELEASE, seal=str, now=NOW).name
+
+    name = in_transaction(phm.inventory, reserve)
+    words = ("instance", "access", name, "--reason", "mail was lost")
+    assert phm(*words).refusal == f"Instance {name} is reserved, not active. Wait until it is open."
+    in_transaction(phm.inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    first, second = phm(*words).out.strip(), phm(*words).out.strip()
+    assert first.startswith("https://service.phlymail.test/access/")
+    with phm.inventory.reading() as session:
+        assert links.find_link(session, second.rpartition("/")[2], NOW).instance_name == name
+        with pytest.raises(links.LinkExpired):
+            links.find_link(session, first.rpartition("/")[2], NOW)
+    assert done_to(phm, f"instance:{name}")[-1] == ("olga", "first access link made", "mail was lost")
+
+
+def test_a_set_up_that_failed_is_tried_again(phm: Console) -> None:
+    phm.with_order()
+    words = ("order", "again", "A-1", "--reason", "disk freed")
+    assert "(unchanged)" in phm(*words).out
+    in_transaction(
+        phm.inventory, lambda session: work.record_failed(session, work.PROVISION, "A-1", "The disk is full.")
+    )
+    assert "is due again" in phm(*words).out
+    with phm.inventory.reading() as session:
+        found = work.work_of(session, work.PROVISION, "A-1")
+    assert found is not None
+    assert (found.state, found.attempt, found.due_at) == ("open", 2, NOW)
+    assert done_to(phm, "order:A-1")[-1] == ("olga", "set-up asked for again", "disk freed")
+    phm.with_order("A-2", paid=False)
+    assert phm("order", "again", "A-2", "--reason", "x").refusal.startswith("The set-up of order A-2 is not asked for")
+
+
+def test_a_server_is_drained_after_a_look_at_what_that_means(phm: Console) -> None:
+    phm.with_servers("app1", "app2")
+    unanswered = phm("server", "drain", "app1", "--reason", "new disks")
+    assert unanswered.refusal.startswith("Nothing was changed: it was not confirmed.")
+    assert "New instances go to: app2." in unanswered.out
+    assert phm("server", "drain", "app1", "--reason", "new disks", answers="y\n").code == 0
+    assert "(unchanged)" in phm("server", "drain", "app1", "--reason", "new disks").out
+    assert "No other server takes new instances" in phm("server", "drain", "app2", "--reason", "x", answers="n\n").out
+    assert phm("server", "undrain", "app1", "--reason", "done", "--yes").out.endswith("Server app1 is active.\n")
+    assert done_to(phm, "server:app1")[1:] == [
+        ("olga", "server draining", "new disks"),
+        ("olga", "server active", "done"),
+    ]
+    assert phm("server", "drain", "app1", "--reason", "").refusal.startswith("The reason is empty.")
+
+
+def test_who_acts_is_known_as_an_operator(phm: Console) -> None:
+    phm("level", "set", "gold", "setup_within=4")
+    with phm.inventory.reading() as session:
+        assert operators.operator_names(session) == ["olga"]
+
+
+def test_the_shop_says_when_nobody_hears_it(phm: Console) -> None:
+    phm.monkeypatch.setattr("fleet.shop.time.sleep", lambda _seconds: None)
+    assert "did not take event" in phm("shop", "order", "--reference", "A-1").refusal
+    assert phm("shop", "pay", "A-9").refusal.startswith("There is no order A-9.")
