@@ -117,7 +117,11 @@ def service(inventory: Inventory, shop_secret: str) -> Service:
 
 
 def open_instance(
-    inventory: Inventory, language: str = "de", address: str = "10.77.0.11", port: int = 22, host_key: str = "ssh-ed25519 AAAA"
+    inventory: Inventory,
+    language: str = "de",
+    address: str = "10.77.0.11",
+    port: int = 22,
+    host_key: str = "ssh-ed25519 AAAA",
 ) -> str:
     """An order that is paid and an instance that is active, without a server behind it; gives the instance's name."""
     now = datetime.now(UTC)

@@ -26,13 +26,14 @@ def free_port() -> int:
 
 @dataclass
 class ReceiverProcess:
-    """`python -m deployments.web.serve` on loopback; Prefect's API is at a port where nobody listens."""
+    """`python -m deployments.web.serve` on loopback; Prefect's API is at a port where nobody listens, unless named."""
 
     home: Path
     inventory_url: str
     shop_secret: str
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    prefect_api_url: str = "http://127.0.0.1:9/api"
 
     @property
     def url(self) -> str:
@@ -85,7 +86,7 @@ class ReceiverProcess:
             "zone": "phlymail.test",
             "inventory_url": self.inventory_url,
             "sealing_key": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
-            "prefect_api_url": "http://127.0.0.1:9/api",
+            "prefect_api_url": self.prefect_api_url,
         }
         tables = {"ssh": {"private_key": "none"}, "mail": mail, "store": store, "web": web}
         lines = [f"{name} = {json.dumps(value)}" for name, value in top.items()]
@@ -100,6 +101,12 @@ def run_serve(home: Path) -> tuple[int, str]:
     """Run the receiver where it can't begin; its exit code and what it says."""
     command = [sys.executable, "-m", "deployments.web.serve"]
     ended = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"PHM_HOME": str(home)}, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PHM_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     return ended.returncode, ended.stderr

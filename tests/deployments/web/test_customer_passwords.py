@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from hosting.inventory.session import Inventory
 
 
-def test_a_server_that_is_not_there_is_told_as_unreachable(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_there_is_told_as_unreachable(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loading, "_LOADED", {})
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()

@@ -71,7 +71,6 @@ def test_a_dispatch_that_fails_is_one_line_and_the_next_poke_tries_again(caplog:
     assert "secret-of-the-api" not in caplog.text
 
 
-
 @pytest.mark.anyio
 @pytest.mark.parametrize("dispatch", [lambda: 1 / 0, lambda: time.sleep(2)], ids=["down", "slow"])
 async def test_prefect_down_or_slow_changes_nothing_in_the_answer(
@@ -80,7 +79,9 @@ async def test_prefect_down_or_slow_changes_nothing_in_the_answer(
     caplog.set_level(logging.INFO)
     app = create_app(service.settings, service.inventory, dispatch, service.instances.set_password)
     started = time.monotonic()
-    answer = await Service(app, service.inventory, service.settings, service.shop, service.instances).deliver(placed(ORDER))
+    answer = await Service(app, service.inventory, service.settings, service.shop, service.instances).deliver(
+        placed(ORDER)
+    )
     assert (answer.status_code, answer.json()["taken"]) == (200, "applied")
     assert time.monotonic() - started < 1.5
 

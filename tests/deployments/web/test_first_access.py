@@ -97,8 +97,12 @@ async def test_the_page_speaks_the_customers_language_whatever_the_browser_asks_
         assert page.headers["content-language"] == language
 
 
-@pytest.mark.parametrize(("asked", "language"), [("", "de"), ("en-GB,de;q=0.5", "en"), ("fr, en", "en"), ("xx", "de"), ("," * 500, "de")])
-async def test_a_link_that_leads_nowhere_is_told_in_the_browsers_language(service: Service, asked: str, language: str) -> None:
+@pytest.mark.parametrize(
+    ("asked", "language"), [("", "de"), ("en-GB,de;q=0.5", "en"), ("fr, en", "en"), ("xx", "de"), ("," * 500, "de")]
+)
+async def test_a_link_that_leads_nowhere_is_told_in_the_browsers_language(
+    service: Service, asked: str, language: str
+) -> None:
     page = await get(service, "no-such-token", asked)
     assert page.status_code == 404
     assert f'<html lang="{language}">' in page.text
@@ -154,7 +158,9 @@ async def test_a_crash_between_password_and_link_leaves_the_customer_a_way_in(se
     token = make_link(service.inventory, name)
     now = datetime.now(UTC)
     with service.inventory.writing() as session:
-        leases.acquire(session, name, "first-access:of-a-dead-process", "first password", now=now, ttl=timedelta(seconds=0.3))
+        leases.acquire(
+            session, name, "first-access:of-a-dead-process", "first password", now=now, ttl=timedelta(seconds=0.3)
+        )
     page = await post(service, token)
     assert page.status_code == 503
     assert not used(service, token)
@@ -230,7 +236,9 @@ def test_which_passwords_are_taken(password: str, again: str, objection: Objecti
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("objection", Objection)
-async def test_each_objection_has_a_sentence_that_leads_to_its_field(service: Service, language: str, objection: Objection) -> None:
+async def test_each_objection_has_a_sentence_that_leads_to_its_field(
+    service: Service, language: str, objection: Objection
+) -> None:
     token = make_link(service.inventory, open_instance(service.inventory, language))
     password, again = {
         Objection.MISSING: ("", ""), Objection.TOO_SHORT: ("drei Pferd",) * 2, Objection.TOO_LONG: ("aB3!" * 40,) * 2,
@@ -262,7 +270,12 @@ async def test_what_is_typed_reaches_the_instance_as_typed(service: Service) -> 
 
 async def test_each_page_keeps_its_address_to_itself_and_runs_nothing(service: Service) -> None:
     token = make_link(service.inventory, open_instance(service.inventory))
-    for page in (await get(service, token), await post(service, token, ""), await post(service, token), await get(service, token)):
+    for page in (
+        await get(service, token),
+        await post(service, token, ""),
+        await post(service, token),
+        await get(service, token),
+    ):
         assert page.headers["referrer-policy"] == "no-referrer"
         assert page.headers["cache-control"] == "no-store"
         policy = page.headers["content-security-policy"]

@@ -127,11 +127,15 @@ async def test_who_comes_when_too_many_wait_is_asked_to_come_later() -> None:
 
 
 @pytest.mark.anyio
-async def test_an_accident_is_one_line_that_tells_where_and_not_what(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_accident_is_one_line_that_tells_where_and_not_what(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     token = make_link(service.inventory, open_instance(service.inventory))
     service.instances.failure = RuntimeError("drei bunte Pferde")
     async with service.client() as client:
-        answer = await client.post(f"/access/{token}", data={"password": "drei bunte Pferde", "again": "drei bunte Pferde"})
+        answer = await client.post(
+            f"/access/{token}", data={"password": "drei bunte Pferde", "again": "drei bunte Pferde"}
+        )
     assert answer.status_code == 500
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert "bunte" not in answer.text
@@ -141,12 +145,16 @@ async def test_an_accident_is_one_line_that_tells_where_and_not_what(service: Se
     assert "bunte" not in caplog.text
     service.instances.failure = None
     async with service.client() as client:
-        answer = await client.post(f"/access/{token}", data={"password": "drei bunte Pferde", "again": "drei bunte Pferde"})
+        answer = await client.post(
+            f"/access/{token}", data={"password": "drei bunte Pferde", "again": "drei bunte Pferde"}
+        )
     assert answer.status_code == 200
 
 
 @pytest.mark.anyio
-async def test_a_body_that_comes_too_slowly_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_comes_too_slowly_is_not_waited_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bodies, "READ_SECONDS", 0.1)
 
     async def slow() -> AsyncIterator[bytes]:
@@ -160,7 +168,9 @@ async def test_a_body_that_comes_too_slowly_is_not_waited_for(service: Service, 
 
 
 def test_no_route_takes_cookies_or_other_methods(service: Service) -> None:
-    told = {(route.path, tuple(sorted(route.methods or ()))) for route in service.app.routes if isinstance(route, Route)}
+    told = {
+        (route.path, tuple(sorted(route.methods or ()))) for route in service.app.routes if isinstance(route, Route)
+    }
     assert told == {
         ("/shop/events", ("POST",)), ("/access/{token}", ("GET", "HEAD")), ("/access/{token}", ("POST",)),
         ("/health", ("GET", "HEAD")),
@@ -211,7 +221,9 @@ def _changed(body: dict[str, Any], path: str, value: object) -> str:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=event_bodies | nearly, number=st.integers(0, 10**9))
-def test_whatever_the_shop_signs_is_taken_or_refused_and_never_an_accident(service: Service, body: str, number: int) -> None:
+def test_whatever_the_shop_signs_is_taken_or_refused_and_never_an_accident(
+    service: Service, body: str, number: int
+) -> None:
     answer = anyio.run(service.deliver, Event(f"evt_{number}", "", body))
     assert answer.status_code in {200, 422}
 
@@ -220,7 +232,16 @@ def test_whatever_the_shop_signs_is_taken_or_refused_and_never_an_accident(servi
 @given(
     body=st.binary(max_size=200),
     headers=st.dictionaries(
-        st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "content-length", "accept-language"]),
+        st.sampled_from(
+            [
+                "webhook-id",
+                "webhook-timestamp",
+                "webhook-signature",
+                "content-type",
+                "content-length",
+                "accept-language",
+            ]
+        ),
         st.binary(max_size=60),
     ),
     path=st.sampled_from(["/shop/events", "/access/token"]),
@@ -247,7 +268,9 @@ def receiver(tmp_path: Path, inventory: Inventory, shop_secret: str) -> Iterator
         receiver.stop()
 
 
-def test_the_receivers_process_takes_an_order_and_logs_no_more_than_lines(receiver: ReceiverProcess, shop_secret: str) -> None:
+def test_the_receivers_process_takes_an_order_and_logs_no_more_than_lines(
+    receiver: ReceiverProcess, shop_secret: str
+) -> None:
     shop = Shop(receiver.url, shop_secret)
     order, answer = shop.order(name="Erika Mustermann", accounts=2)
     assert (answer.status, answer.content["taken"], answer.deliveries) == (200, "applied", 1)
@@ -258,7 +281,9 @@ def test_the_receivers_process_takes_an_order_and_logs_no_more_than_lines(receiv
     with pytest.raises(ShopUnheard, match="422"):
         Shop(receiver.url, shop_secret, delays=()).send(event("order.moved", {}))
 
-    announced = httpx.post(f"{receiver.url}/shop/events", content=b"x" * 70_000, headers={"content-type": "application/json"})
+    announced = httpx.post(
+        f"{receiver.url}/shop/events", content=b"x" * 70_000, headers={"content-type": "application/json"}
+    )
     assert announced.status_code == 413
     assert chunked(receiver.port) == 413
 
@@ -286,7 +311,9 @@ def chunked(port: int) -> int:
 def test_a_receiver_without_settings_says_so_in_one_line(tmp_path: Path) -> None:
     code, said = run_serve(tmp_path)
     assert code == 1
-    assert said.strip() == f"There are no settings at {tmp_path}/settings.toml. Make them with: phm up (or set PHM_HOME)."
+    assert (
+        said.strip() == f"There are no settings at {tmp_path}/settings.toml. Make them with: phm up (or set PHM_HOME)."
+    )
 
 
 # --- the shop itself ---
@@ -325,6 +352,9 @@ def test_prices_are_the_shops() -> None:
 def test_a_delivery_is_signed_anew_and_the_event_stays_the_same() -> None:
     shop = Shop("http://x", new_secret())
     one = placed(ORDER)
-    early, late = shop.headers(one, datetime(2026, 1, 1, tzinfo=UTC)), shop.headers(one, datetime(2026, 1, 2, tzinfo=UTC))
+    early, late = (
+        shop.headers(one, datetime(2026, 1, 1, tzinfo=UTC)),
+        shop.headers(one, datetime(2026, 1, 2, tzinfo=UTC)),
+    )
     assert early["webhook-id"] == late["webhook-id"]
     assert early["webhook-signature"] != late["webhook-signature"]

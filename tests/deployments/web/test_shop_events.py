@@ -21,7 +21,11 @@ from tests.deployments.web.conftest import Service, new_secret, settings_for
 pytestmark = pytest.mark.anyio
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "shop-events.md"
-EXAMPLES = [example for example in map(json.loads, re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)) if "type" in example]
+EXAMPLES = [
+    example
+    for example in map(json.loads, re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
+    if "type" in example
+]
 ORDER = Order("A-1", "C-1", "Jürgen Groß", "j@example.org", "de", 1, 0, due_cents(1, 0))
 
 
@@ -115,7 +119,9 @@ async def test_a_signature_by_another_secret_is_refused_with_one_line_in_the_log
     (timedelta(minutes=-6), False), (timedelta(minutes=-4), True), (timedelta(minutes=4), True), (timedelta(minutes=6), False),
     (timedelta(days=-4000), False), (timedelta(days=4000), False),
 ])  # fmt: skip
-async def test_only_a_delivery_within_five_minutes_of_now_is_taken(service: Service, ahead: timedelta, taken: bool) -> None:
+async def test_only_a_delivery_within_five_minutes_of_now_is_taken(
+    service: Service, ahead: timedelta, taken: bool
+) -> None:
     one = placed(ORDER)
     answer = await service.deliver(one, service.shop.headers(one, datetime.now(UTC) + ahead))
     assert answer.status_code == (200 if taken else 401)
@@ -124,7 +130,9 @@ async def test_only_a_delivery_within_five_minutes_of_now_is_taken(service: Serv
 
 async def test_two_secrets_are_valid_at_once_while_it_is_changed(service: Service) -> None:
     old, new = new_secret(), new_secret()
-    app = create_app(settings_for(str(service.inventory.url), (old, new)), service.inventory, None, service.instances.set_password)
+    app = create_app(
+        settings_for(str(service.inventory.url), (old, new)), service.inventory, None, service.instances.set_password
+    )
     both = Service(app, service.inventory, service.settings, service.shop, service.instances)
     for number, secret in enumerate((old, new)):
         one = moved("payment.received", "A-1", 100, event_id=f"evt_{number}")
@@ -219,7 +227,10 @@ async def test_a_charset_beside_the_media_type_is_no_matter(service: Service) ->
 @pytest.mark.parametrize("length", ["-1", "abc", "+5", "9" * 30, "\u0665".encode().decode("latin-1")])
 async def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
     one = placed(ORDER)
-    headers = {name: value.encode("latin-1") for name, value in (service.shop.headers(one) | {"content-length": length}).items()}
+    headers = {
+        name: value.encode("latin-1")
+        for name, value in (service.shop.headers(one) | {"content-length": length}).items()
+    }
     async with service.client() as client:
         answer = await client.post("/shop/events", content=one.body.encode(), headers=headers)
     assert answer.status_code in {400, 413}
@@ -337,14 +348,18 @@ async def test_what_is_no_such_event_is_refused_with_a_sentence_and_one_line(
     (order_with("due.cents", -1), "order_refused"),
     (order_with("service_level", "gold"), "order_refused"),
 ])  # fmt: skip
-async def test_an_order_that_cant_be_kept_is_stored_and_put_before_a_person(service: Service, odd: Event, kind: str) -> None:
+async def test_an_order_that_cant_be_kept_is_stored_and_put_before_a_person(
+    service: Service, odd: Event, kind: str
+) -> None:
     answer = await service.deliver(odd)
     assert (answer.status_code, answer.json()["taken"]) == (200, "for_a_person")
     with service.inventory.reading() as session:
         assert [case.kind for case in cases.open_cases(session)] == [kind]
 
 
-@pytest.mark.parametrize(("cents", "currency", "kind"), [(0, "EUR", "no_amount"), (-5, "EUR", "no_amount"), (5890, "USD", "wrong_currency")])
+@pytest.mark.parametrize(
+    ("cents", "currency", "kind"), [(0, "EUR", "no_amount"), (-5, "EUR", "no_amount"), (5890, "USD", "wrong_currency")]
+)
 async def test_money_that_doesnt_count_is_stored_and_put_before_a_person(
     service: Service, cents: int, currency: str, kind: str
 ) -> None:
