@@ -57,7 +57,7 @@ def place_on_purpose(service: Service, run: UUID) -> None:
     """One known text in each place, the way a secret would come there."""
     api = httpx.Client(base_url=service.settings.prefect_api_url, trust_env=False)
     token = api.get("/csrf-token", params={"client": "test"}).json()["token"]
-    api.headers |= {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
+    api.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
     with api:
         flow = api.get(f"/flow_runs/{run}").json()["flow_id"]
         now = datetime.now(UTC).isoformat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import threading
@@ -80,7 +81,7 @@ def found_in(content: bytes, secrets: Mapping[str, str]) -> list[str]:
 
 def everywhere(service: Service) -> dict[str, bytes]:
     """What each place holds in which no secret may show."""
-    places = {name: service.on(command).encode() for name, command in HOST_PLACES.items()}
+    places = {name: base64.b64decode(service.on(f"({command}) | base64 -w0")) for name, command in HOST_PLACES.items()}
     for name, folder in (
         ("Prefect's database and results", service.home / "prefect"),
         ("the services' logs", service.home / "log"),
