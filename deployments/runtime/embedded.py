@@ -7,7 +7,7 @@ import fcntl
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deployments.runtime import services as known
@@ -106,8 +106,10 @@ class Embedded:
             self._end(known.RECEIVER)
             if not now:
                 self.drain(seconds)
-            for name in ENDING:
-                self._end(name)
+            self._end(known.WORKER)
+            self._end(known.WARM_PARENT)
+            self._tell_crashed()
+            self._end(known.PREFECT)
 
     def states(self) -> list[State]:
         """How each of the processes is."""
@@ -171,19 +173,12 @@ class Embedded:
 
     def _wait_for_worker(self) -> None:
         """Wait until the server has heard from our worker."""
-        from prefect.client.orchestration import get_client  # noqa: PLC0415  # imported by `apply` before
-
-        from deployments.catalogue import POOL  # noqa: PLC0415  # likewise
+        from deployments.runtime import pool  # noqa: PLC0415  # imports Prefect, as `apply` did before
 
         worker = self.processes.find(known.WORKER)
         name = f"{socket.gethostname()}-{worker.pid}" if worker else ""
-        with get_client(sync_client=True) as client:
-
-            def is_heard() -> bool:
-                return any(found.name == name for found in client.read_workers_for_work_pool(POOL))
-
-            service = self.services[known.WORKER]
-            known.wait_ready(known.Service(**{**vars(service), "ready": is_heard}), self.processes)
+        service = replace(self.services[known.WORKER], ready=lambda: pool.has_heard_of(name))
+        known.wait_ready(service, self.processes)
         self.report("Worker ready")
 
     def _end(self, name: str) -> None:
@@ -193,17 +188,20 @@ class Embedded:
 
     def _pause_pool(self) -> None:
         """Keep the worker from taking anything new; without a server it takes nothing anyway."""
-        if not self.services[known.PREFECT].ready():
-            return
-        self._set_environment()
-        from prefect.client.orchestration import get_client  # noqa: PLC0415  # two seconds: only where it is needed
-        from prefect.client.schemas.actions import WorkPoolUpdate  # noqa: PLC0415  # likewise
-        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415  # likewise
+        if self.services[known.PREFECT].ready():
+            self._set_environment()
+            from deployments.runtime import pool  # noqa: PLC0415  # two seconds: only where it is needed
 
-        from deployments.catalogue import POOL  # noqa: PLC0415  # likewise
+            pool.pause()
 
-        with get_client(sync_client=True) as client, contextlib.suppress(ObjectNotFound):
-            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+    def _tell_crashed(self) -> None:
+        """Have Prefect know of the runs that ended with the worker, so that their work is tried again at once."""
+        if self.services[known.PREFECT].ready():
+            self._set_environment()
+            from deployments.runtime import pool  # noqa: PLC0415  # two seconds: only where it is needed
+
+            for run in pool.mark_crashed():
+                self.report(f"{run} ended with its worker; it is tried again")
 
     def _state(self, name: str) -> State:
         """How one process is."""
