@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
+from hosting.policy.open_promises import EXPECTED
 from hosting.policy.states import OrderState
 from tasks.application import (
     ensure_application,
@@ -42,9 +42,6 @@ from tasks.web import ensure_cron, ensure_php_pool, ensure_site
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
     from tasks.step import Done
-
-EXPECTED = timedelta(minutes=2)
-"""How long a set-up is expected to take at most: a run that can't end inside the service hours waits for the next."""
 
 
 class ProvisionRequest(BaseModel):

@@ -25,8 +25,8 @@ app = typer.Typer(help="Orders: what customers ordered, and what became of it.")
 
 Reference = Annotated[str, typer.Argument(help="The shop's reference of the order, e.g. A-1001.")]
 COLUMNS = {
-    "reference": "order", "state": "state", "customer": "customer", "wish": "wish", "due": "due",
-    "placed_at": "placed", "paid_at": "paid", "promised_by": "promised by", "ready_at": "ready",
+    "reference": "order", "state": "state", "customer": "customer", "wish": "wish", "paid_at": "paid",
+    "promised_by": "promised by", "ready_at": "ready",
 }  # fmt: skip
 TITLES = {
     "reference": "order", "state": "state", "customer": "customer", "email": "e-mail", "language": "language",
@@ -103,7 +103,13 @@ def for_people(order: OrderFacts) -> dict[str, Any]:
     return {
         **asdict(order),
         "customer": f"{order.customer_name} ({order.customer_reference})",
-        "wish": f"{order.accounts} accounts" + (f", {order.storage_gib} GB more" if order.storage_gib else ""),
+        "wish": wish_of(order),
         "due": money(order.due_cents, order.currency),
         "service_level": order.service_level or "standard",
     }
+
+
+def wish_of(order: OrderFacts) -> str:
+    """What an order asks for, in words."""
+    accounts = "1 account" if order.accounts == 1 else f"{order.accounts} accounts"
+    return f"{accounts}, {order.storage_gib} GB more" if order.storage_gib else accounts

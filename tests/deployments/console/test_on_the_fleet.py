@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deployments.connections import store_of
+from deployments.console.browser import Browser
 from deployments.console.settings_from_fleet import as_toml, settings_of
 from fleet.release import pack_release
 from hosting.inventory import deeds, servers
@@ -170,3 +172,16 @@ def test_a_release_is_registered_once(app1: str, phm: Console, tmp_path: object)
     bad.write_text("no archive")
     assert phm("release", "add", str(bad)).refusal.startswith("bad.zip can't be read as a ZIP archive")
     assert phm("release", "add", str(phm.home / "none.zip")).code == 2
+
+
+def test_a_browser_reaches_the_fleets_names_and_trusts_their_one_key(app1: str, phm: Console) -> None:
+    phm("server", "add", "app1", "--fleet", "--yes")
+    browser = Browser("https://app1.phlymail.test/", "app1.phlymail.test", ADDRESS, load_settings())
+    assert browser.program is not None
+
+    def page(argv: list[str]) -> str:
+        command = [*argv[:-1], "--headless", "--disable-gpu", "--dump-dom", argv[-1]]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    assert "<body>" in page(browser.argv)
+    assert "<body>" not in page([word for word in browser.argv if "spki" not in word])
