@@ -40,7 +40,7 @@ images: setup packages  ## the screenshots in docs/images, from a real run
 	@$(AS_ROOT) $(BIN)/python -m tests.images
 
 lint:
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/djlint --check --quiet hosting/templates/letters hosting/templates/pages
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/djlint --lint --quiet -e html.j2 hosting/templates
 
 types:
 	@$(BIN)/mypy

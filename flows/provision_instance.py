@@ -65,7 +65,10 @@ class ProvisionRequest(BaseModel):
 
 
 @flow(
-    name="provision-instance", flow_run_name="provision {request.order}", persist_result=False, validate_parameters=True
+    name="provision-instance",
+    flow_run_name="provision-instance {request.order}",
+    persist_result=False,
+    validate_parameters=True,
 )
 def provision_instance(request: ProvisionRequest) -> Any:
     """Turn a paid order into an open instance: reserved, set up, proven from outside, recorded, told.

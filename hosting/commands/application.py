@@ -20,7 +20,9 @@ exec 9>"/run/phm/release.lock"; flock -w 300 9
 dir=$1 sum=$2
 [ -d "$dir" ] && { echo unchanged; exit; }
 mkdir -p "$(dirname "$dir")"; part="$dir.part"; rm -rf "$part" "$part.zip"
-curl --fail --silent --show-error --max-time 300 --cacert "$3" -K - -o "$part.zip" || { [ $? = 22 ] && exit 6; exit 75; }
+curl --fail --silent --show-error --max-time 300 --cacert "$3" -K - -o "$part.zip" || {
+  [ $? = 22 ] && exit 6; exit 75
+}
 echo "$sum  $part.zip" | sha256sum --quiet -c -
 mkdir "$part"; unzip -q "$part.zip" -d "$part"; rm -f "$part.zip"
 top=$part

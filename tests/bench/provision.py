@@ -96,7 +96,7 @@ class Bench:
 
     def paid(self, reference: str) -> datetime:
         """The notice of its payment is sent; when."""
-        from fleet.shop import moved  # noqa: PLC0415  # beside its use
+        from fleet.shop import moved
 
         event = moved("payment.received", reference, self.facts(reference).due_cents, "EUR")
         sent = datetime.now(UTC)
@@ -127,7 +127,7 @@ class Bench:
 
     def body_of(self, reference: str) -> float:
         """How long the flow itself ran: from Prefect's Running to its Completed."""
-        from prefect.client.orchestration import get_client  # noqa: PLC0415  # after its settings are in the environment
+        from prefect.client.orchestration import get_client
 
         with self.inventory.reading() as session:
             work = work_of(session, PROVISION, reference)

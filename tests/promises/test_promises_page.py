@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "promises.md"
 ROW = re.compile(r"^\| (P\d\d) \|(.*)\|$", re.MULTILINE)
 PLACE = re.compile(r"`((?:hosting|tasks|flows|deployments|tests|blocks)/[^`]+)`")
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 ROWS = ROW.findall(PAGE.read_text(encoding="utf-8"))
 
 
@@ -27,9 +28,7 @@ def test_a_promise_names_files_that_exist_or_says_not_yet(number: str, places: s
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
-    broken = []
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)} → {target}")
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    links = [(page, target) for page in pages for target in LINK.findall(page.read_text(encoding="utf-8"))]
+    broken = [f"{page.relative_to(ROOT)} → {target}" for page, target in links if not (page.parent / target).exists()]
     assert broken == []

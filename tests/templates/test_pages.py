@@ -101,7 +101,9 @@ def test_no_page_asks_another_host_for_anything(html: str) -> None:
     ("ink", "ground"), ("ink", "sheet"), ("quiet", "sheet"), ("accent", "sheet"), ("on-accent", "accent"),
     ("wrong", "wrong-ground"), ("ink", "wrong-ground"), ("right", "sheet"),
 ])  # fmt: skip
-def test_texts_stand_out_from_their_ground_by_at_least_the_aa_contrast(scheme: str, start: int, ink: str, ground: str) -> None:
+def test_texts_stand_out_from_their_ground_by_at_least_the_aa_contrast(
+    scheme: str, start: int, ink: str, ground: str
+) -> None:
     colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", render("pages/page.css").split("@media")[start]))
     assert contrast(colours[ink], colours[ground]) >= 4.5, scheme
 
