@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import socket
 import subprocess
 import time
@@ -68,6 +69,8 @@ class Service:
         hosts: the names of those the tests may have; the first one gets all instances unless told otherwise.
         runner: runs of the flow.
         environment: of the service's processes.
+        numbers: of orders.
+        prefix: of orders' references; mails of earlier sessions are still there.
     """
 
     home: Path
@@ -78,6 +81,7 @@ class Service:
     runner: Runner
     environment: dict[str, str]
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1001))
+    prefix: str = field(default_factory=lambda: f"T{secrets.token_hex(3)}")
 
     @property
     def host(self) -> str:
@@ -86,7 +90,7 @@ class Service:
 
     def order(self, *, accounts: int = 1, storage_gib: int = 0, language: str = "de", reference: str = "") -> str:
         """A paid order; its reference."""
-        reference = reference or f"T-{next(self.numbers)}"
+        reference = reference or f"{self.prefix}-{next(self.numbers)}"
         self.place(reference, accounts=accounts, storage_gib=storage_gib, language=language)
         self.pay(reference)
         return reference

@@ -55,10 +55,9 @@ def searched(service: Service) -> Searched:
 
 def place_on_purpose(service: Service, run: UUID) -> None:
     """One known text in each place, the way a secret would come there."""
-    api = httpx.Client(base_url=service.settings.prefect_api_url, trust_env=False)
-    token = api.get("/csrf-token", params={"client": "test"}).json()["token"]
-    api.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
-    with api:
+    with httpx.Client(base_url=service.settings.prefect_api_url, trust_env=False) as api:
+        token = api.get("/csrf-token", params={"client": "test"}).json()["token"]
+        api.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
         flow = api.get(f"/flow_runs/{run}").json()["flow_id"]
         now = datetime.now(UTC).isoformat()
         posts = {
@@ -121,7 +120,7 @@ def test_no_secret_is_in_any_place(searched: Searched) -> None:
     ],
 )
 def test_what_is_placed_on_purpose_is_found(searched: Searched, place: str, sign: str) -> None:
-    assert found_in(searched.places[place], {"placed": f"{sign}{PLACED}"}) == ["placed"]
+    assert "placed" in found_in(searched.places[place], {"placed": f"{sign}{PLACED}"})
 
 
 def test_secrets_known_by_their_form_are_found() -> None:

@@ -27,7 +27,7 @@ SAMPLER = r"""
 import glob, sys, time
 seen, end = set(), time.monotonic() + float(sys.argv[1])
 while time.monotonic() < end and not glob.glob("/run/phm/sampled"):
-    for name in glob.glob("/proc/[0-9]*/cmdline") + glob.glob("/proc/[0-9]*/environ"):
+    for name in glob.glob("/proc/[0-9]*/cmdline"):
         try:
             with open(name, "rb") as file:
                 said = file.read()

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,14 +44,14 @@ def browser(service: Service) -> Iterator[Browser]:
 
 def hostile(other: Site) -> str:
     """A page that tries what a page of this origin could: run, read the neighbour, open him in a frame, send a form."""
-    return f"""<!DOCTYPE html><title>before</title><body onload="document.title = 'onload ran'">
-<img src=x onerror="document.title = 'onerror ran'">
-<svg><script>document.title = 'svg ran'</script></svg>
-<iframe id=f src="{other.url}config.php"></iframe><iframe srcdoc="<script>top.document.title = 'frame ran'</script>"></iframe>
+    return f"""<!DOCTYPE html><title>before</title><body onload="document.title += ' onload ran'">
+<img src=x onerror="document.title += ' onerror ran'">
+<svg><script>document.title += ' svg ran'</script></svg>
+<iframe id=f src="{other.url}config.php"></iframe><iframe srcdoc="<script>top.document.title += ' frame ran'</script>"></iframe>
 <form id=s action="{other.url}config.php" method=post><input name=user value=x></form>
 <meta http-equiv=refresh content="1;url={other.url}config.php?stolen">
-<script>document.title = 'ran';
-fetch('{other.url}config.php').then(a => a.text()).then(t => document.title = 'read ' + t.length);
+<script>document.title += ' ran';
+fetch('{other.url}config.php').then(a => a.text()).then(t => document.title += ' read ' + t.length);
 document.getElementById('s').submit();</script>"""
 
 
@@ -60,7 +60,7 @@ def test_a_stored_page_runs_nothing_and_reads_no_neighbour(browser: Browser, nei
     mine, other = neighbours
     content = hostile(other)
     if name.endswith((".svg", ".xml", ".xhtml")):
-        content = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>before</title></head><body><script>document.title = "ran"</script></body></html>'
+        content = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>before</title></head><body><script>document.title += " ran"</script></body></html>'
     file = mine.file("anna", name)
     assert mine.ask(file, "PUT", auth=mine.digest("anna"), content=content.encode()).status_code in {201, 204}
     credentials = {"username": "anna", "password": mine.users["anna"]}
@@ -75,7 +75,12 @@ def test_a_stored_page_runs_nothing_and_reads_no_neighbour(browser: Browser, nei
                 else None
             ),
         )
-        answer = page.goto(mine.url + file, wait_until="load")
+        try:
+            answer = page.goto(mine.url + file, wait_until="load")
+        except Error as error:  # the other way to run nothing
+            if "Download is starting" not in str(error):
+                raise
+            return
         assert answer is not None
         assert answer.status == 200
         assert "sandbox" in answer.headers["content-security-policy"]
@@ -92,7 +97,7 @@ def test_this_browser_does_run_the_page_where_nothing_holds_it(browser: Browser,
         content = hostile(other).replace("document.getElementById('s').submit();", "").replace("http-equiv=refresh", "")
         page.route("**/control.html", lambda route: route.fulfill(status=200, content_type="text/html", body=content))
         page.goto(mine.url + "control.html")
-        page.wait_for_function("document.title.startsWith('read ')", timeout=WAIT * 3)
+        page.wait_for_function("document.title.includes(' read ')", timeout=WAIT * 3)
 
 
 def test_a_browser_sends_no_cookie_of_one_instance_to_another(browser: Browser, neighbours: Neighbours) -> None:
