@@ -49,7 +49,7 @@ imports:
 	@$(BIN)/lint-imports --no-cache > .make/imports.log 2>&1 || { cat .make/imports.log; exit 1; }
 
 pure:
-	@$(PYTEST) -q -m "not fleet and not prefect and not soak and not database" tests
+	@$(PYTEST) -q -m "not fleet and not prefect and not soak" tests
 
 
 setup: .make/venv  ## the project's own virtual environment, from requirements.lock
@@ -59,7 +59,7 @@ setup: .make/venv  ## the project's own virtual environment, from requirements.l
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed ($$($(PYTHON) --version) is here): set PYTHON=." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv 2> .make/venv.log || { $(MAKE) --no-print-directory packages && $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from standin_server import ADMIN, Instance, Visitor, mariadb, require_programs
 
 from fleet.errors import FleetError
 from fleet.release import main, pack_release, release_files
+from tests.fleet.standin_server import ADMIN, Instance, Visitor, mariadb, require_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
