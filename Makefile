@@ -25,7 +25,8 @@ demo: setup packages  ## the whole story on a local fleet: order, payment, an op
 
 test: setup packages  ## the whole suite, with the fleet (under 40 minutes)
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint types imports; \
-	$(AS_ROOT) $(PYTEST) -m "not soak" --durations=15 tests; \
+	$(AS_ROOT) $(PYTEST) -n 2 -m "not fleet and not prefect and not soak and not slow" tests; \
+	$(AS_ROOT) $(PYTEST) -m "(fleet or prefect or slow) and not soak" --durations=25 tests; \
 	echo "make test took $$((SECONDS - start)) s"
 
 check: setup lint types imports pure  ## lint, types, imports, pure tests (under 2 minutes)
@@ -49,7 +50,7 @@ imports:
 	@$(BIN)/lint-imports --no-cache > .make/imports.log 2>&1 || { cat .make/imports.log; exit 1; }
 
 pure:
-	@$(PYTEST) -q -m "not fleet and not prefect and not soak" tests
+	@$(PYTEST) -q -n 2 -m "not fleet and not prefect and not soak and not slow" tests
 
 
 setup: .make/venv  ## the project's own virtual environment, from requirements.lock

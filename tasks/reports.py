@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError
-from hosting.inventory import orders
+from hosting.inventory import promises
 from tasks.letters import local, tell_operator
 from tasks.probes import url_of
 from tasks.records import inventory, now, record_failure
@@ -58,15 +61,17 @@ def report_instance(order: OrderFacts, instance: InstanceFacts, server: ServerFa
 def report_open_promises() -> None:
     """Every order that is paid and not yet open, as a table."""
     with inventory().reading() as session:
-        waiting = orders.open_promises(session)
+        waiting = promises.open_promises(session, now(), load(ServiceSettings).holidays_state)
     rows: list[dict[str, Any]] = [
         {
-            "order": order.reference,
-            "paid at": local(order.paid_at),
-            "promised by": local(order.promised_by),
-            "state": order.state.value,
+            "order": one.order.reference,
+            "paid at": local(one.order.paid_at),
+            "promised by": local(one.order.promised_by),
+            "service time left": str(timedelta(seconds=int(one.standing.time_left.total_seconds()))),
+            "forecast": local(one.standing.ready_at),
+            "outlook": one.standing.outlook.value,
         }
-        for order in waiting
+        for one in waiting
     ]
     create_table_artifact(key="open-promises", table=rows, description=f"Open promises (P08) as of {local(now())}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deployments.console.context import now, open_inventory
@@ -13,9 +12,7 @@ from hosting.settings import load_settings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hosting.inventory.work import WorkFacts
-    from hosting.policy.open_promises import PromiseStanding
-    from hosting.policy.values import OrderFacts
+    from hosting.inventory.promises import OpenPromise
     from hosting.settings import Settings
 
 COLUMNS = {
@@ -24,46 +21,21 @@ COLUMNS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class OpenPromise:
-    """An open order, its work, and how its promise stands."""
-
-    order: OrderFacts
-    work: WorkFacts | None
-    standing: PromiseStanding
-
-
 def promises(*, as_json: Json = False) -> None:
     """Show every open promise: paid, promised by, service time left, forecast.
 
     Outlook: in time; will miss (at the promised moment it won't be ready); missed; needs a person (its set-up failed).
     """
-    rows = [row_of(promise, as_json=as_json) for promise in open_promises(load_settings(), now())]
+    rows = [row_of(promise, as_json=as_json) for promise in standing_promises(load_settings(), now())]
     emit(rows, COLUMNS, as_json=as_json, empty="No promise is open.")
 
 
-def open_promises(settings: Settings, at: datetime) -> list[OpenPromise]:
+def standing_promises(settings: Settings, at: datetime) -> list[OpenPromise]:
     """The open promises at a moment, the one that is due first first."""
-    from hosting.inventory.calendars import calendar_for  # noqa: PLC0415  # not before it is needed: help is quick
-    from hosting.inventory.levels import terms_of  # noqa: PLC0415  # as above
-    from hosting.inventory.orders import open_promises as paid_orders  # noqa: PLC0415  # as above
-    from hosting.inventory.work import PROVISION, work_of  # noqa: PLC0415  # as above
-    from hosting.policy.open_promises import standing  # noqa: PLC0415  # as above
+    from hosting.inventory.promises import open_promises  # noqa: PLC0415  # not before it is needed: help is quick
 
-    found = []
     with open_inventory(settings).reading() as session:
-        for order in paid_orders(session):
-            if order.paid_at is None or order.promised_by is None:
-                continue  # a paid order has both; the types can't say so
-            calendar = calendar_for(session, order.service_level, settings.holidays_state)
-            within = terms_of(session, order.service_level).setup_within
-            work = work_of(session, PROVISION, order.reference)
-            stands = standing(
-                order.paid_at, at, calendar,
-                promised_by=order.promised_by, within=within, work=work.state if work else None,
-            )  # fmt: skip
-            found.append(OpenPromise(order, work, stands))
-    return found
+        return open_promises(session, at, settings.holidays_state)
 
 
 def row_of(promise: OpenPromise, *, as_json: bool) -> dict[str, Any]:

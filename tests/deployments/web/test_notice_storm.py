@@ -26,6 +26,7 @@ KILLED_AFTER = (300, 650)
 SECONDS = 240.0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_thousand_notices_make_fifty_paid_orders_though_the_receiver_is_killed_twice(
     tmp_path: Path, inventory: Inventory, shop_secret: str
