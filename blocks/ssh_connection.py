@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING
 
 import paramiko
@@ -49,8 +50,7 @@ class SshConnection:
                 if command.stdin:
                     channel.sendall(command.stdin)
                 channel.shutdown_write()
-                out = channel.makefile("rb").read()
-                err = channel.makefile_stderr("rb").read()
+                out, err = _both_outputs(channel)
                 code = channel.recv_exit_status()
         except TimeoutError as error:
             self.close()
@@ -121,3 +121,20 @@ class SshConnection:
         channel.settimeout(command.seconds)
         channel.exec_command(command.line)
         return channel
+
+
+def _both_outputs(channel: paramiko.Channel) -> tuple[bytes, bytes]:
+    """What a command writes to both its outputs; read side by side, since both share one window."""
+    kept: list[bytes] = []
+
+    def keep() -> None:
+        with contextlib.suppress(OSError):  # the other output tells of it
+            kept.append(channel.makefile_stderr("rb").read())
+
+    reader = threading.Thread(target=keep, name="stderr", daemon=True)
+    reader.start()
+    try:
+        out = channel.makefile("rb").read()
+    finally:
+        reader.join(channel.gettimeout())
+    return out, b"".join(kept)

@@ -174,8 +174,9 @@ def running_service(home: Path) -> Iterator[Service]:
     """The service, with all that it keeps below a folder."""
     home.chmod(0o700)
     fleet = Fleet()
-    described = fleet.up()
-    hosts = tuple(os.environ.get("PHM_TEST_HOSTS", "").split()) or tuple(host["name"] for host in described["hosts"])
+    fleet.up()
+    usual = tuple(host.name for host in fleet.plan.chosen(()))
+    hosts = tuple(os.environ.get("PHM_TEST_HOSTS", "").split()) or usual
     for host in hosts:
         fleet.reset(host)
     settings = prepare(home, fleet)

@@ -1,0 +1,140 @@
+"""SSH and MariaDB on a real server: pinned keys, bounded waits, answers kept apart from losses."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from blocks.loading import load
+from blocks.mariadb_server import mariadb_of
+from blocks.ssh_host import HostKeyChanged, SshHost
+from hosting.commands.command import Command, script
+from hosting.commands.locks import hold
+from hosting.commands.mariadb import Statement
+from hosting.errors import StepFailed, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from blocks.ssh_connection import SshConnection
+    from tests.service_fixture import Service
+
+pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
+
+MIB = 2**20
+
+
+@pytest.fixture
+def ssh(service: Service) -> Iterator[SshConnection]:
+    with load(SshHost).own_connection(service.server()) as connection:
+        yield connection
+
+
+def test_much_goes_in_and_comes_out_whole(ssh: SshConnection) -> None:
+    answer = ssh.run(Command("wc", ("sh", "-c", "wc -c; head -c 3145728 /dev/zero | tr '\\0' x"), stdin=b"y" * 5 * MIB))
+    count, _, rest = answer.out.partition("\n")
+    assert (int(count), len(rest), set(rest)) == (5 * MIB, 3 * MIB, {"x"})
+
+
+def test_much_on_both_outputs_does_not_block(ssh: SshConnection) -> None:
+    text = "head -c 3145728 /dev/zero | tr '\\0' e >&2; head -c 3145728 /dev/zero | tr '\\0' o"
+    answer = ssh.run(script("both", text, seconds=30))
+    assert (len(answer.out), len(answer.err)) == (3 * MIB, 3 * MIB)
+
+
+def test_a_command_that_takes_too_long_is_no_answer(ssh: SshConnection) -> None:
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match=r"sleep on app\d took longer than 1 s"):
+        ssh.run(Command("sleep", ("sleep", "30"), seconds=1))
+    assert time.monotonic() - began < 10
+    assert not ssh.alive
+
+
+def test_an_exit_code_is_told_with_the_last_lines(ssh: SshConnection) -> None:
+    with pytest.raises(StepFailed) as caught:
+        ssh.run(script("try", "echo one; echo secret two >&2; exit 7", secrets=("secret",)), "Do this.")
+    assert str(caught.value) == f"try failed on {ssh.server.name} with exit code 7. [**** two | one] Do this."
+
+
+def test_a_killed_connection_is_a_loss_and_the_next_one_is_new(service: Service) -> None:
+    block = load(SshHost)
+    first = block.connection(service.server())
+    with pytest.raises(Unreachable, match=r"The connection to app\d was lost"):
+        first.run(script("kill", "kill -9 $PPID; sleep 20"))  # its own end of the connection
+    second = block.connection(service.server())
+    assert second is not first
+    assert second.run(Command("true", ("true",))).exit_code == 0
+    assert block.connection(service.server()) is second
+
+
+def test_many_threads_share_one_connection(service: Service) -> None:
+    block, found = load(SshHost), []
+
+    def ask(number: int) -> None:
+        found.append(block.connection(service.server()).run(Command("echo", ("echo", str(number)))).out.strip())
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(map(int, found)) == list(range(20))
+
+
+def test_another_host_key_is_never_accepted_whatever_was_known_before(service: Service) -> None:
+    right = service.server()
+    load(SshHost).connection(right)
+    key = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    for _ in range(2):
+        with pytest.raises(HostKeyChanged), load(SshHost).own_connection(replace(right, host_key=key)):
+            pytest.fail("it was let in")
+
+
+def test_a_port_that_is_closed_is_told_at_once(service: Service) -> None:
+    began = time.monotonic()
+    where = r"app\d \(10\.77\.0\.\d+:2222\)"
+    with (
+        pytest.raises(Unreachable, match=rf"{where} does not answer by SSH \(\w+\)\."),
+        load(SshHost).own_connection(replace(service.server(), ssh_port=2222)),
+    ):
+        pytest.fail("somebody answered")
+    assert time.monotonic() - began < 6
+
+
+def test_a_lock_is_let_go_when_the_connection_ends(service: Service) -> None:
+    lock = PurePosixPath("/run/phm/test.lock")
+    with load(SshHost).own_connection(service.server()) as one, one.holding(hold(lock, 1), "held"):
+        with (
+            load(SshHost).own_connection(service.server()) as two,
+            pytest.raises(StepFailed) as caught,
+            two.holding(hold(lock, 1), "held"),
+        ):
+            pytest.fail("both hold it")
+        assert "another process works on it" in str(caught.value)
+    with load(SshHost).own_connection(service.server()) as three, three.holding(hold(lock, 5), "held"):
+        pass
+
+
+def test_a_statement_that_is_refused_tells_its_text_and_no_value(ssh: SshConnection) -> None:
+    with mariadb_of(ssh) as database, pytest.raises(StepFailed) as caught:
+        database.rows(Statement("SELECT * FROM mysql.nothing WHERE a = %s", ("geheim",)))
+    assert str(caught.value) == (
+        f"MariaDB on {ssh.server.name} refused a statement with error 1146. [SELECT * FROM mysql.nothing WHERE a = %s] "
+        "Look at the server, then run again: it goes on from there."
+    )
+    assert caught.value.__cause__ is None
+
+
+def test_a_database_that_goes_away_may_heal(service: Service, ssh: SshConnection) -> None:
+    with mariadb_of(ssh) as database:
+        mine = database.value(Statement("SELECT CONNECTION_ID()"))
+        service.on(f"mariadb -e 'KILL {mine}'")
+        with pytest.raises(Unreachable, match=r"The database of app\d went away\."):
+            database.rows(Statement("SELECT 1"))
