@@ -9,12 +9,14 @@ from hosting.commands.command import Command, script
 if TYPE_CHECKING:
     from pathlib import PurePosixPath as Path
 
-# A file appears whole under its name or not at all; what a killed run left beside it is overwritten by the next.
+# A file appears whole under its name or not at all: a connection that ends early looks like the end of the content,
+# so that its size is told beforehand. What a killed run left beside it is overwritten by the next.
 _FILE = """
 umask 077
 t="$(dirname "$1")/.$(basename "$1").phm-new"
 rm -rf -- "$t"
 cat >"$t"
+[ "$(stat -c %s "$t")" = "$4" ] || { rm -f "$t"; echo "the content came in part only" >&2; exit 75; }
 chmod "$3" "$t"; chown "$2" "$t"
 if [ -f "$1" ] && [ ! -L "$1" ] && cmp -s "$t" "$1" && [ "$(stat -c %U:%G:%a "$1")" = "$2:$3" ]
 then rm -f "$t"; echo unchanged
@@ -53,7 +55,8 @@ def ensure_file(
     path: Path, content: str, owner: str = "root:root", mode: str = "644", secrets: tuple[str, ...] = ()
 ) -> Command:
     """A file with exactly this content, owner and mode (octal without a leading zero)."""
-    return script("file", _FILE, str(path), owner, mode, stdin=content.encode(), secrets=secrets)
+    written = content.encode()
+    return script("file", _FILE, str(path), owner, mode, str(len(written)), stdin=written, secrets=secrets)
 
 
 def ensure_log(path: Path, owner: str, mode: str) -> Command:

@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 _INSTALL = """
 exec 9>/run/phm/web.lock; flock -w 120 9
 umask 077
-file=$1 mode=$2; shift 2
-new="$(dirname "$file")/.$(basename "$file").phm-new" old="$(dirname "$file")/.$(basename "$file").phm-old"
-[ ! -e "$old" ] || { mv -fT "$old" "$file"; }
+file=$1 mode=$2 size=$3; shift 3
+beside="$(dirname "$file")/.$(basename "$file")"; new=$beside.phm-new old=$beside.phm-old none=$beside.phm-none
+[ ! -e "$old" ] || mv -fT "$old" "$file"
+[ ! -e "$none" ] || rm -f "$file" "$none"
 cat >"$new"; chmod "$mode" "$new"
+[ "$(stat -c %s "$new")" = "$size" ] || { rm -f "$new"; echo "the content came in part only" >&2; exit 75; }
 if [ -f "$file" ] && cmp -s "$new" "$file"; then rm -f "$new"; echo unchanged; exit; fi
-if [ -f "$file" ]; then cp -p "$file" "$old"; fi
+if [ -f "$file" ]; then cp -p "$file" "$old"; else : >"$none"; fi
 mv -fT "$new" "$file"
 if ! said=$("$@" 2>&1); then
-  if [ -f "$old" ]; then mv -fT "$old" "$file"; else rm -f "$file"; fi
+  if [ -f "$old" ]; then mv -fT "$old" "$file"; else rm -f "$file" "$none"; fi
   echo "$said" >&2; exit 3
 fi
-rm -f "$old"; touch "$file"; echo changed
+rm -f "$old" "$none"; touch "$file"; echo changed
 """
 
 _RELOAD = """
@@ -75,9 +77,9 @@ PHP_FPM = Service("php8.2-fpm", ("php-fpm8.2", "-t"), ("/etc/php/8.2/fpm",))
 
 def install(service: Service, file: Path, content: str, mode: str = "644") -> Command:
     """A configuration file in place, tested by the service itself; exit code 3: it failed, the old state is back."""
-    return script(
-        f"{service.unit} configuration", _INSTALL, str(file), mode, *service.test, stdin=content.encode(), seconds=180
-    )
+    written = content.encode()
+    words = (str(file), mode, str(len(written)), *service.test)
+    return script(f"{service.unit} configuration", _INSTALL, *words, stdin=written, seconds=180)
 
 
 def reload(service: Service) -> Command:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hosting.commands.command import TRY_LATER
 from hosting.commands.files import ensure_file, ensure_folders, ensure_gone, ensure_link, ensure_log
 
 if TYPE_CHECKING:
@@ -109,3 +110,15 @@ def test_a_log_keeps_what_is_in_it(tmp_path: Path) -> None:
     log.chmod(0o666)
     assert run(command) == "changed"
     assert (log.read_text(), mode(log)) == ("a line\n", "640")
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_connection_that_ends_early_leaves_the_file_as_it_was(tmp_path: Path, kept: int) -> None:
+    """What was sent ends with the connection, and a script reads that as the end of the content."""
+    file = tmp_path / "certificate.key"
+    run(ensure_file(PurePosixPath(file), "the old key", ME, "600"))
+    command = ensure_file(PurePosixPath(file), "the new key", ME, "600")
+    done = subprocess.run(command.argv, input=command.stdin[:kept], capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (TRY_LATER, b"the content came in part only\n")
+    assert file.read_text() == "the old key"
+    assert list(tmp_path.iterdir()) == [file]

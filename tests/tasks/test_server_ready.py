@@ -20,6 +20,7 @@ def number(service: Service) -> int:
 
 
 def test_enrolling_again_changes_nothing(service: Service) -> None:
+    ensure_server_ready.fn(service.server(), number(service))
     assert ensure_server_ready.fn(service.server(), number(service)).changed is False
 
 

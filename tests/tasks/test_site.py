@@ -11,7 +11,7 @@ import pytest
 
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
-from tests.service.customer import Site, site
+from tests.service.customer import SESSION, Site, site
 
 if TYPE_CHECKING:
     from tests.service_fixture import Service
@@ -73,21 +73,31 @@ def test_no_method_opens_a_denied_path(littered: Site, method: str) -> None:
         assert littered.ask(path, method).status_code in {403, 404, 405}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "",
-        "index.php",
-        "config.php",
-        "m.php",
-        "api.php",
-        "webdav.php/",
-        "frontend/css/standin.css",
-        "frontend/js/general.js",
-    ],
-)
+@pytest.mark.parametrize("path", ["", "index.php", "config.php", "m.php", "api.php", "webdav.php/"])
 def test_what_is_to_be_shown_is_shown(neighbours: Neighbours, path: str) -> None:
     assert neighbours[0].ask(path).status_code in {200, 401}
+
+
+def test_the_product_s_styles_and_scripts_are_shown(service: Service, neighbours: Neighbours) -> None:
+    mine = neighbours[0]
+    kinds = "-name '*.css' -o -name '*.js' -o -name '*.png'"
+    found = service.on(f"cd {mine.layout.current} && find frontend {kinds} | head -n 9").split()
+    assert found
+    assert [path for path in found if mine.ask(path).status_code != 200] == []
+
+
+def test_a_file_that_a_user_stored_is_given_out_as_nothing_that_runs(neighbours: Neighbours) -> None:
+    mine = neighbours[0]
+    put = mine.ask(mine.file("anna", "x.html"), "PUT", auth=mine.digest("anna"), content=b"<script>1</script>")
+    assert put.is_success
+    session = SESSION.search(mine.ask("index.php").text)
+    assert session is not None
+    login = {"user": "anna", "pass": mine.users["anna"]}
+    assert mine.ask(f"index.php?PHPSESSID={session[1]}", "POST", data=login).status_code in {200, 302}
+    items = [mine.ask(f"index.php?PHPSESSID={session[1]}&h=files&l=output&i={item}") for item in range(1, 5)]
+    given = [answer for answer in items if "content-disposition" in answer.headers]
+    assert given
+    assert {answer.headers["content-security-policy"] for answer in given} == {"sandbox"}
 
 
 def test_the_url_without_its_slash_leads_to_the_instance(neighbours: Neighbours) -> None:
