@@ -195,11 +195,17 @@ ERRORS_LOGGED = "22519"
 """E_ALL without notices and deprecations: of those the product makes dozens a request on PHP 8."""
 
 
+DISABLED = (
+    "system", "shell_exec", "exec", "passthru", "popen", "proc_open", "pcntl_exec", "dl", "symlink", "link", "putenv", "mail",
+)  # fmt: skip
+"""What would lead PHP out of its folders; the product needs none of it: mail goes by SMTP (phlymail.md section 3)."""
+
+
 def php_values(code_root: str, data: str, scratch: str, log: str) -> dict[str, str]:
     """What PHP may and may not do for one instance; the same for the web and for cron (phlymail.md sections 0, 3)."""
     return {
         "open_basedir": f"{code_root}:{data}:{scratch}:/dev/urandom",
-        "disable_functions": "system,shell_exec,exec,passthru,pcntl_exec,dl,symlink,link",
+        "disable_functions": ",".join(DISABLED),
         "session.save_path": f"{scratch}/sessions",
         "session.gc_probability": "1",
         "session.gc_divisor": "100",

@@ -40,7 +40,7 @@ php_admin_value[session.save_path] = $scratch/sessions
 php_admin_value[upload_tmp_dir] = $scratch/upload
 php_admin_value[sys_temp_dir] = $scratch/temp
 php_admin_value[error_log] = /var/log/phm/$name.log
-php_admin_value[disable_functions] = system,shell_exec,exec,passthru
+php_admin_value[disable_functions] = system,shell_exec,exec,passthru,popen,proc_open,pcntl_exec,dl,symlink,link,putenv,mail
 php_admin_flag[display_errors] = off
 POOL
 php-fpm8.2 -t 2> /dev/null

@@ -21,6 +21,7 @@ import httpx
 import pymysql
 
 from fleet.release import pack_release
+from hosting.product.settings import DISABLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +176,7 @@ class Instance:
             "display_errors": "0",
             "open_basedir": f"{self.folder}:{self.sock.parent}",
             "session.save_path": str(self.folder / "scratch/sessions"),
-            "disable_functions": "system,shell_exec,exec,passthru",
+            "disable_functions": ",".join(DISABLED),
         }
         return ["php", *(word for key, value in settings.items() for word in ("-d", f"{key}={value}"))]
 
