@@ -30,6 +30,7 @@ from tasks.records import (
     read_order,
     read_server,
     record_active,
+    record_done,
     record_operator,
     reschedule,
     reserve_instance,
@@ -74,7 +75,7 @@ def provision_instance(request: ProvisionRequest) -> Any:
     """Turn a paid order into an open instance: reserved, set up, proven from outside, recorded, told.
 
     Args:
-        request: which order, and who asks.
+        request: Which order, and who asks.
     """
     with tell_failure(request.order):
         if request.operator:
@@ -118,4 +119,5 @@ def set_up(server: ServerFacts, instance: InstanceFacts, order: OrderFacts) -> l
         done.append(ensure_cron(server, instance))
         record_active(instance, evidence)
         done.append(tell_customer_ready(server, instance, order))
+        record_done(order)
     return done

@@ -25,6 +25,7 @@ from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.placement import choose_server
+from hosting.policy.states import WorkState
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
@@ -109,6 +110,12 @@ def record_active(instance: InstanceFacts, evidence: dict[str, Any]) -> Instance
 
 
 @reading
+def record_done(order: OrderFacts) -> None:
+    """Nothing is left to do for the order; the last of all, so that a run that ends before it is tried again."""
+    in_transaction(inventory(), lambda session: work.record_done(session, work.PROVISION, order.reference))
+
+
+@reading
 def make_access_link(instance: InstanceFacts) -> str:
     """The address of the customer's first-access page; earlier unused ones end."""
     settings = load(ServiceSettings)
@@ -161,7 +168,8 @@ def record_failure(order: str, error: Exception, run: str) -> datetime | None:
         at, subject = now(), f"work:{work.PROVISION}:{order}"
         found = work.work_of(session, work.PROVISION, order)
         tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
-        if found and isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER):
+        may_heal = isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER)
+        if found and found.state is not WorkState.DONE and may_heal:
             evidence = {"run": run, "attempt": found.attempt}
             deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), evidence=evidence, now=at)
             return work.try_again(session, found.id, again_at(tried, at)).due_at

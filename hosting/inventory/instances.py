@@ -17,7 +17,6 @@ from hosting.inventory.orders import order_row
 from hosting.inventory.releases import facts_of as release_of
 from hosting.inventory.releases import release_facts
 from hosting.inventory.servers import lock_servers
-from hosting.inventory.work import PROVISION, record_done
 from hosting.policy.orders import pool_gib
 from hosting.policy.states import ForbiddenEdge, InstanceState, OrderState, step
 from hosting.policy.values import InstanceFacts, InstanceName, OrderReference, ServerName
@@ -118,7 +117,9 @@ def all_instances(session: Session) -> list[InstanceFacts]:
 
 
 def record_active(session: Session, name: str, now: datetime, evidence: Mapping[str, Any]) -> InstanceFacts:
-    """The instance is open and proven: its order is fulfilled, its work done; recorded once (P08, P10).
+    """The instance is open and proven: its order is fulfilled; recorded once (P08, P10).
+
+    The work is not done by that: the customer has to be told (`work.record_done`).
 
     Args:
         session: of the transaction.
@@ -142,7 +143,6 @@ def record_active(session: Session, name: str, now: datetime, evidence: Mapping[
         record(session, SERVICE, "instance opened", subject_of(name), evidence=evidence, now=now)
     elif state is not InstanceState.ACTIVE:
         raise ForbiddenEdge(f"Instance {name} is {state}, not reserved.", "Only a reserved instance can be opened.")
-    record_done(session, PROVISION, order_reference)
     return instance_facts(session, name)
 
 
