@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from prefect import flow
 
+from hosting.errors import ServiceError
+from tasks.cases import tell_operators
 from tasks.run_ends import settle_ended_runs
-from tasks.runs import dispatch_open_work
+from tasks.runs import ask_for_paid_orders, dispatch_open_work
 
 
 @flow(name="dispatch-due-work", persist_result=False)
 def dispatch_due_work() -> None:
-    """Turn due records into runs; nothing is lost and nothing doubled, however often this runs at once."""
-    settle_ended_runs()
-    dispatch_open_work()
+    """Turn due records into runs; nothing is lost and nothing doubled, however often this runs at once.
+
+    One beat that fails keeps none of the others from being done; the run fails at the end.
+    """
+    failures = []
+    for beat in (ask_for_paid_orders, settle_ended_runs, dispatch_open_work, tell_operators):
+        try:
+            beat()
+        except ServiceError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]

@@ -28,6 +28,7 @@ from tasks.records import (
     now,
     read_calendar,
     read_order,
+    read_paid_order,
     read_server,
     record_active,
     record_done,
@@ -80,7 +81,7 @@ def provision_instance(request: ProvisionRequest) -> Any:
     with tell_failure(request.order):
         if request.operator:
             record_operator(request.operator, f"order:{request.order}", request.reason)
-        order = read_order(request.order)
+        order = read_paid_order(request.order)
         calendar = read_calendar(order)
         starts_at = calendar.next_start(now(), EXPECTED)
         if order.state is not OrderState.FULFILLED and not request.outside_hours and starts_at > now():

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 
 def send_letter(key: str, letter: Letter, recipient: str, language: str, sender: str) -> bool:
-    """Send a letter unless it was sent; a crash between sending and recording may send it twice, under one Message-ID.
+    """Send a letter unless it was sent; a crash between sending and recording may send it twice.
+
+    The Message-ID follows from what the letter says: the same letter twice is one to a mail system, while one with
+    a newer link is not taken for a repeat of the one whose link has ended.
+
 
     Raises:
         Unreachable: the relay does not take it.
@@ -41,7 +45,8 @@ def send_letter(key: str, letter: Letter, recipient: str, language: str, sender:
     message["To"] = recipient
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(now())
-    message["Message-ID"] = message_id = f"<{sha256(key.encode()).hexdigest()[:32]}@{load(ServiceSettings).zone}>"
+    told = sha256(f"{key}\n{letter.text}".encode()).hexdigest()
+    message["Message-ID"] = message_id = f"<{told[:32]}@{load(ServiceSettings).zone}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")

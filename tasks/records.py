@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from prefect.runtime import flow_run
+
 from blocks.inventory_database import InventoryDatabase
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
@@ -25,7 +27,7 @@ from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.placement import choose_server
-from hosting.policy.states import WorkState
+from hosting.policy.states import OrderState, WorkState
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 SETUP_FAILED = "set-up failed"
 """The kind of the case that a failed set-up is."""
+
+NOT_DONE = "work not done"
+"""The kind of the case that work is whose runs came to nothing."""
 
 ACCESS = "first access"
 """The purpose of the link by which a customer sets his administrator's password."""
@@ -63,6 +68,20 @@ def read_order(reference: str) -> OrderFacts:
     """An order as the inventory knows it."""
     with inventory().reading() as session:
         return orders.order_facts(session, reference)
+
+
+@reading
+def read_paid_order(reference: str) -> OrderFacts:
+    """A paid order as the inventory knows it, open already or not.
+
+    Raises:
+        OrderNotPaid: it waits for its money, or was refused or cancelled.
+    """
+    order = read_order.fn(reference)
+    if order.state not in {OrderState.PAID, OrderState.FULFILLED}:
+        message = f"Order {reference} is {order.state}, not paid."
+        raise instances.OrderNotPaid(message, "An instance is set up for a paid order only.")
+    return order
 
 
 @reading
@@ -101,9 +120,11 @@ def record_active(instance: InstanceFacts, evidence: dict[str, Any]) -> Instance
     """The instance is open, its order fulfilled: recorded once, after the proof (P08); earlier failures are settled."""
 
     def record(session: Session) -> InstanceFacts:
-        for case in cases.cases_of(session, f"order:{instance.order_reference}"):
-            if case.kind == SETUP_FAILED and case.settled_at is None:
-                cases.settle_case(session, case.id, deeds.SERVICE, "A later run opened the instance.", now())
+        order = instance.order_reference
+        for subject in (f"order:{order}", f"work:{work.PROVISION}:{order}"):
+            for case in cases.cases_of(session, subject):
+                if case.kind in {SETUP_FAILED, NOT_DONE} and case.settled_at is None:
+                    cases.settle_case(session, case.id, deeds.SERVICE, "A later run opened the instance.", now())
         return instances.record_active(session, instance.name, now(), evidence)
 
     return in_transaction(inventory(), record)
@@ -145,13 +166,16 @@ def record_operator(name: str, subject: str, reason: str) -> None:
 
 @reading
 def reschedule(order: OrderFacts, starts_at: datetime) -> None:
-    """Wait for the service hours: the work's record gets its new moment, and becomes a run again (P09)."""
+    """Wait for the service hours: the work's record gets its new moment, and becomes a run again (P09).
+
+    Work that another run is to do is left to it: this one was started by hand beside it.
+    """
 
     def move(session: Session) -> None:
         found = work.work_of(session, work.PROVISION, order.reference)
-        if found is None:
-            work.ask_for(session, work.PROVISION, order.reference, starts_at, by="provision-instance", now=now())
-        else:
+        if found is None or found.state is WorkState.FAILED:
+            work.ask_for(session, work.PROVISION, order.reference, starts_at, by=deeds.SERVICE, now=now())
+        elif found.state is WorkState.OPEN or found.flow_run_id == flow_run.id:
             work.reschedule(session, found.id, starts_at)
 
     in_transaction(inventory(), move)

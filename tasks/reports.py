@@ -13,7 +13,8 @@ from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError
 from hosting.inventory import promises
-from tasks.letters import local, tell_operator
+from tasks.cases import tell_open_cases
+from tasks.letters import local
 from tasks.probes import url_of
 from tasks.records import inventory, now, record_failure
 from tasks.step import reading, run_logger
@@ -43,7 +44,7 @@ def report_instance(order: OrderFacts, instance: InstanceFacts, server: ServerFa
 | | |
 | --- | --- |
 | Order | {order.reference} ({order.customer_reference}) |
-| Booked | {order.accounts} accounts, {instance.storage_gib} GiB in all |
+| Booked | {order.accounts} account{"s" * (order.accounts > 1)}, {instance.storage_gib} GiB in all |
 | Release | {instance.release.edition} {instance.release.version} |
 | Paid at | {local(order.paid_at)} |
 | Promised by | {local(order.promised_by)} |
@@ -88,13 +89,5 @@ def tell_failure(order: str) -> Iterator[None]:
             if again := record_failure(order, error, run):
                 run_logger().info("It is tried again at %s.", local(again))
             else:
-                values = {
-                    "job": "provision-instance",
-                    "subject": f"order {order}",
-                    "what": error.what,
-                    "do": error.do,
-                    "run": run,
-                    "at": local(now()),
-                }
-                tell_operator(f"failed:provision:{order}:{run}:{flow_run.run_count or 0}", values)
+                tell_open_cases()
         raise

@@ -19,7 +19,7 @@ from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.turns import take_turn
 from hosting.policy.attempts import SILENT_MOST, RunFacts, RunState, Verdict, again_at, is_stuck, judge
 from hosting.policy.states import ForbiddenEdge, WorkState
-from tasks.records import inventory, now
+from tasks.records import NOT_DONE, inventory, now
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _settle(session: Session, work: works.WorkFacts, run: RunFacts, now: datetim
         works.record_failed(session, work.kind, work.subject, run.finding)
         key = f"run:{work.flow_run_id}"
         summary = f"{work.kind} {work.subject} is not done: {run.finding} Run it again, or decide otherwise."
-        cases.raise_case(session, key, "work not done", subject, summary, facts=evidence, now=now)
+        cases.raise_case(session, key, NOT_DONE, subject, summary, facts=evidence, now=now)
     else:
         return None
     return Settled(work, verdict, run.finding)

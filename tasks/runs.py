@@ -10,9 +10,14 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Scheduled
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError, Unreachable
+from hosting.inventory.calendars import calendar_for
+from hosting.inventory.deeds import SERVICE
+from hosting.inventory.promises import open_promises
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.inventory.work import PROVISION, WorkFacts, mark_dispatched, work_in
+from hosting.inventory.work import PROVISION, WorkFacts, ask_for, mark_dispatched, work_in
 from hosting.policy.states import WorkState
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -46,16 +51,27 @@ def dispatch(inventory: Inventory, now: datetime, client: SyncPrefectClient) -> 
 
     Raises:
         Unreachable: Prefect or the inventory does not answer; what was dispatched until then stays so.
-        ServiceError: a kind of work has no deployment.
+        ServiceError: some work could not be dispatched; all other work was, and each reason is told.
     """
     with inventory.reading() as session:
         waiting = work_in(session, WorkState.OPEN)
     deployments: dict[str, Any] = {}
-    try:
-        return [_dispatch_one(inventory, work, now, client, deployments) for work in waiting]
-    except (httpx.TransportError, PrefectHTTPStatusError) as error:
-        message = f"Prefect at {client.api_url} does not take runs ({type(error).__name__})."
-        raise Unreachable(message, "The work stays recorded and is dispatched later; look at: phm status.") from error
+    made, reasons = [], []
+    for work in waiting:
+        try:
+            made.append(_dispatch_one(inventory, work, now, client, deployments))
+        except httpx.TransportError as error:
+            message = f"Prefect at {client.api_url} does not take runs ({type(error).__name__})."
+            raise Unreachable(
+                message, "The work stays recorded and is dispatched later; look at: phm status."
+            ) from error
+        except (PrefectHTTPStatusError, ServiceError) as error:
+            said = str(error).partition("\n")[0]
+            reasons.append(f"{work.kind} {work.subject}: {said}")
+    if reasons:
+        message = f"{len(reasons)} of {len(waiting)} pieces of work have no run: {'; '.join(reasons)}"
+        raise ServiceError(message, "They stay recorded, and are tried again each minute.")
+    return made
 
 
 def _dispatch_one(
@@ -94,6 +110,22 @@ def _deployment(kind: str, client: SyncPrefectClient) -> Any:
         return client.read_deployment_by_name(f"{kind}/{kind}").id
     except ObjectNotFound as error:
         raise ServiceError(f"Prefect has no deployment {kind}.", "Bring it there with: phm up.") from error
+
+
+@reading
+def ask_for_paid_orders() -> list[str]:
+    """Paid orders that nothing was asked for get their work: a net under the net; their references."""
+
+    def ask(session: Session) -> list[str]:
+        missing = [
+            one.order for one in open_promises(session, now(), load(ServiceSettings).holidays_state) if not one.work
+        ]
+        for order in missing:
+            calendar = calendar_for(session, order.service_level, load(ServiceSettings).holidays_state)
+            ask_for(session, PROVISION, order.reference, calendar.next_open(now()), by=SERVICE, now=now())
+        return [order.reference for order in missing]
+
+    return in_transaction(inventory(), ask)
 
 
 @reading

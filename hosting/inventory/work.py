@@ -49,8 +49,10 @@ class WorkFacts:
 
 
 def ask_for(session: Session, kind: str, subject: str, due_at: datetime, *, by: str, now: datetime) -> WorkFacts:
-    """Ask for work, once for its kind and subject; work that was asked for before stays as it is."""
+    """Ask for work, once for its kind and subject: what waits, runs or is done stays so, what failed is opened."""
     row = _of(session, kind, subject)
+    if row is not None and row.state == WorkState.FAILED:
+        return try_again(session, row.id, due_at)
     if row is None:
         row = Work(kind=kind, subject=subject, attempt=1, due_at=due_at, state=WorkState.OPEN)
         row.asked_by, row.asked_at, row.finding = by, now, ""

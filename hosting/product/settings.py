@@ -196,7 +196,8 @@ ERRORS_LOGGED = "22519"
 
 
 DISABLED = (
-    "system", "shell_exec", "exec", "passthru", "popen", "proc_open", "pcntl_exec", "dl", "symlink", "link", "putenv", "mail",
+    "system", "shell_exec", "exec", "passthru", "popen", "proc_open", "pcntl_exec",
+    "dl", "symlink", "link", "putenv", "mail",
 )  # fmt: skip
 """What would lead PHP out of its folders; the product needs none of it: mail goes by SMTP (phlymail.md section 3)."""
 

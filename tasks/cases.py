@@ -1,0 +1,46 @@
+"""Cases that operators are told of by letter: each once, and again each minute until the relay has taken it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.inventory import cases
+from tasks.letters import local, tell_operator
+from tasks.records import NOT_DONE, SETUP_FAILED, inventory
+from tasks.step import reading
+
+if TYPE_CHECKING:
+    from hosting.inventory.cases import CaseFacts
+
+TOLD = (SETUP_FAILED, NOT_DONE)
+"""The kinds that keep a customer waiting; the others are looked through by day (`phm case list`)."""
+
+
+def tell_open_cases() -> int:
+    """A letter for every open case of these kinds that none was sent for; how many were sent.
+
+    Raises:
+        Unreachable: the relay does not take one; it is sent the next time.
+    """
+    with inventory().reading() as session:
+        waiting = [case for case in cases.open_cases(session) if case.kind in TOLD]
+    return sum(_tell(case) for case in waiting)
+
+
+def _tell(case: CaseFacts) -> bool:
+    """One case's letter, unless it was sent."""
+    values: dict[str, object] = {
+        "job": case.kind,
+        "subject": case.subject,
+        "what": case.summary,
+        "do": f"It is case {case.id}: phm case show {case.id}.",
+        "run": str(case.facts.get("run", "-")),
+        "at": local(case.raised_at),
+    }
+    return tell_operator(f"case:{case.id}", values)
+
+
+@reading
+def tell_operators() -> int:
+    """Letters for the open cases that keep a customer waiting."""
+    return tell_open_cases()
