@@ -13,7 +13,7 @@ from blocks.mariadb_server import MariadbServer, mariadb_of
 from blocks.object_store import ObjectStore
 from blocks.ssh_host import SshHost
 from hosting.commands import accounts, application, mariadb
-from hosting.commands.command import masked
+from hosting.commands.command import as_user, masked
 from hosting.commands.fastcgi import PhpAnswer, parse_answer, request
 from hosting.commands.files import ensure_file, ensure_link, read_if_there
 from hosting.errors import DriftFound, StepFailed
@@ -139,9 +139,9 @@ def ensure_settings(server: ServerFacts, instance: InstanceFacts, order: OrderFa
     layout = InstanceLayout.of(instance)
     mail = load(MailRelay)
     relay = Relay(mail.host, mail.port, mail.user, mail.password.get_secret_value(), mail.security)
-    own = f"{layout.user}:{layout.user}"
+    own, secret = f"{layout.user}:{layout.user}", (relay.password,)
     folder = layout.storage / "config"
-    have = ssh.run(read_if_there(folder / "choices.ini.php", (relay.password,))).out
+    have = ssh.run(as_user(read_if_there(folder / "choices.ini.php", secret), layout.user)).out
     wanted = instance_choices(order.language, relay, PROVIDER, online=True)
     files = {
         "choices.ini.php": with_product_state(wanted, have),
@@ -149,7 +149,7 @@ def ensure_settings(server: ServerFacts, instance: InstanceFacts, order: OrderFa
         "config.choices.ini.php": config_choices(order.language),
     }
     changes = [
-        ssh.run(ensure_file(folder / name, content, own, "600", secrets=(relay.password,))).changed
+        ssh.run(as_user(ensure_file(folder / name, content, own, "600", secrets=secret), layout.user)).changed
         for name, content in files.items()
     ]
     return any(changes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
+from hosting.commands.command import as_user
 from hosting.commands.files import ensure_folders, ensure_link
 from hosting.commands.mariadb import database_bytes
 from hosting.commands.storage import ensure_limit, ensure_subvolume, parse_free, read_free
@@ -47,7 +48,8 @@ def ensure_storage(server: ServerFacts, instance: InstanceFacts) -> bool:
     )
     changed |= ssh.run(folders).changed
     for name in ("tplcache", "temp"):
-        changed |= ssh.run(ensure_link(layout.storage / name, str(layout.scratch / name))).changed
+        link = ensure_link(layout.storage / name, str(layout.scratch / name))
+        changed |= ssh.run(as_user(link, layout.user)).changed
     return changed
 
 

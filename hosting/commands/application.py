@@ -32,10 +32,12 @@ chown -R root:root "$top"; chmod -R u=rwX,go=rX "$top"
 sync -f "$top"; mv -T "$top" "$dir"; rm -rf "$part"; echo changed
 """
 
-# Code is hard-linked from the release, owned by root; what the product writes is linked to the data folder.
+# Code is hard-linked from the release, owned by root; what the product writes is linked to the data folder. In the
+# storage only the instance itself acts: root would follow the links that its processes can lay there.
 _CODE = """
 exec 9>"$5"; flock -w 120 9
 src=$1 dst=$2 user=$3 data=$4
+as_instance() { setpriv --reuid="$user" --regid="$user" --clear-groups "$@"; }
 r=unchanged
 if [ ! -e "$data/choices.ini.php" ]; then
   install -o "$user" -g "$user" -m 600 /dev/null "$data/choices.ini.php"; r=changed
@@ -48,11 +50,11 @@ if [ ! -d "$dst" ]; then
   mv -T "$dst.part" "$dst"
 fi
 s="$data/storage/config/current.build"
-if ! cmp -s "$src/storage/config/current.build" "$s"; then
-  cp -rn --no-preserve=mode,ownership "$src/storage/." "$data/storage/"
-  rm -f "$s"; chown -Rh "$user:$user" "$data/storage"; chmod -R u=rwX,go= "$data/storage"
-  cp --no-preserve=mode,ownership "$src/storage/config/current.build" "$s.part"
-  chown "$user:$user" "$s.part"; chmod 600 "$s.part"; mv -T "$s.part" "$s"
+if ! as_instance cmp -s "$src/storage/config/current.build" "$s"; then
+  umask 077
+  as_instance cp -rn --no-preserve=mode,ownership "$src/storage/." "$data/storage/"
+  as_instance cp --no-preserve=mode,ownership "$src/storage/config/current.build" "$s.part"
+  as_instance mv -T "$s.part" "$s"
   r=changed
 fi
 echo $r
@@ -67,27 +69,32 @@ true
 
 _PREPARE = """
 exec 9>"$5"; flock -w 120 9
-src=$1 dst=$2 user=$3 data=$4
+src=$1 dst=$2 user=$3 data=$4 conf=$4/storage/config
 rm -rf "$dst/install" "$dst/installer.php" "$dst/runonce.php"
 cp -al "$src/install" "$src/installer.php" "$src/runonce.php" "$dst/"
 : >"$data/choices.ini.php"
-cd "$data/storage/config"; rm -f choices.ini.php driver.mysql.ini.php config.choices.ini.php
+setpriv --reuid="$user" --regid="$user" --clear-groups \\
+  rm -f "$conf/choices.ini.php" "$conf/driver.mysql.ini.php" "$conf/config.choices.ini.php"
 chown "$user" "$dst" "$dst/install"; echo changed
 """
 
+# A folder of the storage is closed outside of it, where the instance can't swap it for a link meanwhile.
 _SEAL = """
-dst=$1 user=$2 storage=$3; r=unchanged
+dst=$1 user=$2 data=$3 storage=$3/storage r=unchanged
 for f in installer.php install runonce.php; do if [ -e "$dst/$f" ]; then rm -rf "${dst:?}/$f"; r=changed; fi; done
 if [ "$(stat -c %U:%G:%a "$dst")" != root:root:755 ]; then chown root:root "$dst"; chmod 755 "$dst"; r=changed; fi
 for d in filter_scripts autoupdate update; do
-  [ -d "$storage/$d" ] || { mkdir "$storage/$d"; r=changed; }
-  if [ "$(stat -c %U:%G:%a "$storage/$d")" != "root:$user:750" ]; then
-    chown -R "root:$user" "$storage/$d"; chmod 750 "$storage/$d"; r=changed
-  fi
+  aside=$data/.closed-$d
+  [ "$(stat -c %F:%U:%G:%a "$storage/$d" 2>/dev/null)" != "directory:root:$user:750" ] || continue
+  [ -e "$aside" ] || mv -T "$storage/$d" "$aside" 2>/dev/null || :
+  if [ -L "$aside" ] || [ ! -d "$aside" ]; then rm -rf "$aside"; mkdir "$aside"; fi
+  chown -R "root:$user" "$aside"; chmod 750 "$aside"
+  rm -rf "${storage:?}/$d"; mv -T "$aside" "$storage/$d"; r=changed
 done
-cd "$storage"
-for f in config/driver.mysql.ini.php config/config.choices.ini.php ../choices.ini.php; do
-  if [ -f "$f" ] && [ "$(stat -c %a "$f")" != 600 ]; then chmod 600 "$f"; r=changed; fi
+for f in storage/config/driver.mysql.ini.php storage/config/config.choices.ini.php choices.ini.php; do
+  if [ -f "$data/$f" ] && [ "$(stat -c %a "$data/$f")" != 600 ]; then
+    setpriv --reuid="$user" --regid="$user" --clear-groups chmod 600 "$data/$f"; r=changed
+  fi
 done
 echo $r
 """
@@ -133,7 +140,7 @@ def prepare_installation(layout: InstanceLayout) -> Command:
 
 def seal(layout: InstanceLayout) -> Command:
     """Code that PHP can't write, folders for downloaded code closed, secrets readable by the instance alone."""
-    return script("seal", _SEAL, str(layout.code), layout.user, str(layout.storage))
+    return script("seal", _SEAL, str(layout.code), layout.user, str(layout.data))
 
 
 def salt_line(layout: InstanceLayout) -> Command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from hosting.errors import StepFailed, Unreachable
@@ -45,6 +45,14 @@ def script(
 ) -> Command:
     """A constant shell script as a command; its values are arguments, so that nothing is ever pasted into code."""
     return Command(name, ("/bin/sh", "-euc", text, f"phm-{name}", *arguments), stdin, seconds, secrets)
+
+
+def as_user(command: Command, user: str) -> Command:
+    """The command with no more rights than a user and group of this name have (setpriv(1)).
+
+    For everything that is done in folders that an instance may write to: root would follow the links laid there.
+    """
+    return replace(command, argv=("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command.argv))
 
 
 @dataclass(frozen=True)

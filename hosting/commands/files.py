@@ -85,5 +85,5 @@ def read_file(path: Path) -> Command:
 
 
 def read_if_there(path: Path, secrets: tuple[str, ...] = ()) -> Command:
-    """A file's content, nothing where there is no such file."""
-    return script("read", '[ ! -e "$1" ] || cat -- "$1"', str(path), secrets=secrets)
+    """A file's content, a quarter of a MiB at most; nothing where there is no such file."""
+    return script("read", '[ ! -f "$1" ] || head -c 262144 -- "$1"', str(path), secrets=secrets)
