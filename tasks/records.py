@@ -138,10 +138,13 @@ def record_done(order: OrderFacts) -> None:
 
 @reading
 def make_access_link(instance: InstanceFacts) -> str:
-    """The address of the customer's first-access page; earlier unused ones end."""
+    """The address of the customer's first-access page; one in a letter that may have gone out already stays good."""
     settings = load(ServiceSettings)
     valid = timedelta(days=settings.access_link_days)
-    token = in_transaction(inventory(), lambda session: links.make_link(session, instance.name, ACCESS, now(), valid))
+    token = in_transaction(
+        inventory(),
+        lambda session: links.make_link(session, instance.name, ACCESS, now(), valid, replaces=False),
+    )
     return f"{settings.public_url}/access/{token}"
 
 

@@ -53,19 +53,24 @@ class LinkUsed(Refused):
         super().__init__("This link was used already.", ASK)
 
 
-def make_link(session: Session, instance: str, purpose: str, now: datetime, valid_for: timedelta) -> str:
-    """Make a link's token; earlier unused links to the same end expire with it.
+def make_link(
+    session: Session, instance: str, purpose: str, now: datetime, valid_for: timedelta, *, replaces: bool = True
+) -> str:
+    """Make a link's token.
+
+    Args:
+        session: of the transaction.
+        instance: what it leads to.
+        purpose: what for.
+        now: this moment.
+        valid_for: how long it lives.
+        replaces: whether earlier unused links to the same end expire with it; else with the first use of any.
 
     Returns:
         The token, told once: the inventory keeps its hash alone.
     """
-    earlier = update(AccessLink).where(
-        AccessLink.instance_name == instance,
-        AccessLink.purpose == purpose,
-        AccessLink.used_at.is_(None),
-        AccessLink.expires_at > now,
-    )
-    session.execute(earlier.values(expires_at=now))
+    if replaces:
+        _end_unused(session, instance, purpose, now)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     session.add(
         AccessLink(
@@ -96,7 +101,7 @@ def find_link(session: Session, token: str, now: datetime) -> LinkFacts:
 
 
 def use_link(session: Session, token: str, now: datetime) -> LinkFacts:
-    """Use a link up; of several who try at once, one succeeds.
+    """Use a link up, and with it all others to the same end; of several who try at once, one succeeds.
 
     Raises:
         LinkUnknown: no link has this token.
@@ -108,7 +113,19 @@ def use_link(session: Session, token: str, now: datetime) -> LinkFacts:
     result = session.execute(claim.values(used_at=now))
     if not isinstance(result, CursorResult) or result.rowcount != 1:
         raise LinkUsed
+    _end_unused(session, facts.instance_name, facts.purpose, now)
     return facts
+
+
+def _end_unused(session: Session, instance: str, purpose: str, now: datetime) -> None:
+    """Let all links to an end expire that nobody used."""
+    unused = update(AccessLink).where(
+        AccessLink.instance_name == instance,
+        AccessLink.purpose == purpose,
+        AccessLink.used_at.is_(None),
+        AccessLink.expires_at > now,
+    )
+    session.execute(unused.values(expires_at=now))
 
 
 def _hash(token: str) -> str:

@@ -85,6 +85,18 @@ def test_a_newer_link_takes_the_place_of_the_unused_ones_to_the_same_end(invento
     assert find(inventory, second, NOW + timedelta(days=1)) != find(inventory, other)
 
 
+def test_links_that_stand_beside_each_other_end_with_the_first_use(inventory: Inventory, instance: str) -> None:
+    """A letter that a crash has sent twice holds two links: whichever copy the customer reads has to open."""
+    first = make(inventory, instance)
+    second = in_transaction(
+        inventory, lambda session: links.make_link(session, instance, PURPOSE, NOW, FORTNIGHT, replaces=False)
+    )
+    assert find(inventory, first).instance_name == find(inventory, second).instance_name == instance
+    use(inventory, first)
+    with pytest.raises(LinkExpired):
+        use(inventory, second)
+
+
 def test_of_eight_who_use_a_link_at_the_same_moment_one_succeeds(inventory: Inventory, instance: str) -> None:
     token = make(inventory, instance)
 
