@@ -16,12 +16,12 @@ AUTHORITIES = "/etc/phm/authorities.pem"
 
 # The name appears when all is there; the link to the archive comes by stdin, since it is a secret while it lives.
 _RELEASE = """
-exec 9>"/run/phm/release.lock"; flock -w 300 9
+exec 9>"/run/phm/release.lock"; flock -w 300 -E 75 9
 dir=$1 sum=$2
 [ -d "$dir" ] && { echo unchanged; exit; }
 mkdir -p "$(dirname "$dir")"; part="$dir.part"; rm -rf "$part" "$part.zip"
-curl --fail --silent --show-error --max-time 300 --cacert "$3" -K - -o "$part.zip" || {
-  [ $? = 22 ] && exit 6; exit 75
+said=$(curl --fail --silent --show-error --max-time 240 --cacert "$3" -K - -o "$part.zip" -w '%{http_code}') || {
+  case $?:$said in 22:4*) exit 6 ;; 23:*) exit 23 ;; *) exit 75 ;; esac
 }
 echo "$sum  $part.zip" | sha256sum --quiet -c -
 mkdir "$part"; unzip -q "$part.zip" -d "$part"; rm -f "$part.zip"
