@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import boto3
 import botocore.exceptions
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from hosting.errors import ServiceError, Unreachable
 
@@ -34,12 +35,15 @@ class ObjectStore(Block):
     bucket: str = Field("phm-releases", title="Bucket for releases")
     authorities_pem: str = Field("", title="Authorities", description="Certificate authorities to trust for it, PEM.")
 
+    _folder: tempfile.TemporaryDirectory[str] | None = PrivateAttr(None)
+
     @cached_property
     def client(self) -> S3Client:
         """A client; the authorities are handed to it as a file, since it takes no other form."""
         verify: str | None = None
         if self.authorities_pem:
-            file = Path(tempfile.mkdtemp(prefix="phm-store-")) / "authorities.pem"
+            self._folder = tempfile.TemporaryDirectory(prefix="phm-store-")  # gone with the block or the process
+            file = Path(self._folder.name) / "authorities.pem"
             file.write_text(self.authorities_pem, encoding="utf-8")
             verify = str(file)
         return boto3.client(
@@ -81,6 +85,10 @@ class ObjectStore(Block):
             self.client.upload_file(str(file), self.bucket, key)
         except botocore.exceptions.ClientError as error:
             raise self._refusal(error) from error
+        except S3UploadFailedError as error:  # boto3's own, of neither family; the store's answer is its cause
+            if isinstance(error.__context__, botocore.exceptions.ClientError):
+                raise self._refusal(error.__context__) from error
+            raise self._silence(error) from error
         except botocore.exceptions.BotoCoreError as error:
             raise self._silence(error) from error
 
