@@ -22,6 +22,9 @@ SECONDS = 120.0
 CONNECTION_ERRORS = (2002, 2003, 2006, 2013)
 """PyMySQL's codes for "the server is not there" and "it went away"."""
 
+PASSING = (1053, 1205, 1213, 1927)
+"""MariaDB's codes for what passes: it is ending, a lock was waited for too long, a deadlock, the connection killed."""
+
 
 class MariadbServer:
     """A connection to one server's MariaDB."""
@@ -88,6 +91,8 @@ def _meaning(error: pymysql.MySQLError, server: str, sql: str) -> Exception:
     code = error.args[0] if error.args else 0
     if code in CONNECTION_ERRORS:
         return Unreachable(f"The database of {server} went away.", "The step is repeated.")
+    if code in PASSING:
+        return Unreachable(f"The database of {server} could not do it now (error {code}).", "The step is repeated.")
     disk_full = "; the disk is full" if code in {28, 1021, 1114} else ""
     return StepFailed(
         f"MariaDB on {server} refused a statement with error {code}{disk_full}.",
