@@ -51,7 +51,8 @@ class WebProbe:
             return self._client.send(request, auth=options.get("auth"), follow_redirects=False)
         except httpx.HTTPError as error:
             reason = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
-            message = f"{url} can't be asked: {type(reason).__name__}: {reason}."
+            said = parts._replace(query="").geturl()  # the query holds the product's session id
+            message = f"{said} can't be asked: {type(reason).__name__}: {reason}."
             raise Unreachable(message, "Look at the server's web service and certificate.") from error
 
     def _address(self, host: str) -> str:
