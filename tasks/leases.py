@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,7 +36,7 @@ LOCK_SECONDS = 45
 
 def owner_of_this_run() -> str:
     """Whom the lease belongs to: the flow run, which takes it again when it is retried."""
-    return f"run {flow_run.id}" if flow_run.id else f"process on {threading.main_thread().ident}"
+    return f"run {flow_run.id}" if flow_run.id else f"process {os.getpid()} on {platform.node()}"
 
 
 @contextlib.contextmanager
