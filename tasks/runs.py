@@ -94,7 +94,7 @@ def _dispatch_one(
     )
 
     def mark(session: Session) -> None:
-        mark_dispatched(session, work.id, str(run.id))
+        mark_dispatched(session, work.id, str(run.id), work.attempt)
 
     in_transaction(inventory, mark)
     return Dispatched(work, str(run.id), run.name)

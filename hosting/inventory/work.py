@@ -81,14 +81,14 @@ def work_of(session: Session, kind: str, subject: str) -> WorkFacts | None:
     return None if row is None else _facts(row)
 
 
-def mark_dispatched(session: Session, work_id: int, flow_run_id: str) -> WorkFacts:
-    """Record the run that does the work; work that is done or failed meanwhile stays so.
+def mark_dispatched(session: Session, work_id: int, flow_run_id: str, attempt: int) -> WorkFacts:
+    """Record the run that does an attempt; work that is done, failed or at another attempt meanwhile stays so.
 
     Raises:
         UnknownWork: no work has this number.
     """
     row = _numbered(session, work_id)
-    if row.state in {WorkState.OPEN, WorkState.DISPATCHED}:
+    if row.state in {WorkState.OPEN, WorkState.DISPATCHED} and row.attempt == attempt:
         row.state, row.flow_run_id = WorkState.DISPATCHED, flow_run_id
     session.flush()
     return _facts(row)

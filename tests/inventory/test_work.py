@@ -27,8 +27,8 @@ def now_is(inventory: Inventory, subject: str = SUBJECT) -> WorkFacts:
     return found
 
 
-def dispatch(inventory: Inventory, work_id: int, run: str = "run-1") -> WorkFacts:
-    return in_transaction(inventory, lambda session: work.mark_dispatched(session, work_id, run))
+def dispatch(inventory: Inventory, work_id: int, run: str = "run-1", attempt: int = 1) -> WorkFacts:
+    return in_transaction(inventory, lambda session: work.mark_dispatched(session, work_id, run, attempt))
 
 
 def test_work_asked_for_twice_is_there_once_and_unchanged(inventory: Inventory) -> None:
@@ -55,6 +55,14 @@ def test_dispatched_work_names_its_run(inventory: Inventory) -> None:
     asked = ask(inventory)
     assert dispatch(inventory, asked.id).state is WorkState.DISPATCHED
     assert now_is(inventory).flow_run_id == "run-1"
+
+
+def test_a_slow_dispatcher_does_not_name_the_used_up_run_for_the_next_attempt(inventory: Inventory) -> None:
+    """Its run failed before it was recorded: the next attempt waits for a run of its own."""
+    asked = ask(inventory)
+    in_transaction(inventory, lambda session: work.try_again(session, asked.id, NOW + HOUR))
+    late = dispatch(inventory, asked.id)
+    assert (late.state, late.attempt, late.flow_run_id) == (WorkState.OPEN, 2, None)
 
 
 def test_done_work_stays_done(inventory: Inventory) -> None:
