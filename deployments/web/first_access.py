@@ -8,11 +8,12 @@ locked out; a link that has been used opens nothing any more.
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from hosting.errors import ServiceError
 from hosting.inventory import leases
 from hosting.inventory.deeds import record
 from hosting.inventory.instances import instance_facts, subject_of
@@ -96,7 +97,8 @@ class FirstAccess:
         try:
             yield access
         finally:
-            in_transaction(self._inventory, lambda session: leases.release(session, access.instance, owner))
+            with suppress(ServiceError):  # else it expires; what was done, or went wrong, is what counts
+                in_transaction(self._inventory, lambda session: leases.release(session, access.instance, owner))
 
 
 def _take(session: Session, token: str, owner: str) -> Access:
