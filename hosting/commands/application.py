@@ -35,7 +35,7 @@ sync -f "$top"; mv -T "$top" "$dir"; rm -rf "$part"; echo changed
 # Code is hard-linked from the release, owned by root; what the product writes is linked to the data folder. In the
 # storage only the instance itself acts: root would follow the links that its processes can lay there.
 _CODE = """
-exec 9>"$5"; flock -w 120 9
+exec 9>"$5"; flock -w 120 -E 75 9
 src=$1 dst=$2 user=$3 data=$4
 as_instance() { setpriv --reuid="$user" --regid="$user" --clear-groups "$@"; }
 r=unchanged
@@ -68,7 +68,7 @@ true
 """
 
 _PREPARE = """
-exec 9>"$5"; flock -w 120 9
+exec 9>"$5"; flock -w 120 -E 75 9
 src=$1 dst=$2 user=$3 data=$4 conf=$4/storage/config
 rm -rf "$dst/install" "$dst/installer.php" "$dst/runonce.php"
 cp -al "$src/install" "$src/installer.php" "$src/runonce.php" "$dst/"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath as Path
 
 _INSTALL = """
-exec 9>/run/phm/web.lock; flock -w 120 9
+exec 9>/run/phm/web.lock; flock -w 120 -E 75 9
 umask 077
 file=$1 mode=$2 size=$3; shift 3
 beside="$(dirname "$file")/.$(basename "$file")"; new=$beside.phm-new old=$beside.phm-old none=$beside.phm-none
@@ -36,7 +36,7 @@ rm -f "$old" "$none"; touch "$file"; echo changed
 
 _RELOAD = """
 unit=$1 stamp=/run/phm/$1.loaded; shift
-exec 9>/run/phm/web.lock; flock -w 120 9
+exec 9>/run/phm/web.lock; flock -w 120 -E 75 9
 newer=$(find "$@" ! -type d -newer "$stamp" -print -quit 2>/dev/null || echo none)
 if [ -e "$stamp" ] && [ -z "$newer" ] && systemctl -q is-active "$unit"; then echo unchanged; exit; fi
 touch "$stamp.new"

@@ -12,7 +12,7 @@ if e=$(getent passwd "$user"); then
   [ "$(echo "$e" | cut -d: -f3,4,6,7):$g" = "$uid:$uid:$home:/usr/sbin/nologin:$uid" ] && { echo unchanged; exit; }
   echo "$user has other numbers or another home than the inventory says: $e" >&2; exit 3
 fi
-exec 9>/run/phm/users.lock; flock -w 60 9
+exec 9>/run/phm/users.lock; flock -w 60 -E 75 9
 if g=$(getent group "$user"); then [ "$(echo "$g" | cut -d: -f3)" = "$uid" ]; else groupadd -g "$uid" "$user"; fi
 useradd -u "$uid" -g "$uid" -d "$home" -M -s /usr/sbin/nologin -c "phlyMail instance" "$user"
 echo changed
