@@ -48,7 +48,7 @@ r=unchanged
 unit=phm-outgoing.service stamp=/run/phm/outgoing.loaded
 if ! systemctl -q is-enabled $unit 2>/dev/null; then systemctl daemon-reload; systemctl -q enable $unit; r=changed; fi
 if ! nft list table inet phm_outgoing >/dev/null 2>&1 || [ /etc/phm/outgoing.nft -nt $stamp ]; then
-  systemctl daemon-reload; touch $stamp.new; systemctl restart $unit; mv $stamp.new $stamp; r=changed
+  systemctl daemon-reload; touch $stamp.new; systemctl reload-or-restart $unit; mv $stamp.new $stamp; r=changed
 fi
 echo $r
 """
