@@ -13,10 +13,10 @@ from sqlalchemy import update
 
 from blocks.loading import load
 from blocks.object_store import ObjectStore
-from hosting.inventory import cases, instances
+from hosting.inventory import cases, deeds, instances, work
 from hosting.inventory.models import Release, Server
 from hosting.inventory.orders import order_facts
-from hosting.policy.states import OrderState
+from hosting.policy.states import OrderState, WorkState
 from hosting.product.layout import InstanceLayout
 from hosting.settings import SETTINGS_FILE
 from tests.service.plans import Plan
@@ -253,7 +253,10 @@ def test_a_cause_is_told_in_one_sentence_with_the_way_out_and_running_again_fini
         if cause in {foreign_pool, foreign_site}:
             assert answers(service, open_one.name)
             assert answers_nothing_of(service, order)
-    told_to_people(service, order, outcome.message)
+    if kind == "Unreachable":
+        tried_again(service, order, outcome.message)
+    else:
+        told_to_people(service, order, outcome.message)
     again = service.run(order)
     assert again.completed, again
     assert answers(service, service.instance(order).name)
@@ -281,6 +284,17 @@ def told_to_people(service: Service, order: str, sentence: str) -> None:
     letters = [mail for mail in service.fleet.mails(service.settings.mail.operator) if f"order {order}" in mail.text]
     assert len(letters) == 1
     assert sentence.partition(".")[0] in " ".join(letters[0].text.split())
+
+
+def tried_again(service: Service, order: str, sentence: str) -> None:
+    """What did not answer may heal: the work is due again, and why stands in the record."""
+    with service.inventory.reading() as session:
+        assert order_facts(session, order).state is OrderState.PAID
+        due = work.work_of(session, work.PROVISION, order)
+        tried = deeds.deeds_of(session, f"work:{work.PROVISION}:{order}")
+    assert due is not None
+    assert due.state is WorkState.OPEN
+    assert [deed.why for deed in tried if deed.what == work.TRIED_AGAIN] == [sentence]
 
 
 def test_a_stopped_php_is_started_again(service: Service) -> None:
