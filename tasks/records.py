@@ -188,12 +188,14 @@ def record_failure(order: str, error: Exception, run: str) -> datetime | None:
     """The set-up failed: what did not answer is tried again by itself, bounded; anything else is put before a person.
 
     Returns:
-        When it is tried again; None where a person has to see to it.
+        When it is tried again; None where a person has to see to it, or another run is at it.
     """
 
     def put(session: Session) -> datetime | None:
         at, subject = now(), f"work:{work.PROVISION}:{order}"
         found = work.work_of(session, work.PROVISION, order)
+        if isinstance(error, LeaseHeld) and found and found.flow_run_id not in {None, run}:
+            return None  # started by hand beside the order's own run, whose work this is
         tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
         may_heal = isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER)
         if found and found.state is not WorkState.DONE and may_heal:

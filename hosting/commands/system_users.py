@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hosting.commands.command import Command, script
 
-# useradd is not atomic over its files: a killed one may leave the group alone.
+# useradd is not atomic over its files: a killed one may leave the group alone, or a user that shadow(5) lacks.
 _USER = """
 user=$1 uid=$2 home=$3
+if getent passwd "$user" >/dev/null && ! getent shadow "$user" >/dev/null; then pwconv; fi
 if e=$(getent passwd "$user"); then
   g=$(getent group "$user" | cut -d: -f3)
   [ "$(echo "$e" | cut -d: -f3,4,6,7):$g" = "$uid:$uid:$home:/usr/sbin/nologin:$uid" ] && { echo unchanged; exit; }
