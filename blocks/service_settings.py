@@ -5,11 +5,16 @@ from __future__ import annotations
 import ssl
 from functools import cached_property
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
+from hosting.errors import ServiceError
 from hosting.policy.terms import STANDARD
+
+
+class SealedOtherwise(ServiceError):
+    """A secret in the inventory does not open with the sealing key that the settings have."""
 
 
 class ServiceSettings(Block):
@@ -35,9 +40,13 @@ class ServiceSettings(Block):
         """The secret itself.
 
         Raises:
-            cryptography.fernet.InvalidToken: sealed with another key.
+            SealedOtherwise: sealed with another key.
         """
-        return Fernet(self.sealing_key.get_secret_value()).decrypt(sealed.encode()).decode()
+        try:
+            return Fernet(self.sealing_key.get_secret_value()).decrypt(sealed.encode()).decode()
+        except InvalidToken:
+            message = "A secret in the inventory was sealed with another key than the settings' sealing_key."
+            raise SealedOtherwise(message, "Put the old key back into settings.toml, then run phm up.") from None
 
     @cached_property
     def trust(self) -> ssl.SSLContext:

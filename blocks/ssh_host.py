@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 import socket
 import threading
 from typing import TYPE_CHECKING
 
 import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
 from prefect.blocks.core import Block
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.private_keys import private_key
 from blocks.ssh_connection import SshConnection
 from hosting.errors import DriftFound, ServiceError, Unreachable
 
@@ -28,6 +29,14 @@ KEEPALIVE_SECONDS = 3
 
 class HostKeyChanged(DriftFound):
     """A server shows another host key than the pinned one; never accepted silently."""
+
+
+class HostKeyKindGone(HostKeyChanged):
+    """A server no longer offers a host key of the pinned kind; what it offers is not looked at."""
+
+
+class NoCommonSsh(ServiceError):
+    """A server and the service have no version or algorithm of SSH in common; waiting does not help."""
 
 
 class KeyNotAccepted(ServiceError):
@@ -53,8 +62,10 @@ class SshHost(Block):
 
         Raises:
             Unreachable: no answer in time, or no SSH there.
-            HostKeyChanged: another host key than the pinned one.
+            HostKeyChanged: another host key than the pinned one, or none of its kind (HostKeyKindGone).
+            NoCommonSsh: it speaks no SSH that the service accepts.
             KeyNotAccepted: the server refuses our key.
+            KeyNotUsable: the settings have no key that can be used.
         """
         key = (server.name, server.address)
         with self._lock:
@@ -74,6 +85,7 @@ class SshHost(Block):
 
     def _connect(self, server: ServerFacts) -> SshConnection:
         """Open one connection."""
+        own_key = private_key(self.private_key.get_secret_value())
         client = paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         kind, encoded = server.host_key.split()[:2]
@@ -88,7 +100,7 @@ class SshHost(Block):
                 server.address,
                 server.ssh_port,
                 username=self.user,
-                pkey=paramiko.Ed25519Key.from_private_key(io.StringIO(self.private_key.get_secret_value())),
+                pkey=own_key,
                 sock=sock,
                 allow_agent=False,
                 look_for_keys=False,
@@ -96,11 +108,19 @@ class SshHost(Block):
                 auth_timeout=self.connect_seconds * 2,
             )
         except paramiko.BadHostKeyException as error:
-            message = f"The host key of {where} is not the pinned one."
-            raise HostKeyChanged(
-                message, "Find out why; only then pin the new key: phm server add --replace-key."
-            ) from error
+            client.close()
+            do = "Find out why; only then pin the new key: phm server add --replace-key."
+            if error.key.get_name() != kind:
+                raise HostKeyKindGone(
+                    f"{where} no longer offers a host key of the pinned kind ({kind}).", do
+                ) from error
+            raise HostKeyChanged(f"The host key of {where} is not the pinned one.", do) from error
+        except IncompatiblePeer as error:
+            client.close()
+            message = f"{where} speaks no SSH that the service accepts ({error})."
+            raise NoCommonSsh(message, "Put its SSH server and host keys right, then run again.") from error
         except paramiko.AuthenticationException as error:
+            client.close()
             message = f"{where} does not accept the service's SSH key for {self.user}."
             raise KeyNotAccepted(message, "Put the public key into its authorized_keys, then run again.") from error
         except (OSError, EOFError, paramiko.SSHException) as error:
