@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from hosting.errors import ServiceError
 from hosting.policy.terms import STANDARD
@@ -58,8 +61,24 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     bind_host: str = "127.0.0.1"
     bind_port: int = 4280
-    public_url: str = Field(description="The base of links in letters, without a slash at its end.")
+    public_url: str = Field(description="The base of links in letters, without a slash at its end; https.")
     shop_secrets: tuple[SecretStr, ...] = Field(description="One, or two while the secret is being changed (whsec_…).")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_private_on_its_way(cls, url: str) -> str:
+        """Links in letters set passwords: they travel encrypted, or not at all (loopback)."""
+        parts = urlsplit(url)
+        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
+            return url
+        raise ValueError("it carries links that set passwords: give an address that begins with https://")
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a host is this machine's own."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 class Settings(BaseModel):
