@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -83,14 +83,17 @@ def now() -> datetime:
 
 
 def who() -> str:
-    """The system's name of the operator; with sudo, of who called it.
+    """The system's name of the operator, by the kernel's word and no variable's; root by sudo is who called it.
 
     Raises:
         ServiceError: this user has no name here.
     """
+    uid = os.getuid()
+    if uid == 0 and (caller := os.environ.get("SUDO_USER")):
+        return caller
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError) as error:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError as error:
         raise ServiceError("This system user has no name.", "Run phm as a user with a name: it is recorded.") from error
 
 

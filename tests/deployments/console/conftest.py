@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pwd
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,11 @@ class Console:
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
 
+    @property
+    def operator(self) -> str:
+        """Who is recorded: root is whom sudo names, everybody else is who they are."""
+        return pwd.getpwuid(os.getuid()).pw_name if os.getuid() else "olga"
+
     def __call__(self, *words: str, answers: str = "") -> Said:
         self.monkeypatch.setattr(sys, "argv", ["phm", *words])
         self.monkeypatch.setattr(sys, "stdin", io.StringIO(answers))
@@ -86,7 +93,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The service's folder, still without settings."""
     monkeypatch.setenv("PHM_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "240")
-    monkeypatch.setenv("SUDO_USER", "olga")
+    monkeypatch.setenv("SUDO_USER", "olga")  # believed of root alone
     return tmp_path
 
 

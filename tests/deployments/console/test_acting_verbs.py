@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import subprocess
+import sys
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
 
+from deployments.runtime.environment import ROOT
 from hosting.inventory import cases, deeds, instances, links, operators, orders, work
 from hosting.inventory.notices import MoneyMoved, NoticeType
 from hosting.inventory.session import in_transaction
@@ -44,8 +49,8 @@ def test_a_case_is_settled_once_with_the_operators_decision(phm: Console) -> Non
     assert phm("case", "settle", str(number), "--decision", "sent back").code == 0
     with time_machine.travel(NOW.replace(hour=12), tick=False):
         again = phm("case", "settle", str(number), "--decision", "kept")
-    assert "settled before by olga: sent back (unchanged)" in again.out
-    assert ("olga", "case settled", "sent back") in done_to(phm, "order:A-7")
+    assert f"settled before by {phm.operator}: sent back (unchanged)" in again.out
+    assert (phm.operator, "case settled", "sent back") in done_to(phm, "order:A-7")
     assert phm("case", "settle", "99", "--decision", "x").refusal.startswith("There is no case 99.")
     assert phm("case", "settle", str(number), "--decision", " ").refusal.startswith("The reason is empty.")
 
@@ -60,9 +65,9 @@ def test_a_closed_day_moves_the_promises_of_orders_paid_after_it_was_closed(phm:
         promised = orders.order_facts(session, "A-1").promised_by
     assert promised == datetime.fromisoformat("2026-12-01T17:30:00+01:00")
     assert phm("calendar", "list", "--json").json == [
-        {"day": "2026-11-30", "opened": False, "reason": "power works", "by": "olga"}
+        {"day": "2026-11-30", "opened": False, "reason": "power works", "by": phm.operator}
     ]
-    assert done_to(phm, f"day:{date(2026, 11, 30)}") == [("olga", "day closed", "power works")]
+    assert done_to(phm, f"day:{date(2026, 11, 30)}") == [(phm.operator, "day closed", "power works")]
     assert phm("calendar", "open", "2026-11-30", "--reason", "called off").code == 0
     assert "called off" in phm("calendar", "list").out
 
@@ -86,7 +91,7 @@ def test_a_service_level_is_set_and_set_again(phm: Console) -> None:
     assert phm("level", "list", "--json").json == [
         {"name": "gold", "overrides": {"setup_within": 4, "setup_opens": "08:00", "setup_weekdays": [0, 1, 2]}}
     ]
-    assert [by for by, *_ in done_to(phm, "level:gold")] == ["olga"]
+    assert [by for by, *_ in done_to(phm, "level:gold")] == [phm.operator]
     assert phm("level", "set", "round", "--around-the-clock").code == 0
 
 
@@ -121,7 +126,7 @@ def test_a_new_first_access_link_is_made_for_an_open_instance_only(phm: Console)
         assert links.find_link(session, second.rpartition("/")[2], NOW).instance_name == name
         with pytest.raises(links.LinkExpired):
             links.find_link(session, first.rpartition("/")[2], NOW)
-    assert done_to(phm, f"instance:{name}")[-1] == ("olga", "first access link made", "mail was lost")
+    assert done_to(phm, f"instance:{name}")[-1] == (phm.operator, "first access link made", "mail was lost")
 
 
 def test_a_set_up_that_failed_is_tried_again(phm: Console) -> None:
@@ -136,7 +141,7 @@ def test_a_set_up_that_failed_is_tried_again(phm: Console) -> None:
         found = work.work_of(session, work.PROVISION, "A-1")
     assert found is not None
     assert (found.state, found.attempt, found.due_at) == ("open", 2, NOW)
-    assert done_to(phm, "order:A-1")[-1] == ("olga", "set-up asked for again", "disk freed")
+    assert done_to(phm, "order:A-1")[-1] == (phm.operator, "set-up asked for again", "disk freed")
     phm.with_order("A-2", paid=False)
     assert phm("order", "again", "A-2", "--reason", "x").refusal.startswith("The set-up of order A-2 is not asked for")
 
@@ -151,8 +156,8 @@ def test_a_server_is_drained_after_a_look_at_what_that_means(phm: Console) -> No
     assert "No other server takes new instances" in phm("server", "drain", "app2", "--reason", "x", answers="n\n").out
     assert phm("server", "undrain", "app1", "--reason", "done", "--yes").out.endswith("Server app1 is active.\n")
     assert done_to(phm, "server:app1")[1:] == [
-        ("olga", "server draining", "new disks"),
-        ("olga", "server active", "done"),
+        (phm.operator, "server draining", "new disks"),
+        (phm.operator, "server active", "done"),
     ]
     assert phm("server", "drain", "app1", "--reason", "").refusal.startswith("The reason is empty.")
 
@@ -160,7 +165,23 @@ def test_a_server_is_drained_after_a_look_at_what_that_means(phm: Console) -> No
 def test_who_acts_is_known_as_an_operator(phm: Console) -> None:
     phm("level", "set", "gold", "setup_within=4")
     with phm.inventory.reading() as session:
-        assert operators.operator_names(session) == ["olga"]
+        assert operators.operator_names(session) == [phm.operator]
+
+
+def test_nobody_acts_under_a_name_that_the_environment_gives() -> None:
+    nobody = pwd.getpwnam("nobody")
+    code = (
+        "import os\n"
+        "from deployments.console.context import who\n"
+        f"os.getuid() or os.setuid({nobody.pw_uid})\n"
+        "print(who())"
+    )
+    forged = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"), "forged")
+    said = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **forged, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert said.stdout.strip() == (pwd.getpwuid(os.getuid()).pw_name if os.getuid() else nobody.pw_name)
 
 
 def test_the_shop_says_when_nobody_hears_it(phm: Console) -> None:

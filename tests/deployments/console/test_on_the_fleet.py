@@ -80,7 +80,7 @@ def test_a_server_is_added_once_and_added_again_unchanged(app1: str, phm: Consol
     assert said.code == 0, said.err
     (server,) = known(phm)
     assert (server.state, server.room_gib, server.host_name) == (ServerState.ACTIVE, 500, "app1.phlymail.test")
-    assert server.facts["room_stated_by"] == "olga"
+    assert server.facts["room_stated_by"] == phm.operator
     assert server.facts["number"] == server.facts["server_id"] == server.facts["gtid_domain_id"]
     assert server.facts["log_bin"] == "ON"
     again = phm("server", "add", "app1")
@@ -163,8 +163,8 @@ def test_a_release_is_registered_once(app1: str, phm: Console, tmp_path: object)
     assert phm("release", "add", str(later), "--not-current").out.endswith(": added.\n")
     rows = phm("release", "list", "--json").json
     assert [(row["build"], row["current"], row["added_by"]) for row in rows] == [
-        (40471, False, "olga"),
-        (40470, True, "olga"),
+        (40471, False, phm.operator),
+        (40470, True, phm.operator),
     ]
     store: ObjectStore = store_of(load_settings())
     assert all(store.has(f"releases/{row['id']}.zip") for row in rows)
