@@ -14,6 +14,7 @@ import platform
 import secrets
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -21,13 +22,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from blocks.loading import provide
 from deployments.apply import blocks_of
 from deployments.console.settings_from_fleet import as_toml, settings_of, write_private
-from deployments.runtime.embedded import Embedded
-from deployments.runtime.environment import Places
+from deployments.runtime.environment import Places, for_processes
 from fleet import Fleet
 from fleet.shop import Shop
 from hosting.inventory.instances import all_instances
@@ -127,8 +130,6 @@ class Bench:
 
     def body_of(self, reference: str) -> float:
         """How long the flow itself ran: from Prefect's Running to its Completed."""
-        from prefect.client.orchestration import get_client
-
         with self.inventory.reading() as session:
             work = work_of(session, PROVISION, reference)
         assert work is not None
@@ -172,16 +173,28 @@ def bench() -> Iterator[Bench]:
         settings = load_settings()
         for host in HOSTS:
             fleet.reset(host)
-        embedded = Embedded(settings, Places(home), print)
-        embedded.up()
+        phm("up")
         try:
             provide(*blocks_of(settings))
             inventory = Inventory(settings.inventory_url.get_secret_value())
             enrol(inventory, fleet, HOSTS)
             register_release(inventory, home)
-            yield Bench(settings, fleet)
+            with temporary_settings(prefect_settings(settings, Places(home))):
+                yield Bench(settings, fleet)
         finally:
-            embedded.down(now=True)
+            phm("down", "--now")
+
+
+def phm(*arguments: str) -> None:
+    """A command of the console, in a process of its own: Prefect reads its settings once in a process."""
+    subprocess.run([sys.executable, "-P", "-m", "deployments.console.app", *arguments], check=True, timeout=300)
+
+
+def prefect_settings(settings: Settings, at: Places) -> dict[Any, Any]:
+    """How this process reaches the service's Prefect server."""
+    environment = for_processes(settings, at)
+    known = {PREFECT_API_URL: "PREFECT_API_URL", PREFECT_API_AUTH_STRING: "PREFECT_API_AUTH_STRING"}
+    return {setting: environment[name] for setting, name in known.items() if name in environment}
 
 
 def main() -> None:
