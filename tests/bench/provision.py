@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ class Bench:
             while time.monotonic() < deadline:
                 run = client.read_flow_run(work.flow_run_id)
                 if run.start_time and run.end_time:
-                    return (run.end_time - run.start_time) / timedelta(seconds=1)
+                    return float((run.end_time - run.start_time).total_seconds())
                 time.sleep(0.1)
         raise AssertionError(f"The run of {reference} did not end.")
 
