@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from deployments.runtime.environment import known_api_login, places
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,7 +26,7 @@ def dispatcher(settings: Settings) -> Callable[[], None]:
     inventory = Inventory(settings.inventory_url.get_secret_value())
 
     def dispatch_now() -> None:
-        with SyncPrefectClient(settings.prefect_api_url) as client:
+        with SyncPrefectClient(settings.prefect_api_url, auth_string=known_api_login(places())) as client:
             dispatch(inventory, datetime.now(UTC), client)
 
     return dispatch_now

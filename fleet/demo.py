@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from deployments.console.settings_from_fleet import ensure_settings
+from deployments.runtime.environment import api_login, places
 from fleet.errors import FleetError
 from fleet.fleet import Fleet
 from fleet.release import pack_release
@@ -145,7 +146,7 @@ def follow(console: Console, settings: Settings, order: str) -> None:
     """
     inventory = Inventory(settings.inventory_url.get_secret_value())
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console) as bar, httpx.Client(timeout=5) as client:
+    with Progress(*columns, console=console) as bar, prefect_client(settings) as client:
         line = bar.add_task("the notice has become a run …", total=STEPS)
         deadline = time.monotonic() + OPEN_SECONDS
         while time.monotonic() < deadline:
@@ -153,7 +154,7 @@ def follow(console: Console, settings: Settings, order: str) -> None:
                 if order_facts(session, order).ready_at:
                     bar.update(line, completed=STEPS, description="open, and proven from outside")
                     return
-            names = steps_of(client, settings, order)
+            names = steps_of(client, order)
             if names:
                 bar.update(line, completed=min(len(names), STEPS - 1), description=names[-1].replace("_", " "))
             time.sleep(0.2)
@@ -162,29 +163,30 @@ def follow(console: Console, settings: Settings, order: str) -> None:
     )
 
 
-def steps_of(client: httpx.Client, settings: Settings, order: str) -> list[str]:
+def steps_of(client: httpx.Client, order: str) -> list[str]:
     """The steps that the order's run has begun, as Prefect tells them; it trails by a second."""
     query = {"flow_runs": {"tags": {"all_": [order]}}, "sort": "EXPECTED_START_TIME_ASC", "limit": 100}
     try:
-        return [
-            str(run["name"]).rpartition("-")[0] for run in prefect_answer(client, settings, "task_runs/filter", query)
-        ]
+        return [str(run["name"]).rpartition("-")[0] for run in prefect_answer(client, "task_runs/filter", query)]
     except (httpx.HTTPError, KeyError, json.JSONDecodeError):
         return []
 
 
-def prefect_answer(client: httpx.Client, settings: Settings, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+def prefect_client(settings: Settings) -> httpx.Client:
+    """A client of Prefect's API, logged in."""
+    user, _, password = api_login(places()).partition(":")
+    return httpx.Client(base_url=settings.prefect_api_url, auth=(user, password), timeout=10, trust_env=False)
+
+
+def prefect_answer(client: httpx.Client, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
     """What Prefect's API answers to a query; it wants a token against requests from foreign pages.
 
     Raises:
         httpx.HTTPError: it does not answer, or not well.
     """
     name = secrets.token_hex(8)
-    token = (
-        client.get(f"{settings.prefect_api_url}/csrf-token", params={"client": name}).raise_for_status().json()["token"]
-    )
-    headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": name}
-    answer = client.post(f"{settings.prefect_api_url}/{path}", json=query, headers=headers)
+    token = client.get("csrf-token", params={"client": name}).raise_for_status().json()["token"]
+    answer = client.post(path, json=query, headers={"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": name})
     found: list[dict[str, Any]] = answer.raise_for_status().json()
     return found
 
@@ -208,6 +210,7 @@ def tell(console: Console, settings: Settings, order: str, seconds: float) -> No
         "Ready at": f"{known.ready_at}  ({seconds:.1f} s after the payment)",
         "All mails": Fleet().description()["sink_url"],
         "Prefect UI": settings.prefect_api_url.removesuffix("/api"),
+        "Its password": f"cat {places().api_login}",
         "End": "phm down && phm fleet down",
     }
     console.print()

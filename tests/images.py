@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 from playwright.sync_api import sync_playwright
 
+from deployments.runtime.environment import api_login, places
 from fleet import Fleet
-from fleet.demo import prefect_answer
+from fleet.demo import prefect_answer, prefect_client
 from hosting.inventory.instances import all_instances
 from hosting.inventory.servers import all_servers
 from hosting.inventory.session import Inventory
@@ -39,6 +39,14 @@ def shoot(page: Page, name: str, url: str, *, settle: int = SETTLE_MS) -> None:
     print(f"docs/images/{name}.png")
 
 
+def log_in(page: Page, ui: str) -> None:
+    """Fill in what the UI asks for before it shows anything; it keeps it for its own origin."""
+    page.goto(ui, wait_until="load")
+    page.locator("input[type=password]").fill(api_login(places()))
+    page.get_by_role("button", name="Login").click()
+    page.wait_for_url("**/dashboard*")
+
+
 def main() -> int:
     """Take them all; returns the exit code."""
     settings = load_settings()
@@ -52,16 +60,16 @@ def main() -> int:
         return 1
     instance, server = opened[-1], hosts[opened[-1].server_name]
     ui = settings.prefect_api_url.removesuffix("/api")
-    with httpx.Client(timeout=10, trust_env=False) as client:
-        name = f"{PROVISION}/{PROVISION}"
-        deployment = client.get(f"{settings.prefect_api_url}/deployments/name/{name}").raise_for_status().json()["id"]
+    with prefect_client(settings) as client:
+        deployment = client.get(f"deployments/name/{PROVISION}/{PROVISION}").raise_for_status().json()["id"]
         query = {"artifacts": {"key": {"any_": [f"instance-{instance.name}"]}}}
-        artifact = prefect_answer(client, settings, "artifacts/filter", query)[0]["id"]
+        artifact = prefect_answer(client, "artifacts/filter", query)[0]["id"]
     rules = ",".join(f"MAP {one.host_name} {one.address}" for one in hosts.values())
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, args=[*FLAGS, f"--host-resolver-rules={rules}"])
         page = browser.new_context(viewport=SIZE, ignore_https_errors=True, locale="en-GB").new_page()
+        log_in(page, ui)
         shoot(page, "deployments", f"{ui}/deployments")
         shoot(page, "form", f"{ui}/deployments/deployment/{deployment}/run")
         shoot(page, "run", f"{ui}/runs/flow-run/{work.flow_run_id}", settle=4_000)

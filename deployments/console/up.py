@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +19,8 @@ from hosting.settings import SETTINGS_FILE, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from deployments.runtime.environment import Places
 
 COLUMNS = {"title": "process", "state": "state", "pid": "pid", "page": "page", "log": "log"}
 
@@ -37,6 +40,7 @@ def up() -> None:
         embedded = Embedded(settings, at, report)
         embedded.up()
     emit([asdict(state) for state in embedded.states()], COLUMNS, as_json=False)
+    typer.echo(how_to_log_in(at))
     typer.echo(f"up after {time.monotonic() - began:.1f} s")
 
 
@@ -56,10 +60,18 @@ def status(*, as_json: Json = False) -> None:
     States: ready; not answering; old (older than settings or programs: phm up renews it); stopped.
     Exit code 1 if not all are ready.
     """
-    states = Embedded(load_settings(), places(), lambda _: None).states()
+    at = places()
+    states = Embedded(load_settings(), at, lambda _: None).states()
     emit([asdict(state) for state in states], COLUMNS, as_json=as_json)
+    if not as_json:
+        typer.echo(how_to_log_in(at))
     if any(state.state != "ready" for state in states):
         raise typer.Exit(1)
+
+
+def how_to_log_in(at: Places) -> str:
+    """Where an operator finds what Prefect's UI asks for; never the secret itself."""
+    return f"The Prefect UI asks for a password; show it: cat {shlex.quote(str(at.api_login))}"
 
 
 @contextmanager

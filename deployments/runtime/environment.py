@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,8 @@ from urllib.parse import urlsplit
 from hosting.settings import home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hosting.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +31,7 @@ RUNS_DAYS = 14
 
 EVENTS_DAYS = 7
 DAY_SECONDS = 86_400
+LOGIN_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,11 @@ class Places:
         return self.home / "prefect.key"
 
     @property
+    def api_login(self) -> Path:
+        """What Prefect's API and UI ask for, as `user:password`; who knows it can read every block."""
+        return self.home / "prefect.login"
+
+    @property
     def socket(self) -> Path:
         """Where the warm parent takes its requests."""
         return self.run / "warm.sock"
@@ -80,13 +90,35 @@ def address_of(settings: Settings) -> tuple[str, int]:
 
 def encryption_key(at: Places) -> str:
     """Prefect's Fernet key; made before the first block is saved, and kept."""
-    if not at.encryption_key.exists():
-        from cryptography.fernet import Fernet  # noqa: PLC0415  # only where one is made
+    from cryptography.fernet import Fernet  # noqa: PLC0415  # only where a service is started
 
-        descriptor = os.open(at.encryption_key, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key())
-    return at.encryption_key.read_text(encoding="ascii").strip()
+    return _kept(at.encryption_key, lambda: Fernet.generate_key().decode())
+
+
+def api_login(at: Places) -> str:
+    """What Prefect's API asks for; made before the server is started for the first time, and kept."""
+    return _kept(at.api_login, lambda: f"phm:{secrets.token_urlsafe(LOGIN_BYTES)}")
+
+
+def known_api_login(at: Places) -> str | None:
+    """What Prefect's API asks for, where it is known; None for a server elsewhere that asks for nothing."""
+    try:
+        return at.api_login.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """A secret in a file of its own, mode 600: made when first asked for, whole or not at all, and kept."""
+    if not file.exists():
+        begun = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+        descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(make())
+        with contextlib.suppress(FileExistsError):  # another process made one meanwhile: that one counts
+            os.link(begun, file)
+        begun.unlink()
+    return file.read_text(encoding="ascii").strip()
 
 
 def for_processes(settings: Settings, at: Places) -> dict[str, str]:
@@ -101,6 +133,7 @@ def for_processes(settings: Settings, at: Places) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PREFECT_HOME": str(at.prefect),
         "PREFECT_API_URL": settings.prefect_api_url,
+        "PREFECT_API_AUTH_STRING": api_login(at),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
         "PREFECT_WORKER_QUERY_SECONDS": str(POLL_SECONDS),
@@ -118,6 +151,7 @@ def for_server(settings: Settings, at: Places) -> dict[str, str]:
         "PREFECT__SERVER_FINAL": "1",
         "PREFECT_SERVER_API_HOST": host,
         "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": api_login(at),
         "PREFECT_SERVER_ENCRYPTION_KEY": encryption_key(at),
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": leases,
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",

@@ -1,14 +1,17 @@
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import temporary_settings
 
 from deployments.apply import ensure_deployment
 from tests.deployments.service import SAMPLES, Service, begin
+
+sys.path.append(str(Path(__file__).parent))  # the sample flows are a module here as for the runs
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +22,7 @@ def service() -> Iterator[Service]:
     try:
         up = service.phm("up")
         assert up.returncode == 0, up.stderr
-        settings = {PREFECT_API_URL: service.settings.prefect_api_url, PREFECT_HOME: home / "prefect"}
-        with temporary_settings(settings), get_client(sync_client=True) as client:
+        with temporary_settings(service.prefect_settings), get_client(sync_client=True) as client:
             for sample in SAMPLES:
                 ensure_deployment(client, sample)
         yield service

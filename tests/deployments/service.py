@@ -12,10 +12,11 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME
 
 from deployments.catalogue import INTERACTIVE, Deployment
 from deployments.console.settings_from_fleet import as_toml, fresh
-from deployments.runtime.environment import ROOT, Places
+from deployments.runtime.environment import ROOT, Places, api_login
 from deployments.runtime.processes import Processes, Record
 from hosting.settings import Settings, load_settings
 
@@ -83,7 +84,16 @@ class Service:
         )
 
     def client(self) -> SyncPrefectClient:
-        return SyncPrefectClient(self.settings.prefect_api_url)
+        return SyncPrefectClient(self.settings.prefect_api_url, auth_string=api_login(self.places))
+
+    @property
+    def prefect_settings(self) -> dict[Any, Any]:
+        """For Prefect in the test's own process."""
+        return {
+            PREFECT_API_URL: self.settings.prefect_api_url,
+            PREFECT_API_AUTH_STRING: api_login(self.places),
+            PREFECT_HOME: self.places.prefect,
+        }
 
     def record(self, name: str) -> Record:
         found = self.processes.find(name)

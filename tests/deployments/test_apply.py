@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import temporary_settings
 
 from deployments.apply import apply
 from deployments.catalogue import DEPLOYMENTS, POOL
@@ -35,8 +35,7 @@ def seen() -> dict[str, Any]:
 
 
 def test_apply_twice_changes_nothing(service: Service) -> None:
-    settings = {PREFECT_API_URL: service.settings.prefect_api_url, PREFECT_HOME: service.places.prefect}
-    with temporary_settings(settings):
+    with temporary_settings(service.prefect_settings):
         apply(service.settings, service.places)
         first = seen()
         apply(service.settings, service.places)

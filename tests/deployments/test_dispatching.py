@@ -17,7 +17,7 @@ from hosting.inventory.session import Inventory
 from hosting.policy.attempts import Verdict
 from hosting.policy.states import WorkState
 from tasks.run_ends import settle_ended
-from tasks.runs import dispatch
+from tasks.runs import Dispatched, dispatch
 from tests.deployments.service import Service, free_port
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -76,10 +76,14 @@ def test_work_is_a_scheduled_run_as_soon_as_it_is_recorded(
 
 @pytest.mark.prefect
 def test_work_gets_one_run_however_many_dispatch_it_at_once(
-    inventory: Inventory, order: str, client: SyncPrefectClient
+    inventory: Inventory, order: str, service: Service, client: SyncPrefectClient
 ) -> None:
+    def dispatch_alone(_: int) -> list[Dispatched]:
+        with service.client() as own:  # as every process has its own
+            return dispatch(inventory, NOW, own)
+
     with ThreadPoolExecutor(4) as threads:
-        made = [one for many in threads.map(lambda _: dispatch(inventory, NOW, client), range(4)) for one in many]
+        made = [one for many in threads.map(dispatch_alone, range(4)) for one in many]
     assert len({one.flow_run_id for one in made}) == 1
     assert dispatch(inventory, NOW, client) == []
 

@@ -1,5 +1,6 @@
 """`phm up`, `phm status`, `phm down`: done again they change nothing; they end what is theirs, and wait for runs."""
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -7,9 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deployments.runtime import services
+from deployments.runtime.environment import api_login
 from deployments.runtime.processes import began_at
 from tests.deployments.service import Service, begin
 
@@ -60,20 +63,51 @@ def test_what_was_killed_is_started_again_by_up(service: Service) -> None:
 def test_secrets_and_logs_of_the_service_are_its_users_alone(service: Service) -> None:
     for folder in (service.home, service.places.run, service.places.log, service.places.prefect):
         assert folder.stat().st_mode & 0o077 == 0, folder
-    for file in (service.home / "settings.toml", service.places.encryption_key, service.home / "inventory.db"):
+    for file in (
+        service.home / "settings.toml",
+        service.places.encryption_key,
+        service.places.api_login,
+        service.home / "inventory.db",
+    ):
         assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_prefect_tells_nothing_to_who_does_not_know_its_password(service: Service) -> None:
+    blocks = "/block_types/slug/phm-service-settings/block_documents?include_secrets=true"
+    user, _, password = api_login(service.places).partition(":")
+    with httpx.Client(base_url=service.settings.prefect_api_url, trust_env=False) as asking:
+        assert asking.get("/health").status_code == 200
+        for auth in (None, (user, ""), (user, "guessed")):
+            for path in (blocks, "/csrf-token?client=x", "/admin/settings"):
+                assert asking.get(path, auth=auth).status_code == 401
+            assert asking.post("/block_documents/filter", json={"include_secrets": True}, auth=auth).is_client_error
+        assert service.settings.sealing_key.get_secret_value() in asking.get(blocks, auth=(user, password)).text
+
+
+def test_the_password_is_kept_told_by_its_file_alone_and_given_to_no_command_line(service: Service) -> None:
+    login = api_login(service.places)
+    assert len(login) > 40
+    for verb in ("up", "status"):
+        said = service.phm(verb)
+        assert f"The Prefect UI asks for a password; show it: cat {service.places.api_login}" in said.stdout
+        assert login.partition(":")[2] not in said.stdout + said.stderr
+    assert api_login(service.places) == login
+    kept = [*service.places.log.iterdir(), *service.places.run.glob("*.json"), *Path("/proc").glob("[0-9]*/cmdline")]
+    for file in kept:
+        with contextlib.suppress(OSError):
+            assert login.partition(":")[2].encode() not in file.read_bytes(), file
 
 
 def test_down_waits_for_runs_up_to_its_time_and_ends_all_at_once_if_told_to(fresh: Service, tmp_path: Path) -> None:
     up = fresh.phm("up")
     assert up.returncode == 0, up.stderr
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import temporary_settings
 
     from deployments.apply import ensure_deployment
     from tests.deployments.service import SAMPLES
 
-    with temporary_settings({PREFECT_API_URL: fresh.settings.prefect_api_url}), get_client(sync_client=True) as client:
+    with temporary_settings(fresh.prefect_settings), get_client(sync_client=True) as client:
         ensure_deployment(client, SAMPLES[1])
     run = fresh.start("sleep-long", file=str(tmp_path / "pid"), seconds=300)
     deadline = time.monotonic() + 60

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deployments.runtime.environment import Places, api_login
 from hosting.product.accounts import digest
 from hosting.product.layout import ROOT_ADMIN
 
@@ -65,6 +66,7 @@ def secrets_of(service: Service, instance: InstanceFacts) -> dict[str, str]:
         "salt": salt,
         "access token": token[1],
         "webhook secret": settings.web.shop_secrets[0].get_secret_value().removeprefix("whsec_"),
+        "Prefect's password": api_login(Places(service.home)).partition(":")[2],
         "sealing key": settings.sealing_key.get_secret_value(),
         "SSH key": key_lines[len(key_lines) // 2],
         "certificate's key": certificate_lines[len(certificate_lines) // 2],

@@ -11,7 +11,7 @@ from deployments.apply import ensure_deployment, ensure_pool
 from deployments.catalogue import DEPLOYMENTS
 from deployments.console.settings_from_fleet import as_toml, write_private
 from deployments.dispatching import dispatcher
-from deployments.runtime.environment import Places
+from deployments.runtime.environment import Places, api_login
 from fleet.shop import Shop
 from fleet.shop_load import Progress, blow, storm
 from hosting.inventory import work
@@ -49,16 +49,18 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.mark.prefect
 @pytest.mark.timeout(400)
 def test_a_thousand_notices_make_fifty_scheduled_runs_though_the_receiver_is_killed_twice(
-    tmp_path: Path, settings: Settings, inventory: Inventory, shop_secret: str
+    tmp_path: Path, settings: Settings, inventory: Inventory, shop_secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     at = Places(tmp_path / "service")
     at.ensure()
+    monkeypatch.setenv("PHM_HOME", str(at.home))
+    (tmp_path / at.api_login.name).write_text(api_login(at))  # the receiver has a folder of its own
     with (
         prefect_server(settings, at),
-        temporary_settings({PREFECT_API_URL: settings.prefect_api_url}),
+        temporary_settings({PREFECT_API_URL: settings.prefect_api_url, PREFECT_API_AUTH_STRING: api_login(at)}),
         get_client(sync_client=True) as client,
     ):
         ensure_pool(client, at)
