@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.service_fixture import Service
+
+os.environ["DO_NOT_TRACK"] = "1"  # Prefect tells its makers of its use otherwise, as soon as it is imported
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,8 @@ def mount(app: typer.Typer, verb: Verb) -> None:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Do what the command line says; Prefect, where a verb imports it, tells its makers nothing of it."""
+    os.environ["DO_NOT_TRACK"] = "1"
     try:
         build(sys.argv[1:])(prog_name="phm")
     except ServiceError as error:
