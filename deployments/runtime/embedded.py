@@ -101,6 +101,7 @@ class Embedded:
 
         Raises:
             Busy: runs are still at work when the time is up; nothing new starts, only the receiver was ended.
+            NotLetIn: the server asks for another password than the one that is kept; not with `now`.
         """
         with self._alone():
             self._end(known.RECEIVER)
@@ -200,8 +201,9 @@ class Embedded:
             self._set_environment()
             from deployments.runtime import pool  # noqa: PLC0415  # two seconds: only where it is needed
 
-            for run in pool.mark_crashed():
-                self.report(f"{run} ended with its worker; it is tried again")
+            with contextlib.suppress(pool.NotLetIn):  # it will find out by itself, when nothing is heard of them
+                for run in pool.mark_crashed():
+                    self.report(f"{run} ended with its worker; it is tried again")
 
     def _state(self, name: str) -> State:
         """How one process is."""

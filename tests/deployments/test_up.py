@@ -125,6 +125,13 @@ def test_down_waits_for_runs_up_to_its_time_and_ends_all_at_once_if_told_to(fres
     assert began_at(int((tmp_path / "pid").read_text())) is None
     assert fresh.phm("up").returncode == 0
     assert fresh.wait(run, seconds=5).state_type == "CRASHED"
+    fresh.places.api_login.write_text("phm:lost")
+    assert fresh.phm("down").stderr.strip().splitlines()[-1] == (
+        "The Prefect server was started with another password than prefect.login has now. "
+        "Put that back, or end all at once: phm down --now; then run phm up."
+    )
+    assert fresh.phm("down", "--now").returncode == 0
+    assert set(states(fresh).values()) == {"stopped"}
 
 
 def test_a_port_that_another_program_has_is_told_in_one_sentence(fresh: Service, service: Service) -> None:
