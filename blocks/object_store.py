@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -12,11 +11,13 @@ import botocore.exceptions
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from prefect.blocks.core import Block
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, SecretStr
 
 from hosting.errors import ServiceError, Unreachable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mypy_boto3_s3 import S3Client
 
 LINK_SECONDS = 900
@@ -35,17 +36,14 @@ class ObjectStore(Block):
     bucket: str = Field("phm-releases", title="Bucket for releases")
     authorities_pem: str = Field("", title="Authorities", description="Certificate authorities to trust for it, PEM.")
 
-    _folder: tempfile.TemporaryDirectory[str] | None = PrivateAttr(None)
-
     @cached_property
     def client(self) -> S3Client:
-        """A client; the authorities are handed to it as a file, since it takes no other form."""
+        """A client; the authorities are handed to it as a file that lives in memory and ends with the process."""
         verify: str | None = None
         if self.authorities_pem:
-            self._folder = tempfile.TemporaryDirectory(prefix="phm-store-")  # gone with the block or the process
-            file = Path(self._folder.name) / "authorities.pem"
-            file.write_text(self.authorities_pem, encoding="utf-8")
-            verify = str(file)
+            memory = os.memfd_create("authorities")
+            os.write(memory, self.authorities_pem.encode())
+            verify = f"/proc/self/fd/{memory}"
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,

@@ -64,7 +64,9 @@ def main() -> int:
         deployment = client.get(f"deployments/name/{PROVISION}/{PROVISION}").raise_for_status().json()["id"]
         query = {"artifacts": {"key": {"any_": [f"instance-{instance.name}"]}}}
         artifact = prefect_answer(client, "artifacts/filter", query)[0]["id"]
-    rules = ",".join(f"MAP {one.host_name} {one.address}" for one in hosts.values())
+    names = [f"MAP {one.host_name} {one.address}" for one in hosts.values()]
+    near = [f"EXCLUDE {one}" for one in ("127.0.0.1", "localhost", "10.77.0.*")]
+    rules = ",".join([*names, "MAP * ~NOTFOUND", *near])  # nothing outside is even looked up
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=BROWSER, args=[*FLAGS, f"--host-resolver-rules={rules}"])

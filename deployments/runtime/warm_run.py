@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-READY_SECONDS = 3.0
+READY_SECONDS = 10.0
 """How long the parent may take to say that it is ready; then the run starts cold."""
 
 FORK_SECONDS = 15.0

@@ -20,7 +20,10 @@ from prefect.workers.process import ProcessWorker
 
 from deployments.catalogue import POOL
 
-MOST_RUNS = 10
+RUNS_A_CORE = 2
+MOST_RUNS = RUNS_A_CORE * (os.cpu_count() or 1)
+"""More at once on the same cores make all of them slower, and the start of each slowest (docs/figures.md)."""
+
 POOL_SECONDS = 120.0
 """How long the pool may take to be there."""
 

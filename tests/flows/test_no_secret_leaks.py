@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from deployments.runtime.environment import Places, api_login
 from hosting.product.layout import InstanceLayout
 from tests.service.secrets import everywhere, found_in, sampled_processes, secrets_of
 
@@ -55,7 +56,8 @@ def searched(service: Service) -> Searched:
 
 def place_on_purpose(service: Service, run: UUID) -> None:
     """One known text in each place, the way a secret would come there."""
-    with httpx.Client(base_url=service.settings.prefect_api_url, trust_env=False) as api:
+    login = tuple(api_login(Places(service.home)).split(":", 1))
+    with httpx.Client(base_url=service.settings.prefect_api_url, trust_env=False, auth=login) as api:
         token = api.get("/csrf-token", params={"client": "test"}).json()["token"]
         api.headers.update({"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"})
         flow = api.get(f"/flow_runs/{run}").json()["flow_id"]

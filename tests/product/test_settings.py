@@ -150,5 +150,7 @@ def test_the_installer_is_told_all_that_it_needs() -> None:
 def test_php_may_open_an_instance_s_own_folders_alone() -> None:
     values = php_values("/srv/code/x", "/srv/instances/x", "/srv/scratch/x", "/var/log/phm/x.log")
     assert values["open_basedir"].split(":") == ["/srv/code/x", "/srv/instances/x", "/srv/scratch/x", "/dev/urandom"]
-    assert {"system", "shell_exec", "exec", "passthru", "popen", "proc_open", "mail", "putenv"} <= set(values["disable_functions"].split(","))
+    assert {"system", "shell_exec", "exec", "passthru", "popen", "proc_open", "mail", "putenv"} <= set(
+        values["disable_functions"].split(",")
+    )
     assert values["session.save_path"].startswith("/srv/scratch/x/")

@@ -143,7 +143,7 @@ def test_a_run_by_hand_outside_the_hours_leaves_the_waiting_run_alone(inventory:
     place(inventory, "A-1", pay=True)
     with inventory.writing() as session:
         asked = work.work_in(session)[0]
-        work.mark_dispatched(session, asked.id, "the waiting run")
+        work.mark_dispatched(session, asked.id, "the waiting run", asked.attempt)
     reschedule.fn(read_paid_order.fn("A-1"), NOW + timedelta(hours=9))
     with inventory.reading() as session:
         after = work.work_in(session)[0]
