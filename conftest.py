@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,3 +23,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
     with running_service(tmp_path_factory.mktemp("phm")) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _blocks_as_before() -> Iterator[None]:
+    """A test that provides blocks of its own (a console verb does) leaves the session's service with its own."""
+    loading = sys.modules.get("blocks.loading")
+    before = dict(loading._LOADED) if loading else {}
+    yield
+    loading = sys.modules.get("blocks.loading")
+    if loading:
+        loading._LOADED.clear()
+        loading._LOADED.update(before)

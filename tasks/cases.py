@@ -31,7 +31,7 @@ def _tell(case: CaseFacts) -> bool:
     """One case's letter, unless it was sent."""
     values: dict[str, object] = {
         "job": case.kind,
-        "subject": case.subject,
+        "subject": case.subject.replace(":", " "),
         "what": case.summary,
         "do": f"It is case {case.id}: phm case show {case.id}.",
         "run": str(case.facts.get("run", "-")),
