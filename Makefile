@@ -13,7 +13,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 
 # What the suite and the demo call on this machine; the fleet installs its own needs (fleet/requirements.py).
 PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-xml php8.2-curl \
-  openssh-client curl chromium fonts-dejavu-core
+  openssh-client curl chromium fonts-dejavu-core nftables iproute2
 
 .PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision images clean
 
@@ -60,7 +60,7 @@ setup: .make/venv  ## the project's own virtual environment, from requirements.l
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed ($$($(PYTHON) --version) is here): set PYTHON=." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv 2> .make/venv.log || { $(MAKE) --no-print-directory packages && $(PYTHON) -m venv .venv; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --compile-bytecode --no-config --no-deps --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -188,29 +188,33 @@ class Fleet:
 
     def cut(self, name: str) -> None:
         """Take a host off the network; what it runs goes on."""
+        host = self.plan.host(name)
         self.need_ours()
-        network.cut(self.started(name))
+        network.cut(self.running(host))
 
     def heal(self, name: str) -> None:
         """Put a host back on the network."""
+        host = self.plan.host(name)
         self.need_ours()
-        network.heal(self.started(name))
+        network.heal(self.running(host))
 
     def kill(self, name: str) -> None:
         """Let a host or a service crash (`dns`, `s3`, `smtp`)."""
+        one = self.named(name)
         self.need_ours()
-        if service := self.service(name):
-            service.stop(at_once=True)
+        if isinstance(one, HostPlan):
+            self.hosts.kill(one)
         else:
-            self.hosts.kill(self.plan.host(name))
+            one.stop(at_once=True)
 
     def stop(self, name: str) -> None:
         """Power a host off, or stop a service, in good order."""
+        one = self.named(name)
         self.need_ours()
-        if service := self.service(name):
-            service.stop()
+        if isinstance(one, HostPlan):
+            self.hosts.stop(one)
         else:
-            self.hosts.stop(self.plan.host(name))
+            one.stop()
 
     def start(self, name: str) -> None:
         """Start a host or a service again, and wait for it.
@@ -218,27 +222,29 @@ class Fleet:
         Raises:
             FleetError: the fleet is not up, or it does not start.
         """
+        one = self.named(name)
         self.need_ours()
-        if service := self.service(name):
-            service.start()
-            service.wait_ready()
-        else:
-            host = self.plan.host(name)
-            self.ensure_image([host])
-            self.hosts.start(host)
+        if isinstance(one, HostPlan):
+            self.ensure_image([one])
+            self.hosts.start(one)
             description.pin(self.hosts)
-            self.hosts.wait_ready(host)
+            self.hosts.wait_ready(one)
             description.publish(self.hosts)
+        else:
+            one.start()
+            one.wait_ready()
 
     def fill(self, name: str, path: str, leave_mib: int = 0) -> int:
         """Fill the disk below `/srv` or `/var/lib/mysql` of a host, but for some MiB; returns the ballast's bytes."""
+        host = self.plan.host(name)
         self.need_ours()
-        return disks.fill(self.hosts.disks(self.plan.host(name)), path, leave_mib=leave_mib)
+        return disks.fill(self.hosts.disks(host), path, leave_mib=leave_mib)
 
     def free(self, name: str, path: str) -> None:
         """Take the ballast off again."""
+        host = self.plan.host(name)
         self.need_ours()
-        disks.free(self.hosts.disks(self.plan.host(name)), path)
+        disks.free(self.hosts.disks(host), path)
 
     def run(
         self, name: str, command: str, *, seconds: float = 60, text_in: str | None = None
@@ -262,19 +268,22 @@ class Fleet:
         """
         return description.read(self.places)
 
-    def service(self, name: str) -> Service | None:
-        """The service of that name, if it is one."""
-        return next((service for service in self.services if service.name == name), None)
+    def named(self, name: str) -> HostPlan | Service:
+        """The host or the service of that name.
 
-    def started(self, name: str) -> HostPlan:
-        """A host that runs.
+        Raises:
+            UnknownName: neither is called so.
+        """
+        return next((service for service in self.services if service.name == name), None) or self.plan.host(name)
+
+    def running(self, host: HostPlan) -> HostPlan:
+        """The host itself, if it runs.
 
         Raises:
             FleetError: it does not.
         """
-        host = self.plan.host(name)
         if not self.hosts.running(host):
-            raise FleetError(f"{name} is not running.", f"Start it with `phm fleet start {name}`.")
+            raise FleetError(f"{host.name} is not running.", f"Start it with `phm fleet start {host.name}`.")
         return host
 
     def need_ours(self) -> None:

@@ -87,6 +87,8 @@ class Plan:
         HostPlan("app1", 1, SUBNET[11]),
         HostPlan("app2", 2, SUBNET[12]),
         HostPlan("app3", 3, SUBNET[13], srv="ext4", default=False),
+        HostPlan("app4", 4, SUBNET[14], default=False),
+        HostPlan("app5", 5, SUBNET[15], default=False),
     )
 
     def host(self, name: str) -> HostPlan:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -33,9 +31,7 @@ with socket.socket(socket.AF_INET6) as sock:
 nft list table inet phm_outgoing
 """
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "nft", "ip"))), reason="needs root, nft and ip"
-)
+pytestmark = pytest.mark.fleet  # root, nft and namespaces: make test has them
 
 
 def asked_by(uid: int) -> str:
