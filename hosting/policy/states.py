@@ -53,6 +53,16 @@ class EventState(StrEnum):
     FOR_A_PERSON = "for_a_person"
 
 
+class GenerationState(StrEnum):
+    """A generation of backups: it takes points while it is open, and is dropped as a whole (P21)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    DAMAGED = "damaged"
+    DROPPING = "dropping"
+    DROPPED = "dropped"
+
+
 State = TypeVar("State", bound=StrEnum)
 
 EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
@@ -80,6 +90,13 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "dispatched": ("open", "done", "failed"),
         "failed": ("open", "done"),
         "done": (),
+    },
+    GenerationState: {
+        "open": ("closed", "damaged", "dropping"),
+        "closed": ("damaged", "dropping"),
+        "damaged": ("dropping",),
+        "dropping": ("dropped",),
+        "dropped": (),
     },
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NewType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hosting.policy.states import InstanceState, OrderState, ServerState
+    from hosting.policy.states import GenerationState, InstanceState, OrderState, ServerState
 
 OrderReference = NewType("OrderReference", str)
 InstanceName = NewType("InstanceName", str)
@@ -97,3 +98,85 @@ class InstanceFacts:
     state: InstanceState
     reserved_at: datetime
     active_at: datetime | None = None
+
+
+class PointKind(StrEnum):
+    """A full backup begins a generation, an incremental adds to it (P21, P22)."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class RehearsalOutcome(StrEnum):
+    """How the restoring of a point on trial ended; broken off says nothing about the point."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BROKEN_OFF = "broken_off"
+
+
+@dataclass(frozen=True)
+class GenerationFacts:
+    """A generation of backups as the inventory knows it (docs/decisions/0008).
+
+    Args:
+        wrapped_password: its repository's password, wrapped by the instance's backup key; empty once it is dropped.
+        verified_at: when one of its points was last proven.
+        bytes_added: of all its points.
+        finding: why it is damaged, in one sentence.
+    """
+
+    id: str
+    instance_name: InstanceName
+    server_name: ServerName
+    begun_at: datetime
+    state: GenerationState
+    wrapped_password: str = field(repr=False)
+    verified_at: datetime | None = None
+    bytes_added: int = 0
+    closed_at: datetime | None = None
+    finding: str = ""
+
+
+@dataclass(frozen=True)
+class PointFacts:
+    """A recovery point as the inventory knows it: database and files of one moment (P19, P20).
+
+    Args:
+        manifest: what it holds, in few words: counts and checksums of tables, totals and the root of the files' hashes.
+        proven_at: when it was last restored on trial and compared.
+        database_snapshot: restic's id of the dump.
+        files_snapshot: restic's id of the folder.
+        bytes_added: what it added to its generation, before compression.
+        seconds: how long it took.
+    """
+
+    id: str
+    instance_name: InstanceName
+    generation: str
+    server_name: ServerName
+    kind: PointKind
+    taken_at: datetime
+    release_id: ReleaseId
+    manifest: Mapping[str, Any]
+    database_snapshot: str
+    files_snapshot: str
+    proven_at: datetime | None = None
+    damaged: bool = False
+    bytes_added: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class RehearsalFacts:
+    """A recovery point's rehearsal as the inventory knows it: restored on trial, compared, taken away again (P20)."""
+
+    id: str
+    point_id: str
+    instance_name: InstanceName
+    server_name: ServerName  # on which it was restored
+    begun_at: datetime
+    ended_at: datetime
+    outcome: RehearsalOutcome
+    evidence: Mapping[str, Any]
+    seconds: float

@@ -11,6 +11,7 @@ from hosting.policy.states import (
     EDGES,
     EventState,
     ForbiddenEdge,
+    GenerationState,
     InstanceState,
     OrderState,
     ServerState,
@@ -21,7 +22,7 @@ from hosting.policy.states import (
 if TYPE_CHECKING:
     from enum import StrEnum
 
-ALL = [OrderState, InstanceState, ServerState, WorkState, EventState]
+ALL = [OrderState, InstanceState, ServerState, WorkState, EventState, GenerationState]
 PAIRS = [pair for states in ALL for pair in product(states, states)]
 
 
@@ -42,7 +43,15 @@ def test_a_state_goes_where_an_edge_leads_and_may_be_confirmed(current: StrEnum,
 
 
 @pytest.mark.parametrize(
-    "end", [OrderState.FULFILLED, OrderState.REFUSED, OrderState.CANCELLED, InstanceState.ENDED, ServerState.RETIRED]
+    "end",
+    [
+        OrderState.FULFILLED,
+        OrderState.REFUSED,
+        OrderState.CANCELLED,
+        InstanceState.ENDED,
+        ServerState.RETIRED,
+        GenerationState.DROPPED,
+    ],
 )
 def test_an_end_is_an_end(end: StrEnum) -> None:
     assert EDGES[type(end)][end] == ()
