@@ -34,8 +34,9 @@ app.add_typer(mails_app, name="mails")
 out = Console()
 err = Console(stderr=True)
 
-HostArgument = Annotated[str, typer.Argument(help="A host (app1, app2, …).")]
-NameArgument = Annotated[str, typer.Argument(help="A host, or one of the services dns, s3, smtp.")]
+HOSTS = ", ".join(host.name for host in Plan().hosts)
+HostArgument = Annotated[str, typer.Argument(help=f"A host, of {HOSTS}.")]
+NameArgument = Annotated[str, typer.Argument(help=f"A host, of {HOSTS}, or one of the services dns, s3, smtp.")]
 PathArgument = Annotated[str, typer.Argument(help="/srv or /var/lib/mysql.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -78,7 +79,7 @@ def told() -> Iterator[None]:
 @app.command()
 def up(
     replace: Annotated[bool, typer.Option("--replace", help="Take over a running fleet of another checkout.")] = False,
-    host: Annotated[list[str] | None, typer.Option(help="Start these hosts only (app1, app2, app3).")] = None,
+    host: Annotated[list[str] | None, typer.Option(help=f"Start this host only; of {HOSTS}.")] = None,
     srv_gib: Annotated[int, typer.Option(min=1, envvar="PHM_FLEET_SRV_GIB", help="Size of /srv for new hosts.")] = 4,
     mysql_gib: Annotated[
         int, typer.Option(min=1, envvar="PHM_FLEET_MYSQL_GIB", help="Size of /var/lib/mysql for new hosts.")

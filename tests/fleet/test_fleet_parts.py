@@ -29,7 +29,7 @@ def test_two_servers_start_by_default_and_any_by_name() -> None:
     assert [host.name for host in plan.chosen()] == ["app1", "app2"]
     assert [host.name for host in plan.chosen(("app3",))] == ["app3"]
     assert {host.srv_gib for host in plan.with_sizes(srv_gib=9, mysql_gib=2).hosts} == {9}
-    with pytest.raises(FleetError, match=r"no host named 'app9'\. Choose one of app1, app2, app3\."):
+    with pytest.raises(FleetError, match=r"no host named 'app9'\. Choose one of app1, app2, app3, app4, app5\."):
         plan.host("app9")
 
 
@@ -173,6 +173,12 @@ def test_some_recipients_are_refused(address: str, code: str) -> None:
 )
 def test_wrong_use_ends_with_code_2(words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 2
+
+
+def test_the_help_names_every_host() -> None:
+    for verb in ("up", "cut", "kill"):
+        said = CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "200"}).output
+        assert ", ".join(host.name for host in Plan().hosts) in said
 
 
 def test_who_is_not_root_asks_sudo_with_the_same_words() -> None:
