@@ -1,0 +1,118 @@
+"""Long work on a server: started once, followed to its end, found again after a cut connection (DESIGN.md section 2)."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from blocks.loading import load
+from blocks.ssh_host import SshHost
+from hosting.commands.jobs import clear_job, follow_job, parse_job, start_job
+from hosting.errors import StepFailed, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hosting.commands.jobs import JobState
+    from hosting.policy.values import ServerFacts
+
+    Told = Callable[[str, int, int], None]
+
+LOOK_SECONDS = 2.0
+PAUSE_SECONDS = 2.0
+CUT_OFF_SECONDS = 600.0
+"""A server that does not answer for so long while a job runs there is told as unreachable; the job goes on."""
+
+PASSING = ("busy", "store", "database")
+"""Kinds of complaint that may heal by themselves: what the job needs does not answer now."""
+
+
+class JobComplained(StepFailed):
+    """A job said why its work can't be done."""
+
+    def __init__(self, kind: str, message: str, do: str) -> None:
+        """Keep the kind."""
+        super().__init__(message, do)
+        self.kind = kind
+
+
+@cache
+def program() -> bytes:
+    """The programs for servers as one zipped file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tasks/__init__.py", "")
+        for file in files("tasks.on_server").iterdir():
+            if file.name.endswith(".py"):
+                name = "__main__.py" if file.name == "__main__.py" else f"tasks/on_server/{file.name}"
+                archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
+    return packed.getvalue()
+
+
+def run_job(
+    server: ServerFacts, id_: str, work: str, request: Mapping[str, Any], *, seconds: float, told: Told | None = None
+) -> Mapping[str, Any]:
+    """Do long work on a server and give its result; nothing of it stays there.
+
+    Args:
+        server: where.
+        id_: of the job: the same work has the same id, so that it is found again.
+        work: its name.
+        request: what it is told; may hold secrets.
+        seconds: the most it may take; then it is ended.
+        told: is told of its progress: phase, bytes done, bytes in all (0 where that is not known).
+
+    Raises:
+        JobComplained: the work can't be done; names the reason.
+        StepFailed: it ended without a word, or took too long.
+        Unreachable: the server did not answer for too long, or was restarted.
+    """
+    ssh = load(SshHost).connection(server)
+    ssh.run(start_job(id_, program(), work, request, seconds))
+    state = _followed(server, id_, told or (lambda *_: None), time.monotonic() + seconds + CUT_OFF_SECONDS)
+    load(SshHost).connection(server).run(clear_job(id_))
+    if state.result is not None:
+        return state.result
+    raise _meaning(server, work, state, seconds)
+
+
+def end_job(server: ServerFacts, id_: str) -> bool:
+    """No job of this id is left, with all its processes; whether one was there."""
+    return load(SshHost).connection(server).run(clear_job(id_)).changed
+
+
+def _followed(server: ServerFacts, id_: str, told: Told, deadline: float) -> JobState:
+    """The job's end; a lost connection is made anew."""
+    last_heard = time.monotonic()
+    while True:
+        try:
+            state = parse_job(load(SshHost).connection(server).run(follow_job(id_, LOOK_SECONDS)).out)
+        except Unreachable:
+            if time.monotonic() - last_heard > CUT_OFF_SECONDS:
+                raise
+            time.sleep(PAUSE_SECONDS)
+            continue
+        last_heard = time.monotonic()
+        if state.progress:
+            told(str(state.progress["phase"]), int(state.progress["done"]), int(state.progress["whole"]))
+        if not state.running or time.monotonic() > deadline:
+            return state
+
+
+def _meaning(server: ServerFacts, work: str, state: JobState, seconds: float) -> Exception:
+    """Why there is no result."""
+    if state.complaint is not None:
+        kind, what = state.complaint["kind"], state.complaint["what"]
+        do = "It is tried again." if kind in PASSING else "Look at the server, then run again."
+        return JobComplained(kind, f"{work} on {server.name}: {what}.", do)
+    if state.gone:
+        return Unreachable(f"{work} on {server.name} was cut off: the server was restarted.", "Run again.")
+    if state.exit_code in {"TERM", "KILL"}:
+        message = f"{work} on {server.name} was ended from outside, or took longer than {seconds:.0f} s."
+        return StepFailed(message, "Look at the load of the server, then run again.")
+    message = f"{work} on {server.name} ended with exit code {state.exit_code or 'unknown'}."
+    return StepFailed(message, "Look at the server, then run again.", last_lines=state.said)

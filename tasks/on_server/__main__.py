@@ -1,0 +1,12 @@
+"""`python3 -I bundle.pyz WORK FOLDER <request`: what a job on a server does, by name."""
+
+from __future__ import annotations
+
+import sys
+
+from tasks.on_server import job, recovery_point
+
+WORK = {"take-point": recovery_point.take}
+
+if __name__ == "__main__":
+    sys.exit(job.main(WORK[sys.argv[1]], sys.argv[2]))

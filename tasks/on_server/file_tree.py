@@ -1,0 +1,110 @@
+"""Every file of a folder with its sum, and one sum over all of them; what did not change is not read again (P19).
+
+Runs on servers: standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PIECE = 1 << 20
+
+
+def tree(root: str, known: Mapping[str, list[Any]] | None = None) -> dict[str, list[Any]]:
+    """All that lies below a folder, by its path there.
+
+    Args:
+        root: the folder; nothing in it may change meanwhile, links in it are not followed.
+        known: an earlier tree of the same folder: a file of the same size, times and inode keeps its sum.
+
+    Returns:
+        By path: [kind, mode, sum or link target, size, mtime_ns, ctime_ns, inode]; kind is f, d, l or o (other).
+    """
+    known = known or {}
+    return {path: _entry(root, path, found, known.get(path)) for path, found in _walk(root)}
+
+
+def root_sum(entries: Mapping[str, list[Any]]) -> str:
+    """One sum over paths, kinds, modes and contents; times and inodes don't count."""
+    digest = hashlib.sha256()
+    for path in sorted(entries):
+        kind, mode, what, size = entries[path][:4]
+        digest.update(json.dumps([path, kind, mode, what, size if kind == "f" else 0]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def totals(entries: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """What the manifest says of the files."""
+    files = [entry for entry in entries.values() if entry[0] == "f"]
+    return {"files": len(files), "bytes": sum(entry[3] for entry in files), "sha256": root_sum(entries)}
+
+
+def write_lines(file: str, entries: Mapping[str, list[Any]]) -> None:
+    """The tree as JSON lines, sorted by path."""
+    with Path(file).open("w", encoding="ascii") as out:
+        out.writelines(json.dumps([path, *entries[path]]) + "\n" for path in sorted(entries))
+
+
+def read_lines(file: str) -> dict[str, list[Any]]:
+    """A tree that was written so; empty where there is none or it is broken."""
+    try:
+        with Path(file).open(encoding="ascii") as lines:
+            return {path: entry for path, *entry in map(json.loads, lines)}
+    except (OSError, ValueError):
+        return {}
+
+
+def differences(wanted: Mapping[str, list[Any]], found: Mapping[str, list[Any]], most: int = 5) -> list[str]:
+    """What is not as wanted, in a few words each."""
+    said = [f"{path} is missing" for path in sorted(set(wanted) - set(found))]
+    said += [f"{path} is too much" for path in sorted(set(found) - set(wanted))]
+    said += [
+        f"{path} differs"
+        for path in sorted(set(wanted) & set(found))
+        if wanted[path][0] != found[path][0] or wanted[path][2] != found[path][2]
+    ]
+    return said if len(said) <= most else [*said[:most], f"and {len(said) - most} more"]
+
+
+def _walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Paths below the root with what they are."""
+    open_folders = [""]
+    while open_folders:
+        folder = open_folders.pop()
+        with os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118  # bytes of names as they are
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                yield path, entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    open_folders.append(path)
+
+
+def _entry(root: str, path: str, found: os.stat_result, known: list[Any] | None) -> list[Any]:
+    """One entry of the tree."""
+    marks = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+    mode = stat.S_IMODE(found.st_mode)
+    if stat.S_ISREG(found.st_mode):
+        same = known is not None and known[0] == "f" and known[3:7] == marks
+        what = known[2] if same and known is not None else _sum(f"{root}/{path}")
+        return ["f", mode, what, *marks]
+    if stat.S_ISLNK(found.st_mode):
+        return ["l", mode, os.readlink(f"{root}/{path}"), *marks]  # noqa: PTH115  # bytes of names as they are
+    return ["d" if stat.S_ISDIR(found.st_mode) else "o", mode, "", *marks]
+
+
+def _sum(file: str) -> str:
+    """The sum of a file's content."""
+    digest = hashlib.sha256()
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "rb", buffering=0) as content:
+        while piece := content.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()

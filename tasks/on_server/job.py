@@ -1,0 +1,74 @@
+"""What a job on a server has in common with others: its request, its progress, its word at the end.
+
+Runs on servers: standard library only. The folder of the job holds `progress` (the newest state), `result` (JSON, once
+it succeeded) or `complaint` (one JSON object with the reason), each written whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROGRESS_SECONDS = 0.5
+
+
+class Complaint(Exception):
+    """Why a job can't be done: a kind that the caller knows, and one sentence."""
+
+    def __init__(self, kind: str, what: str) -> None:
+        """Keep both apart."""
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
+
+
+class Progress:
+    """Tells how far a job is, twice a second at most."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is told yet."""
+        self.folder = folder
+        self._told_at = 0.0
+
+    def tell(self, phase: str, done: int = 0, whole: int = 0, *, now: bool = False) -> None:
+        """A phase with its bytes done and in all (0: not known)."""
+        moment = time.monotonic()
+        if now or moment - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = moment
+            write_whole(self.folder / "progress", {"phase": phase, "done": done, "whole": whole})
+
+
+def write_whole(file: Path, content: Any) -> None:
+    """A JSON file that is there whole or not at all, readable by root only."""
+    part = file.with_name(f"{file.name}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        json.dump(content, out)
+    part.rename(file)
+
+
+def main(work: Callable[[dict[str, Any], Progress], dict[str, Any]], folder: str) -> int:
+    """Do the work of the request that stands on the standard input; the exit code.
+
+    Raises nothing: what went wrong becomes the job's complaint.
+    """
+    request = json.load(sys.stdin)
+    place = Path(folder)
+    os.truncate(place / "request", 0)  # it held secrets
+    try:
+        write_whole(place / "result", work(request, Progress(place)))
+    except Complaint as error:
+        write_whole(place / "complaint", {"kind": error.kind, "what": error.what})
+        return 1
+    except OSError as error:
+        kind = "disk full" if error.errno in {28, 122} else "failed"
+        write_whole(place / "complaint", {"kind": kind, "what": f"{error.strerror}: {error.filename or 'a pipe'}"})
+        return 1
+    return 0

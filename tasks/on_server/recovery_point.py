@@ -1,0 +1,346 @@
+"""A recovery point of one instance: database and files of one moment, dump accepted before it is kept (P19 to P22).
+
+`docs/decisions/0008`: this program stands between `mariadb-dump` and restic. Runs on servers: standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from tasks.on_server import file_tree, folder_copy
+from tasks.on_server.dump_tally import Tally, objections
+from tasks.on_server.job import Complaint, Progress
+from tasks.on_server.mariadb_session import DatabaseSaid, Session
+from tasks.on_server.restic import LOCKED, Backup, Restic, ResticSaid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import BufferedReader
+
+DUMP = (
+    "mariadb-dump", "--no-defaults", "--socket=/run/mysqld/mysqld.sock", "--user=root", "--single-transaction",
+    "--quick", "--hex-blob", "--order-by-primary", "--routines", "--events", "--triggers", "--skip-dump-date",
+    "--default-character-set=utf8mb4",
+)  # fmt: skip
+"""The dump's options are a part of the manifest's meaning: a restored database is dumped in the same way to compare."""
+
+PIECE = 1 << 18
+TRANSACTION_IS_OPEN = b"\n-- Table structure for table"
+"""Stands in the first piece that the dump writes out (4 KiB); its transaction was begun before that line was made."""
+
+DUMP_LOCK = "/run/phm/dump.lock"
+LOCK_TRIES = 5
+LOCK_PAUSE_SECONDS = 3.0
+LOAD_LOOK_SECONDS = 2.0
+EXAMPLES = 5
+
+
+class Moment:
+    """What was true at the point's moment: the tables and their rows, how long the lock was waited for and held."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.rows: dict[str, int] = {}
+        self.engines: dict[str, str] = {}
+        self.waited_ms = 0.0
+        self.held_ms = 0.0
+
+
+def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """Take the point that is asked for; what is told of it.
+
+    Raises:
+        Complaint: it could not be taken; nothing half-done stays.
+    """
+    wait_for_quiet(request["load_most"], request["load_seconds"])
+    restic = Restic(request)
+    work = Path(request["work"])
+    folder_copy.drop(work / "point")
+    progress.tell("opening the repository", now=True)
+    began = time.monotonic()
+    try:
+        made = restic.ensure_repository() if request["begins"] else False
+        return taken(request, restic, work, progress) | {
+            "repository_made": made,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+    except ResticSaid as error:
+        raise Complaint("store", str(error)) from None
+    except DatabaseSaid as error:
+        raise Complaint("database", f"MariaDB said: {error}") from None
+    finally:
+        folder_copy.drop(work / "point")
+
+
+def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progress) -> dict[str, Any]:
+    """The point, on an open repository."""
+    point = work / "point"
+    point.mkdir(parents=True, mode=0o700)
+    moment, tally = Moment(), Tally()
+    tag = ["--tag", request["point"], "--host", request["instance"]]
+    database = Backup(
+        restic, [*tag, "--tag", "database", "--stdin", "--stdin-filename", "database.sql"], lambda _: None, feed=True
+    )
+    try:
+        with one_dump_at_a_time(), dumping(request, moment, point / "data") as (dump, reader):
+            with counting(reader, request, moment, point / "data") as counted:
+                said = pass_on(dump, tally, database, progress, request["dump_bytes"])
+            moment.rows, missing = counted()
+        check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said))
+        progress.tell("reading files", now=True)
+        known = {} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl"))
+        entries = file_tree.tree(str(point / "data"), known)
+        manifest = manifest_of(request, moment, tally, entries, missing)
+        file_tree.write_lines(str(point / "files.jsonl"), entries)
+        (point / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        files = back_up_files(restic, tag, point, entries, progress, hard_links=not request["btrfs"])
+        stored = database.finish()
+    except BaseException:
+        database.kill()
+        raise
+    if stored["total_bytes_processed"] != tally.bytes:
+        said = f"restic stored {stored['total_bytes_processed']} bytes of a dump of {tally.bytes} bytes"
+        raise Complaint("store", said)
+    shutil.copyfile(point / "files.jsonl", work / "files.jsonl.part")
+    (work / "files.jsonl.part").rename(work / "files.jsonl")
+    return {
+        "manifest": manifest,
+        "database_snapshot": stored["snapshot_id"],
+        "files_snapshot": files["snapshot_id"],
+        "bytes_added": stored["data_added"] + files["data_added"],
+    }
+
+
+@contextlib.contextmanager
+def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tuple[subprocess.Popen[bytes], Session]]:
+    """A dump that has begun, and a session that reads the same moment, whose folder is at `copy`.
+
+    Raises:
+        Complaint: the tables could not be locked, the dump did not begin, or the folder could not be held.
+    """
+    with Session() as reader:
+        with locked(request["database"], request["lock_seconds"], moment):
+            began = time.monotonic()
+            reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            dump = subprocess.Popen([*DUMP, request["database"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            copying = threading.Thread(
+                target=folder_copy.make, args=(request["data"], str(copy)), kwargs={"btrfs": request["btrfs"]}
+            )
+            copying.start()
+            first = output(dump).peek(1)
+            copying.join()
+            moment.held_ms = round(1000 * (time.monotonic() - began), 1)
+        try:
+            check_begun(first, copy)
+            yield dump, reader
+        finally:
+            if dump.poll() is None:
+                dump.kill()
+            dump.communicate()
+
+
+def output(dump: subprocess.Popen[bytes]) -> BufferedReader:
+    """What the dump writes."""
+    return cast("BufferedReader", dump.stdout)
+
+
+def check_begun(first: bytes, copy: Path) -> None:
+    """See that dump and folder are of the moment that was locked; a dump that ended at once tells its own reason.
+
+    Raises:
+        Complaint: one of them is not.
+    """
+    if not copy.exists():
+        raise Complaint("folder", "the instance's folder could not be held")
+    if first and TRANSACTION_IS_OPEN not in first:
+        raise Complaint("dump", "the dump's begin is not as expected, so that its moment is not known")
+
+
+@contextlib.contextmanager
+def locked(database: str, seconds: int, moment: Moment) -> Iterator[None]:
+    """All tables of one database locked against writing, within bounded tries.
+
+    Raises:
+        Complaint: they could not be.
+    """
+    began = time.monotonic()
+    for attempt in range(LOCK_TRIES):
+        with Session() as session:
+            try:
+                lock(session, database, seconds, moment)
+            except DatabaseSaid as error:
+                if "1205" not in str(error) and "changed" not in str(error):
+                    raise
+                if attempt == LOCK_TRIES - 1:
+                    raise Complaint(
+                        "busy", f"its tables could not be locked in {LOCK_TRIES} tries of {seconds} s"
+                    ) from None
+            else:
+                moment.waited_ms = round(1000 * (time.monotonic() - began), 1)
+                yield
+                return
+        time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def lock(session: Session, database: str, seconds: int, moment: Moment) -> None:
+    """Lock the tables that are there, and see that no other came meanwhile."""
+    session.run(f"SET lock_wait_timeout={int(seconds)}")
+    listing = (
+        "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES "
+        f"WHERE TABLE_SCHEMA='{database}' AND TABLE_TYPE='BASE TABLE' ORDER BY TABLE_NAME"
+    )
+    moment.engines = {row[0]: row[1] for row in session.run(listing)}
+    if not moment.engines:
+        raise Complaint("database", f"the database {database} has no tables")
+    if others := [table for table, engine in moment.engines.items() if engine != "InnoDB"]:
+        raise Complaint("engine", f"tables without transactions can't be dumped at one moment: {', '.join(others[:5])}")
+    session.run(f"LOCK TABLES {', '.join(f'{one} READ' for one in names(database, moment))}")
+    present = [row[0] for row in session.run(f"SHOW FULL TABLES FROM `{database}` WHERE Table_type='BASE TABLE'")]
+    if sorted(present) != sorted(moment.engines):
+        raise DatabaseSaid("the tables changed meanwhile")
+
+
+def names(database: str, moment: Moment) -> list[str]:
+    """The tables as SQL names them."""
+    return [f"`{database}`.`{table.replace('`', '``')}`" for table in moment.engines]
+
+
+def pass_on(dump: subprocess.Popen[bytes], tally: Tally, kept: Backup, progress: Progress, expected: int) -> str:
+    """Pass the dump on while it is counted; its program's last words. Whoever keeps it is not told of its end."""
+    out, err = output(dump), cast("BufferedReader", dump.stderr)
+    said: list[bytes] = []
+    listener = threading.Thread(target=lambda: said.append(err.read()), daemon=True)
+    listener.start()
+    while piece := out.read1(PIECE):
+        tally.add(piece)
+        kept.give(piece)
+        progress.tell("dumping the database", tally.bytes, expected)
+    tally.end()
+    dump.wait()
+    listener.join()
+    return "".join(b"".join(said).decode(errors="replace").strip().splitlines()[-1:])
+
+
+def check_dump(found: list[str]) -> None:
+    """See that nothing speaks against keeping the dump.
+
+    Raises:
+        Complaint: something does; names all of it.
+    """
+    if found:
+        raise Complaint("dump", "; ".join(found))
+
+
+@contextlib.contextmanager
+def counting(
+    reader: Session, request: dict[str, Any], moment: Moment, copy: Path
+) -> Iterator[Callable[[], tuple[dict[str, int], dict[str, Any]]]]:
+    """Count rows and look for named files while the dump passes by, on the session that reads its moment."""
+    with ThreadPoolExecutor(1) as pool:
+        rows = pool.submit(count_rows, reader, request["database"], moment)
+        missing = pool.submit(named_but_missing, reader, request["named"], copy)
+        yield lambda: (rows.result(), missing.result())
+
+
+def count_rows(reader: Session, database: str, moment: Moment) -> dict[str, int]:
+    """The rows of each table at the moment."""
+    counts = zip(moment.engines, names(database, moment), strict=True)
+    one_each = (f"SELECT '{table}', COUNT(*) FROM {quoted}" for table, quoted in counts)
+    return {row[0]: int(row[1]) for row in reader.run(" UNION ALL ".join(one_each))}
+
+
+def named_but_missing(reader: Session, named: list[dict[str, str]], copy: Path) -> dict[str, Any]:
+    """Of what the database names, what the folder of the same moment does not hold: by kind, counts and examples."""
+    found: dict[str, Any] = {}
+    for one in named:
+        asked, missing = 0, []
+        for row in reader.ask(one["sql"]):
+            asked += 1
+            if not os.path.lexists(copy / row[0]):  # a link counts: it was what the product wrote
+                missing.append(row[0])
+        found[one["what"]] = {"named": asked, "missing": len(missing), "examples": missing[:EXAMPLES]}
+    return found
+
+
+def manifest_of(
+    request: dict[str, Any], moment: Moment, tally: Tally, entries: dict[str, list[Any]], missing: dict[str, Any]
+) -> dict[str, Any]:
+    """What the point holds, small enough for the inventory; the single files stand in `files.jsonl` beside it."""
+    with Session() as session:
+        version = session.run("SELECT VERSION()")[0][0]
+    return dict(request["about"]) | {
+        "point": request["point"],
+        "instance": request["instance"],
+        "database": {
+            "name": request["database"],
+            "bytes": tally.bytes,
+            "tables": {name: tally.tables[name].as_json() for name in sorted(tally.tables)},
+            "server": version,
+        },
+        "files": file_tree.totals(entries),
+        "salt": has_salt(Path(request["data"]) / request["salt_file"]),
+        "named": missing,
+        "left_out": request["left_out"],
+        "lock": {"waited_ms": moment.waited_ms, "held_ms": moment.held_ms},
+        "copied_by": "btrfs snapshot" if request["btrfs"] else "hard links",
+    }
+
+
+def has_salt(file: Path) -> bool:
+    """Whether the settings hold a salt: without it nobody could log in to what is restored; never the salt itself."""
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("system_salt") and line.partition("=")[2].strip(' "') for line in lines)
+
+
+def back_up_files(
+    restic: Restic, tag: list[str], point: Path, entries: dict[str, list[Any]], progress: Progress, *, hard_links: bool
+) -> dict[str, Any]:
+    """The folder kept, with the manifest beside it; restic's summary.
+
+    Raises:
+        Complaint: restic saw another number of files or bytes than we did.
+    """
+    words = [*tag, "--tag", "files", *(["--ignore-ctime"] if hard_links else []), str(point)]
+
+    def told(status: dict[str, Any]) -> None:
+        progress.tell("storing files", status.get("bytes_done", 0), status.get("total_bytes", 0))
+
+    try:
+        summary = Backup(restic, words, told).finish()
+    except ResticSaid as error:
+        if LOCKED not in str(error):
+            raise
+        restic.drop_stale_locks()
+        summary = Backup(restic, words, told).finish()
+    count = sum(entry[0] == "f" for entry in entries.values()) + 2
+    if summary["total_files_processed"] != count:
+        raise Complaint("store", f"restic stored {summary['total_files_processed']} files of {count}")
+    return summary
+
+
+@contextlib.contextmanager
+def one_dump_at_a_time() -> Iterator[None]:
+    """Dumps of one server's instances follow each other."""
+    with open(DUMP_LOCK, "w") as lock_file:  # noqa: PTH123  # a path of the server
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        yield
+
+
+def wait_for_quiet(most: float, seconds: float) -> None:
+    """Wait while the server has other things to do, not for ever: the night is short."""
+    deadline = time.monotonic() + seconds
+    while os.getloadavg()[0] > most and time.monotonic() < deadline:
+        time.sleep(LOAD_LOOK_SECONDS)

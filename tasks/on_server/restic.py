@@ -1,0 +1,174 @@
+"""restic as a child process: its environment, its JSON, its end (FLEET.md section 4; 0.14 and newer).
+
+Runs on servers: standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LOCKED = "repository is already locked"
+EXISTS = "already"  # init: "config file already exists", "repository master key and config already initialized"
+CACHE = "/var/cache/phm/restic"
+
+
+class ResticSaid(Exception):
+    """restic failed; its exit code and last words, which never hold its password."""
+
+
+class Restic:
+    """A repository and who may open it.
+
+    Args:
+        request: `repository`, `password`, `access_key`, `secret_key`, `authorities` (a file), `region`.
+    """
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        """Nothing is asked yet."""
+        self.request = request
+        authorities = request.get("authorities") or ""
+        self.options = ["--cacert", authorities] if authorities and os.path.exists(authorities) else []  # noqa: PTH110  # a path of the server
+        self.environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LC_ALL": "C.UTF-8",
+            "RESTIC_REPOSITORY": request["repository"],
+            "RESTIC_PASSWORD": request["password"],
+            "RESTIC_CACHE_DIR": CACHE,
+            "RESTIC_PROGRESS_FPS": "2",
+            "AWS_ACCESS_KEY_ID": request["access_key"],
+            "AWS_SECRET_ACCESS_KEY": request["secret_key"],
+            "AWS_DEFAULT_REGION": request["region"],
+        }
+
+    def start(self, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
+        """A restic that runs."""
+        os.makedirs(CACHE, mode=0o700, exist_ok=True)  # noqa: PTH103  # a path of the server
+        return subprocess.Popen(["restic", *self.options, *words], env=self.environment, **streams)
+
+    def run(self, *words: str) -> str:
+        """What a restic that has to succeed says.
+
+        Raises:
+            ResticSaid: it failed.
+        """
+        process = self.start(*words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = process.communicate()
+        if process.returncode:
+            raise ResticSaid(ending(words[0], process.returncode, err))
+        return out.decode(errors="replace")
+
+    def ensure_repository(self) -> bool:
+        """The repository is there; whether it was made. One that another password opens is an error."""
+        try:
+            self.run("init")
+        except ResticSaid as error:
+            if EXISTS not in str(error):
+                raise
+            self.run("cat", "config")
+            return False
+        return True
+
+    def has_repository(self) -> bool:
+        """Whether it is there and opens."""
+        try:
+            self.run("cat", "config")
+        except ResticSaid:
+            return False
+        return True
+
+    def drop_stale_locks(self) -> None:
+        """Remove the locks of dead runs; restic itself tells them from live ones."""
+        self.run("unlock")
+
+
+class Backup:
+    """A `restic backup --json` that runs; read in a thread, so that it never waits for us.
+
+    Args:
+        restic: the repository.
+        words: what to back up.
+        told: is given each status line of restic.
+        feed: whether it reads from us.
+    """
+
+    def __init__(
+        self, restic: Restic, words: list[str], told: Callable[[dict[str, Any]], None], *, feed: bool = False
+    ) -> None:
+        self.summary: dict[str, Any] = {}
+        self._told = told
+        self._said: list[bytes] = []
+        stdin = subprocess.PIPE if feed else subprocess.DEVNULL
+        self.process = restic.start(
+            "backup", "--json", *words, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self._readers = [threading.Thread(target=one, daemon=True) for one in (self._read, self._listen)]
+        for reader in self._readers:
+            reader.start()
+
+    def give(self, piece: bytes) -> None:
+        """The next bytes of what it reads from us.
+
+        Raises:
+            ResticSaid: it ended before.
+        """
+        if self.process.stdin is None:
+            raise ResticSaid("this backup reads nothing")
+        try:
+            self.process.stdin.write(piece)
+        except BrokenPipeError:
+            self.finish()
+            raise ResticSaid("restic ended before the dump did") from None
+
+    def finish(self) -> dict[str, Any]:
+        """Tell it that nothing more comes, and wait; its summary.
+
+        Raises:
+            ResticSaid: it failed, or kept something from us (exit code 3: a file could not be read).
+        """
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+        code = self.process.wait()
+        for reader in self._readers:
+            reader.join()
+        if code or not self.summary:
+            raise ResticSaid(ending("backup", code, b"".join(self._said)))
+        return self.summary
+
+    def kill(self) -> None:
+        """End it at once: what it was given never becomes a snapshot."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def _read(self) -> None:
+        """Its JSON lines."""
+        for line in self.process.stdout or ():
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue
+            if said.get("message_type") == "summary":
+                self.summary = said
+            elif said.get("message_type") == "status":
+                self._told(said)
+
+    def _listen(self) -> None:
+        """Its complaints."""
+        for line in self.process.stderr or ():
+            self._said = [*self._said[-20:], line]
+
+
+def ending(verb: str, code: int, err: bytes) -> str:
+    """How restic ended, in one line."""
+    lines = [line.strip() for line in err.decode(errors="replace").splitlines() if line.strip()]
+    return f"restic {verb} ended with exit code {code}: {' | '.join(lines[-3:])[:400] or 'it said nothing'}"
