@@ -14,6 +14,7 @@ from fleet import certificates, ssh, state
 from fleet.errors import FleetError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from fleet.hosts import Hosts
@@ -24,6 +25,9 @@ TSIG_ALGORITHM = "hmac-sha256"
 TSIG_NAME = "phm-fleet"
 KEY_BYTES = 32
 
+StoreKey = dict[str, str]
+"""`access_key` and `secret_key`."""
+
 
 @dataclass(frozen=True)
 class Secrets:
@@ -32,30 +36,37 @@ class Secrets:
     Args:
         access_key: of the object store's administrator.
         secret_key: the same one's.
-        append_access_key: of the store's other identity, which may write and read backups but not remove them.
-        append_secret_key: the same one's.
         tsig: key for changing the zone, in base64.
+        writers: each host's own key for the store, with which it adds backups but removes none.
+        reader: the key for the store with which backups are restored; it writes nothing.
     """
 
     access_key: str
     secret_key: str
-    append_access_key: str
-    append_secret_key: str
     tsig: str
+    writers: dict[str, StoreKey]
+    reader: StoreKey
 
 
-def ensure_secrets(file: Path) -> Secrets:
-    """The fleet's secrets; made at the first start."""
-    if not file.exists():
-        made = Secrets(
-            access_key=secrets.token_hex(10).upper(),
-            secret_key=secrets.token_hex(20),
-            append_access_key=secrets.token_hex(10).upper(),
-            append_secret_key=secrets.token_hex(20),
-            tsig=base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode(),
-        )
+def ensure_secrets(file: Path, hosts: Iterable[str]) -> Secrets:
+    """The fleet's secrets; made at the first start, and what a host or a newer fleet needs beside them when it does."""
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    writers = kept.get("writers", {})
+    made = Secrets(
+        access_key=kept.get("access_key") or store_key()["access_key"],
+        secret_key=kept.get("secret_key") or store_key()["secret_key"],
+        tsig=kept.get("tsig") or base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode(),
+        writers={**writers, **{name: store_key() for name in hosts if name not in writers}},
+        reader=kept.get("reader") or store_key(),
+    )
+    if asdict(made) != kept:
         write_private(file, asdict(made))
-    return Secrets(**json.loads(file.read_text()))
+    return made
+
+
+def store_key() -> StoreKey:
+    """A new key for the object store."""
+    return {"access_key": secrets.token_hex(10).upper(), "secret_key": secrets.token_hex(20)}
 
 
 def ensure_certificates(plan: Plan, places: Places) -> None:
@@ -108,7 +119,7 @@ def read(places: Places) -> dict[str, Any]:
 def describe(hosts: Hosts) -> dict[str, Any]:
     """The fleet as others use it."""
     plan, places = hosts.plan, hosts.places
-    kept = ensure_secrets(places.secrets)
+    kept = ensure_secrets(places.secrets, plan.names)
     authority = str(places.certificates / "ca.pem")
     return {
         "zone": plan.zone,
@@ -140,8 +151,8 @@ def describe(hosts: Hosts) -> dict[str, Any]:
             "bucket": plan.store.bucket,
             "access_key": kept.access_key,
             "secret_key": kept.secret_key,
-            "append_access_key": kept.append_access_key,
-            "append_secret_key": kept.append_secret_key,
+            "writers": kept.writers,
+            "reader": kept.reader,
         },
         "smtp": {"host": str(plan.gateway), "port": plan.smtp_port},
         "sink_url": f"http://{plan.gateway}:{plan.sink_port}",

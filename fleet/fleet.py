@@ -83,7 +83,7 @@ class Fleet:
         """What is there before anything runs: keys, certificates, network."""
         network.ensure_bridge(self.plan)
         keys.ensure_operator_key(self.places.operator_key)
-        description.ensure_secrets(self.places.secrets)
+        description.ensure_secrets(self.places.secrets, self.plan.names)
         description.ensure_certificates(self.plan, self.places)
 
     def ensure_image(self, chosen: Iterable[HostPlan], progress: Progress = silent) -> None:
@@ -101,8 +101,10 @@ class Fleet:
         begun = time.monotonic()
 
         def serve(service: Service) -> None:
-            if service.running() and service.answers():
+            if service.running() and service.answers() and not service.outdated():
                 return
+            if service.outdated():
+                service.stop()
             service.start()
             service.wait_ready()
             progress(f"{service.name} serves after {time.monotonic() - begun:.1f} s")
@@ -129,7 +131,7 @@ class Fleet:
             network.heal(host)
         if not all(ssh.answers(host) for host in wanted):
             return False
-        return all(service.running() and service.answers() for service in self.services)
+        return all(service.running() and service.answers() and not service.outdated() for service in self.services)
 
     def down(self) -> None:
         """Power everything off, in good order; disks, mails and stored objects stay.

@@ -67,7 +67,7 @@ class StorePlan:
     master_port: int = 19333
     volume_port: int = 19080
     filer_port: int = 19888
-    bucket: str = "backups"
+    bucket: str = "phm-backups"
     region: str = "us-east-1"
 
 
@@ -91,6 +91,11 @@ class Plan:
         HostPlan("app5", 5, SUBNET[15], default=False),
     )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all hosts, started or not."""
+        return tuple(host.name for host in self.hosts)
+
     def host(self, name: str) -> HostPlan:
         """The host of that name.
 
@@ -100,7 +105,7 @@ class Plan:
         for host in self.hosts:
             if host.name == name:
                 return host
-        known = ", ".join(host.name for host in self.hosts)
+        known = ", ".join(self.names)
         raise UnknownName(f"The fleet has no host named {name!r}.", f"Choose one of {known}.")
 
     def chosen(self, names: tuple[str, ...] = ()) -> tuple[HostPlan, ...]:

@@ -54,6 +54,10 @@ class Service(ABC):
         """Whether it serves; by default, whether it takes connections."""
         return connects(str(self.plan.gateway), self.port)
 
+    def outdated(self) -> bool:
+        """Whether it was started with something else than it would be now; it is started anew then."""
+        return False
+
     def running(self) -> bool:
         """Whether its recorded process runs."""
         return self.name in state.read(self.places.home).alive()

@@ -14,6 +14,7 @@ from fleet import description
 from fleet.errors import FleetError
 from fleet.service import Service
 from fleet.shell import wait_until
+from hosting.policy import store_rights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ VOLUMES = 400
 
 
 class ObjectStore(Service):
-    """Speaks S3 over HTTPS; a second identity may add backups but not remove them."""
+    """Speaks S3 over HTTPS; each host has a key that adds backups and removes none (hosting.policy.store_rights)."""
 
     name = "s3"
     ready_seconds = 40.0
@@ -46,22 +47,28 @@ class ObjectStore(Service):
         (folder / "data").mkdir(parents=True, exist_ok=True)
         description.write_private(folder / "identities.json", self.identities())
 
+    def outdated(self) -> bool:
+        """Whether it runs with other identities than are wanted now: it reads them only when it starts."""
+        file = self.places.store / "identities.json"
+        return not file.exists() or bool(json.loads(file.read_text()) != self.identities())
+
     def identities(self) -> dict[str, Any]:
-        """Who may do what: an administrator, and one who may read and add but remove only restic's locks."""
-        keys = description.ensure_secrets(self.places.secrets)
-        administrator = {
-            "name": "admin",
-            "credentials": [{"accessKey": keys.access_key, "secretKey": keys.secret_key}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        """Who may do what: an administrator, each host as a writer below its own prefix, a reader of all backups."""
+        keys = description.ensure_secrets(self.places.secrets, self.plan.names)
+        bucket = self.plan.store.bucket
+        administrator = identity("admin", {"access_key": keys.access_key, "secret_key": keys.secret_key})
+        policies = {
+            **{f"writer-{name}": store_rights.writer_policy(bucket, name) for name in keys.writers},
+            "reader": store_rights.reader_policy(bucket),
         }
-        append = {
-            "name": "append",
-            "credentials": [{"accessKey": keys.append_access_key, "secretKey": keys.append_secret_key}],
-            "actions": [],
-            "policyNames": ["append"],
+        others = {**{f"writer-{name}": key for name, key in keys.writers.items()}, "reader": keys.reader}
+        return {
+            "identities": [
+                {**administrator, "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
+                *({**identity(name, key), "policyNames": [name]} for name, key in others.items()),
+            ],
+            "policies": [{"name": name, "content": json.dumps(policy)} for name, policy in policies.items()],
         }
-        policy = append_policy(self.plan.store.bucket)
-        return {"identities": [administrator, append], "policies": [{"name": "append", "content": json.dumps(policy)}]}
 
     def argv(self) -> Sequence[str | Path]:
         """SeaweedFS as one process, reporting to nobody."""
@@ -141,25 +148,21 @@ class ObjectStore(Service):
         self.settle()
 
     def settle(self) -> None:
-        """The bucket for backups, with versions; made after the first start on empty data.
+        """The bucket for backups, with versions and object lock; made after the first start on empty data.
 
         Raises:
             FleetError: the store does not let itself be set up.
         """
-        done = self.places.store / "settled"
-        if done.exists():
-            return
         if not wait_until(self.made_bucket, seconds=BUCKET_SECONDS, every=0.2):
             raise FleetError("The object store takes no bucket.", f"See {self.log}.")
-        done.touch()
 
     def made_bucket(self) -> bool:
-        """Make the bucket and switch its versions on; False where the store is not ready for it yet."""
+        """Make the bucket, whose lock switches its versions on; False where the store is not ready for it yet."""
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
 
-        keys = description.ensure_secrets(self.places.secrets)
+        keys = description.ensure_secrets(self.places.secrets, self.plan.names)
         client = boto3.client(
             "s3",
             endpoint_url=f"https://{self.plan.gateway}:{self.port}",
@@ -172,27 +175,16 @@ class ObjectStore(Service):
         bucket = self.plan.store.bucket
         try:
             if bucket not in [found["Name"] for found in client.list_buckets()["Buckets"]]:
-                client.create_bucket(Bucket=bucket)
-            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+                client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
         except (BotoCoreError, ClientError):
             return False
         return True
 
 
-def append_policy(bucket: str) -> dict[str, Any]:
-    """Rights to read a bucket and to add to it, but to remove only restic's locks (FLEET.md II.2)."""
-    of_bucket, of_objects = f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"
-    locks = [f"{of_bucket}/locks/*", f"{of_bucket}/*/locks/*"]
-    objects = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
-    listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": objects, "Resource": [of_objects]},
-            {"Effect": "Allow", "Action": listing, "Resource": [of_bucket]},
-            {"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": locks},
-        ],
-    }
+def identity(name: str, key: description.StoreKey) -> dict[str, Any]:
+    """Somebody whom the store knows, without rights so far."""
+    credentials = [{"accessKey": key["access_key"], "secretKey": key["secret_key"]}]
+    return {"name": name, "credentials": credentials, "actions": []}
 
 
 def program() -> Path | str:

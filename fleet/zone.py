@@ -76,7 +76,7 @@ class NameServer(Service):
             zone=self.plan.zone,
             key_name=description.TSIG_NAME,
             algorithm=description.TSIG_ALGORITHM,
-            secret=description.ensure_secrets(self.places.secrets).tsig,
+            secret=description.ensure_secrets(self.places.secrets, self.plan.names).tsig,
         )
         file = folder / "knot.conf"
         file.touch(mode=0o600)

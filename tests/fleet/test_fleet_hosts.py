@@ -206,16 +206,17 @@ def test_a_server_backs_up_to_the_store_but_cannot_remove_what_it_stored(fleet: 
     told = fleet.description()["s3"]
     fleet.run(spare, "cat > /root/ca.pem", text_in=fleet.places.certificates.joinpath("ca.pem").read_text())
     settings = {
-        "AWS_ACCESS_KEY_ID": told["append_access_key"],
-        "AWS_SECRET_ACCESS_KEY": told["append_secret_key"],
+        "AWS_ACCESS_KEY_ID": told["writers"][spare]["access_key"],
+        "AWS_SECRET_ACCESS_KEY": told["writers"][spare]["secret_key"],
         "RESTIC_PASSWORD": "probe",
         "RESTIC_CACERT": "/root/ca.pem",
-        "RESTIC_REPOSITORY": f"s3:{told['endpoint']}/{told['bucket']}/probe-{uuid.uuid4().hex[:8]}",
+        "RESTIC_REPOSITORY": f"s3:{told['endpoint']}/{told['bucket']}/{spare}/probe/{uuid.uuid4().hex[:8]}",
     }
+    administrator = f"export AWS_ACCESS_KEY_ID={told['access_key']} AWS_SECRET_ACCESS_KEY={told['secret_key']}"
     lines = "".join(f"export {name}={value}\n" for name, value in settings.items())
     script = "set -e; . /root/env; restic --cacert $RESTIC_CACERT"
     fleet.run(spare, "umask 77; cat > /root/env", text_in=lines)
-    said(fleet, spare, f"{script} init")
+    said(fleet, spare, f"set -e; . /root/env; {administrator}; restic --cacert $RESTIC_CACERT init")
     said(fleet, spare, f"{script} backup /etc")
     snapshots = json.loads(said(fleet, spare, f"{script} snapshots --json"))
     assert len(snapshots) == 1

@@ -14,11 +14,12 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from fleet import certificates, container, disks, image, keys, mailbox, requirements, ssh, store
+from fleet import certificates, container, description, disks, image, keys, mailbox, requirements, ssh, store
 from fleet.console import app, sudo_command
 from fleet.disks import Disks
 from fleet.errors import CannotRunHere, FleetError
-from fleet.plan import Plan
+from fleet.places import Places
+from fleet.plan import Plan, StorePlan
 from fleet.sink import verdict
 from fleet.sink_pages import application
 from fleet.status import FleetStatus, HostStatus, ServiceStatus
@@ -115,9 +116,24 @@ def test_two_hosts_never_share_a_key(tmp_path: Path) -> None:
     assert (tmp_path / "known").read_text().split()[0] == "10.77.0.11"
 
 
-def test_the_second_identity_may_remove_locks_only() -> None:
-    removing = [s for s in store.append_policy("backups")["Statement"] if "s3:DeleteObject" in s["Action"]]
-    assert [resource.split("/", 1)[1] for resource in removing[0]["Resource"]] == ["locks/*", "*/locks/*"]
+def test_each_host_has_a_key_for_the_store_also_on_a_fleet_that_was_made_before_it(tmp_path: Path) -> None:
+    file = tmp_path / "secrets.json"
+    file.write_text('{"access_key": "A", "secret_key": "s", "append_access_key": "B", "tsig": "t"}')
+    first = description.ensure_secrets(file, ("app1",))
+    second = description.ensure_secrets(file, ("app1", "app2"))
+    assert (second.access_key, second.tsig, second.reader) == ("A", "t", first.reader)
+    assert second.writers["app1"] == first.writers["app1"] != second.writers["app2"]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_store_that_runs_with_other_identities_is_started_anew(tmp_path: Path) -> None:
+    kept = store.ObjectStore(Plan(), Places(tmp_path))
+    assert kept.outdated()
+    kept.prepare()
+    assert not kept.outdated()
+    names = [one["name"] for one in kept.identities()["identities"]]
+    assert names == ["admin", *(f"writer-{host.name}" for host in Plan().hosts), "reader"]
+    assert store.ObjectStore(Plan(store=StorePlan(bucket="other")), Places(tmp_path)).outdated()
 
 
 def letter() -> bytes:
