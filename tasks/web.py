@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.files import ensure_file, ensure_gone, ensure_log
-from hosting.commands.services import APACHE, PHP_FPM, install, reload, wait_for_socket
+from hosting.commands.services import APACHE, PHP_FPM, install, wait_for_socket
+from hosting.policy.limits import LIMITS
 from hosting.product.layout import InstanceLayout
 from hosting.product.settings import php_values
 from hosting.templates import render
@@ -33,6 +34,7 @@ def site_values(server: ServerFacts, instance: InstanceFacts) -> dict[str, objec
         "scratch": layout.scratch,
         "php": php_values(str(layout.current.parent), str(layout.data), str(layout.scratch), str(layout.log)),
         "php_ini": layout.php_ini,
+        "limits": LIMITS,
     }
 
 
@@ -45,21 +47,17 @@ def ensure_php_pool(server: ServerFacts, instance: InstanceFacts) -> bool:
     changed |= ssh.run(
         install(PHP_FPM, layout.pool_file, render("php/pool.conf.j2", **site_values(server, instance))), FOR_OPERATOR
     ).changed
-    changed |= ssh.run(reload(PHP_FPM)).changed
     ssh.run(wait_for_socket(layout.socket))
     return changed
 
 
 @step
 def ensure_site(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """The instance's site: tested before the reload, taken back if it fails, looked after (P03, P10)."""
-    ssh = load(SshHost).connection(server)
+    """The instance's site: tested before the reload, asked for an answer after it, else taken back (P03, P10)."""
     layout = InstanceLayout.of(instance)
-    changed = ssh.run(
-        install(APACHE, layout.site_file, render("apache/instance.conf.j2", **site_values(server, instance))),
-        FOR_OPERATOR,
-    ).changed
-    return ssh.run(reload(APACHE)).changed or changed
+    site = render("apache/instance.conf.j2", **site_values(server, instance))
+    command = install(APACHE, layout.site_file, site, host=server.host_name)
+    return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
 
 
 @step

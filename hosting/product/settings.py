@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hosting.errors import Refused
+from hosting.policy.limits import LIMITS
 from hosting.product.layout import TABLE_PREFIX
 
 FIRST_LINE = ";<?php die(); ?>"
@@ -215,10 +216,10 @@ def php_values(code_root: str, data: str, scratch: str, log: str) -> dict[str, s
         "sys_temp_dir": f"{scratch}/temp",
         "error_log": log,
         "error_reporting": ERRORS_LOGGED,
-        "memory_limit": "256M",
-        "post_max_size": "128M",
-        "upload_max_filesize": "120M",
-        "max_execution_time": "120",
+        "memory_limit": f"{LIMITS.memory_mib}M",
+        "post_max_size": f"{LIMITS.post_mib}M",
+        "upload_max_filesize": f"{LIMITS.upload_mib}M",
+        "max_execution_time": str(LIMITS.script_seconds),
         "default_charset": "UTF-8",
         "zend.exception_ignore_args": "1",  # the log would name what functions were called with
     }
