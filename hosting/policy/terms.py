@@ -47,6 +47,15 @@ class Terms:
     base_notice_months: int = 1  # settled reading of P05
     # Availability (P11)
     availability_percent: float = 99.6
+    # Backups (P20, P21, P22)
+    backup_full_weekday: int = 6  # Monday is 0; the night that begins on this day (P21)
+    backup_every: timedelta = timedelta(hours=24)  # at least daily (P22); a level may agree on more (P40)
+    backup_opens: time = time(22, 30)  # nightly backups begin in this window, off-peak
+    backup_closes: time = time(6, 0)
+    backup_weeks_kept: int = 5  # each point stays restorable for so long, at least
+    backup_stale_after: timedelta = timedelta(hours=26)  # no good backup for so long is a finding (P22)
+    rehearse_within_days: int = 28  # each instance's backup is proven by a restore within (P20)
+    restored_aside_days: int = 7  # what a restore replaced stays aside for so long
     # First access
     access_link_days: int = 14
 

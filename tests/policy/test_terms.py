@@ -21,6 +21,7 @@ def test_the_standard_level_is_the_service_description() -> None:
     assert STANDARD.accounts_most == 100  # P23
     assert (STANDARD.base_months, STANDARD.extra_months, STANDARD.accounts_included) == (12, 1, 1)  # P05, P06
     assert STANDARD.availability_percent == 99.6  # P11
+    assert STANDARD.backup_every == timedelta(hours=24)  # P22
 
 
 def test_without_overrides_the_terms_are_the_standard_ones() -> None:

@@ -1,0 +1,210 @@
+"""The morning's audit notices what is missing, unproven, unknown or unusual, also if nothing ran at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hosting.policy.backup_audit import (
+    AuditedInstance,
+    Finding,
+    Severity,
+    StoredGeneration,
+    audit,
+    backup_standing,
+)
+from hosting.policy.states import GenerationState
+from hosting.policy.terms import GIB, STANDARD
+from hosting.policy.values import PointKind
+from tests.policy.backups import MIB, NAME, generation, point
+
+if TYPE_CHECKING:
+    from hosting.policy.values import PointFacts
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MORNING = datetime(2026, 12, 9, 6, 0, tzinfo=UTC)  # a Wednesday, 07:00 in Berlin
+NIGHT = MORNING - 8 * HOUR
+SUNDAY = NIGHT - 2 * DAY
+OPENED = MORNING - 300 * DAY
+G1 = generation("G1", SUNDAY - timedelta(minutes=1))
+STORED = StoredGeneration("app1", NAME, "G1", 40, 9 * MIB)
+HEALTHY = (
+    point("G1", SUNDAY, PointKind.FULL, proven_at=SUNDAY + 3 * HOUR),
+    point("G1", SUNDAY + DAY),
+    point("G1", NIGHT),
+)
+
+
+def audited(*points: PointFacts, active_since: datetime = OPENED, last_failure: str = "") -> AuditedInstance:
+    return AuditedInstance(NAME, active_since, points, STANDARD, last_failure)
+
+
+def found(*points: PointFacts, active_since: datetime = OPENED, last_failure: str = "") -> list[Finding]:
+    one = audited(*points, active_since=active_since, last_failure=last_failure)
+    return audit([one], [G1], [STORED], MORNING)
+
+
+def test_a_healthy_morning_has_no_findings() -> None:
+    assert found(*HEALTHY) == []
+    assert audit([], [], [], MORNING) == []
+
+
+def test_an_instance_without_a_backup_since_yesterday_is_named_with_the_reason() -> None:
+    [finding] = found(*HEALTHY[:2], last_failure="The store does not answer.")
+    assert finding == Finding(
+        Severity.WRONG,
+        f"instance:{NAME}",
+        f"Instance {NAME} has had no good backup since 07 Dec 2026 23:00, which is more than 26 h. "
+        "The last run said: The store does not answer.",
+        f"Back it up now: phm backup {NAME}.",
+    )
+
+
+def test_a_backup_that_never_ran_is_noticed_too() -> None:
+    [finding] = found(*HEALTHY[:2])
+    assert finding.sentence.endswith("No run has said why: perhaps none ran.")
+
+
+def test_a_new_instance_has_its_first_day_and_is_named_after_it() -> None:
+    assert found(active_since=MORNING - 26 * HOUR) == []
+    [finding] = found(active_since=MORNING - 26 * HOUR - timedelta(seconds=1))
+    assert finding.sentence.startswith(f"Instance {NAME}, opened on 08 Dec 2026 04:59, has no good backup. ")
+
+
+@pytest.mark.parametrize("state", [GenerationState.DAMAGED, GenerationState.DROPPING, GenerationState.DROPPED])
+def test_points_of_a_generation_that_can_not_be_relied_on_are_no_backup(state: GenerationState) -> None:
+    lost = replace(G1, state=state)
+    subjects = {finding.subject for finding in audit([audited(*HEALTHY)], [lost], [STORED], MORNING)}
+    assert f"instance:{NAME}" in subjects
+
+
+def test_a_damaged_point_is_no_backup() -> None:
+    [finding] = found(*HEALTHY[:2], replace(HEALTHY[2], damaged=True))
+    assert "no good backup since 07 Dec 2026 23:00" in finding.sentence
+
+
+def test_a_week_without_a_full_backup_is_named_though_incrementals_are_there() -> None:
+    early = replace(HEALTHY[0], taken_at=MORNING - 8 * DAY - 3 * HOUR)
+    [finding] = found(early, *HEALTHY[1:])
+    assert finding.sentence == f"Instance {NAME} has had no full backup since 01 Dec 2026 04:00."
+    assert found(replace(early, taken_at=MORNING - 8 * DAY - HOUR), *HEALTHY[1:]) == []
+
+
+def test_a_proof_that_is_too_old_or_never_came_is_named() -> None:
+    proven = replace(HEALTHY[0], proven_at=MORNING - 28 * DAY - timedelta(seconds=1))
+    [finding] = found(proven, *HEALTHY[1:])
+    assert finding.sentence == (
+        f"A restore of instance {NAME} was last proven on 11 Nov 2026 06:59; a proof is owed every 28 days."
+    )
+    assert finding.do == f"Prove it now: phm rehearse {NAME}."
+    unproven = replace(HEALTHY[0], proven_at=None)
+    [finding] = found(unproven, *HEALTHY[1:])
+    assert finding.sentence == f"A restore of instance {NAME} has never been proven; a proof is owed every 28 days."
+    assert found(unproven, *HEALTHY[1:], active_since=MORNING - 20 * DAY) == []
+
+
+def test_the_standing_tells_the_newest_points_and_since_when_nothing_is_proven() -> None:
+    stands = backup_standing(HEALTHY, {"G1": GenerationState.OPEN})
+    assert (stands.last_good_at, stands.last_full_at) == (NIGHT, SUNDAY)
+    assert (stands.proven_at, stands.unproven_since) == (SUNDAY + 3 * HOUR, SUNDAY + DAY)
+    unproven = [replace(one, proven_at=None) for one in HEALTHY]
+    assert backup_standing(unproven, {"G1": GenerationState.OPEN}).unproven_since == SUNDAY
+    empty = backup_standing([], {})
+    assert (empty.last_good_at, empty.last_full_at, empty.proven_at, empty.unproven_since) == (None, None, None, None)
+
+
+# The store -----------------------------------------------------------------------------------------------------------
+
+
+def of_store(*stored: StoredGeneration, **changes: Any) -> list[str]:
+    record = replace(G1, **changes)
+    return [finding.sentence for finding in audit([], [record], stored, MORNING)]
+
+
+def test_a_recorded_generation_without_objects_is_named() -> None:
+    missing = f"Generation G1 of instance {NAME} is recorded, but the store has no object of it."
+    assert of_store() == [missing]
+    assert of_store(STORED._replace(objects=0)) == [missing]
+    assert of_store(state=GenerationState.CLOSED) == [missing]
+
+
+def test_a_generation_that_has_no_point_yet_or_is_being_dropped_needs_no_objects() -> None:
+    assert of_store(bytes_added=0) == []
+    assert of_store(state=GenerationState.DROPPING) == []
+    assert of_store(STORED, state=GenerationState.DROPPING) == []
+    assert of_store(state=GenerationState.DROPPED) == []
+
+
+def test_objects_of_a_dropped_generation_are_named() -> None:
+    assert of_store(STORED, state=GenerationState.DROPPED) == [
+        f"Generation G1 of instance {NAME} was dropped, but the store still has 40 objects of it."
+    ]
+
+
+def test_objects_that_no_record_knows_are_named_with_their_place() -> None:
+    assert of_store(STORED, StoredGeneration("app1", NAME, "G0", 3, 5)) == [
+        f"The store has 3 objects under app1/{NAME}/G0, which no record knows."
+    ]
+    elsewhere = of_store(STORED._replace(server_name="app2"))
+    assert len(elsewhere) == 2  # missing in the one place, unknown in the other
+
+
+# Growth --------------------------------------------------------------------------------------------------------------
+
+
+def growing(kind: PointKind, *sizes: int) -> list[Finding]:
+    last = len(sizes) - 1
+    points = [
+        point("G1", NIGHT - (last - place) * DAY, kind, bytes_added=size, proven_at=NIGHT)
+        for place, size in enumerate(sizes)
+    ]
+    full = point("G1", NIGHT - 5 * DAY, PointKind.FULL, proven_at=NIGHT)
+    return found(*(points if kind is PointKind.FULL else [full, *points]))
+
+
+def test_an_incremental_that_is_much_larger_than_usual_is_told_to_look_at() -> None:
+    [finding] = growing(PointKind.INCREMENTAL, GIB // 10, GIB // 10, GIB // 10, 2 * GIB)
+    assert finding.severity is Severity.WATCH
+    assert finding.sentence == (
+        f"The incremental backup of instance {NAME} of 08 Dec 2026 23:00 has 2.0 GiB, where 0.1 GiB were usual."
+    )
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (GIB // 10, GIB // 10, 2 * GIB),  # too little is known of what is usual
+        (MIB, MIB, MIB, GIB),  # much more, and yet little
+        (GIB, GIB, GIB, 9 * GIB),
+        (GIB, GIB, GIB, 0),  # a quiet day
+        (0, 0, 0, 2 * GIB, 0),  # told on the day before
+    ],
+)
+def test_an_incremental_within_what_happens_is_not_told(sizes: tuple[int, ...]) -> None:
+    assert growing(PointKind.INCREMENTAL, *sizes) == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ((4 * GIB, 9 * GIB), "9.0 GiB, where 4.0 GiB were usual"),
+        ((9 * GIB, 4 * GIB), "4.0 GiB, where 9.0 GiB were usual"),
+        ((4 * GIB, 8 * GIB), ""),
+        ((8 * GIB, 4 * GIB), ""),
+        ((GIB // 2, GIB), ""),
+        ((9 * GIB,), ""),
+    ],
+)
+def test_a_full_backup_that_doubled_or_lost_half_is_told(sizes: tuple[int, ...], told: str) -> None:
+    sentences = [finding.sentence for finding in growing(PointKind.FULL, *sizes)]
+    assert [sentence.split(" has ")[1] for sentence in sentences] == ([told + "."] if told else [])
+
+
+def test_what_breaks_a_promise_is_told_before_what_only_asks_for_a_look() -> None:
+    grown = [*HEALTHY[:2], replace(HEALTHY[2], kind=PointKind.FULL, bytes_added=5 * GIB)]
+    findings = audit([audited(*grown)], [G1], [STORED, StoredGeneration("app1", "zz", "G9", 1, 1)], MORNING)
+    assert [finding.severity for finding in findings] == [Severity.WRONG, Severity.WATCH]
