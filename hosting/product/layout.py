@@ -101,7 +101,7 @@ class InstanceLayout:
 
     @property
     def scratch(self) -> Path:
-        """Caches, sessions and temporary files: neither counted nor backed up."""
+        """Caches, sessions and temporary files: neither counted nor backed up, within a limit of their own."""
         return SCRATCH / self.name
 
     @property
@@ -133,6 +133,13 @@ class InstanceLayout:
     def log(self) -> Path:
         """PHP's own error log of the instance; not readable over the web."""
         return Path("/var/log/phm") / f"{self.name}.log"
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Everything that a set-up makes on a server, in the order in which it can be taken away."""
+        files = (self.cron_file, self.site_file, self.pool_file, self.php_ini, self.log)
+        folders = (self.data, self.code.parent, self.scratch)
+        return (*map(str, files), f"database and user {self.database}", *map(str, folders), f"Unix user {self.user}")
 
     @property
     def step_lock(self) -> Path:
