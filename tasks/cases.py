@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.inventory import cases
+from hosting.inventory.cases import NOT_DONE, SETUP_FAILED
 from tasks.letters import local, tell_operator
-from tasks.records import NOT_DONE, SETUP_FAILED, inventory
+from tasks.records import inventory
 from tasks.step import reading
 
 if TYPE_CHECKING:

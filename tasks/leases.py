@@ -15,7 +15,7 @@ from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.locks import hold
 from hosting.errors import ServiceError, Unreachable
-from hosting.inventory import leases
+from hosting.inventory import instances, leases
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.product.layout import InstanceLayout
 from tasks.records import inventory, now
@@ -23,6 +23,8 @@ from tasks.step import run_logger, still_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from sqlalchemy.orm import Session
 
     from hosting.policy.values import InstanceFacts, ServerFacts
 
@@ -44,13 +46,14 @@ def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner
     """Alone on an instance, here and on its host; steps inside stop when the lease is lost.
 
     Raises:
+        InstanceEnded: it has ended, for example since its order was cancelled.
         LeaseHeld: another run works on it.
         Unreachable: the server does not answer.
         StepFailed: another process on the host holds the lock for too long.
     """
     owner = owner or owner_of_this_run()
     known = inventory()
-    in_transaction(known, lambda session: leases.acquire(session, instance.name, owner, purpose, now=now(), ttl=LEASE))
+    in_transaction(known, lambda session: _acquire(session, instance.name, owner, purpose))
     lock = hold(InstanceLayout.of(instance).lock, LOCK_SECONDS)
     try:
         with (
@@ -63,6 +66,12 @@ def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner
     finally:
         with contextlib.suppress(ServiceError):  # else it expires
             in_transaction(known, lambda session: leases.release(session, instance.name, owner))
+
+
+def _acquire(session: Session, instance: str, owner: str, purpose: str) -> None:
+    """Take the lease of an instance that hasn't ended."""
+    instances.stop_if_ended(session, instance)
+    leases.acquire(session, instance, owner, purpose, now=now(), ttl=LEASE)
 
 
 @contextlib.contextmanager

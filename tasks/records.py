@@ -23,6 +23,7 @@ from hosting.inventory import (
     servers,
     work,
 )
+from hosting.inventory.cases import NOT_DONE, SETUP_FAILED
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
@@ -35,12 +36,6 @@ if TYPE_CHECKING:
 
     from hosting.policy.business_hours import ServiceCalendar
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
-
-SETUP_FAILED = "set-up failed"
-"""The kind of the case that a failed set-up is."""
-
-NOT_DONE = "work not done"
-"""The kind of the case that work is whose runs came to nothing."""
 
 ACCESS = "first access"
 """The purpose of the link by which a customer sets his administrator's password."""
@@ -188,12 +183,14 @@ def record_failure(order: str, error: Exception, run: str) -> datetime | None:
     """The set-up failed: what did not answer is tried again by itself, bounded; anything else is put before a person.
 
     Returns:
-        When it is tried again; None where a person has to see to it, or another run is at it.
+        When it is tried again; None where a person has to see to it, another run is at it, or nobody wants it.
     """
 
     def put(session: Session) -> datetime | None:
         at, subject = now(), f"work:{work.PROVISION}:{order}"
         found = work.work_of(session, work.PROVISION, order)
+        if found and found.state is WorkState.CANCELLED:
+            return None  # whoever cancelled the order knows
         if isinstance(error, LeaseHeld) and found and found.flow_run_id not in {None, run}:
             return None  # started by hand beside the order's own run, whose work this is
         tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))

@@ -15,11 +15,12 @@ from prefect.states import Crashed
 
 from hosting.inventory import cases, deeds, instances, leases
 from hosting.inventory import work as works
+from hosting.inventory.cases import NOT_DONE
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.turns import take_turn
 from hosting.policy.attempts import SILENT_MOST, RunFacts, RunState, Verdict, again_at, is_stuck, judge
 from hosting.policy.states import ForbiddenEdge, WorkState
-from tasks.records import NOT_DONE, inventory, now
+from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+SETUP_FAILED = "set-up failed"
+"""The kind of the case that a failed set-up is."""
+
+NOT_DONE = "work not done"
+"""The kind of the case that work is whose runs came to nothing."""
+
+
 class UnknownCase(Refused):
     """No case has this number."""
 

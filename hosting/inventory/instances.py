@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hosting.policy.values import ReleaseFacts, ServerFacts
 
 PURPOSES = ("database", "root_admin")
-"""What an instance needs a secret for."""
+"""What an instance needs a secret for from its reservation on."""
 
 SECRET_LENGTH = 24
 ALPHABET = string.ascii_letters + string.digits
@@ -39,6 +39,10 @@ ALPHABET = string.ascii_letters + string.digits
 
 class UnknownInstance(Refused):
     """No instance has this name, or belongs to this order."""
+
+
+class InstanceEnded(Refused):
+    """An instance that has ended is worked on no more."""
 
 
 class OrderNotPaid(Refused):
@@ -75,7 +79,7 @@ def reserve_instance(
     order = order_row(session, order_reference, lock=True)
     servers = lock_servers(session)
     existing = session.scalars(select(Instance).where(Instance.order_reference == order_reference)).first()
-    if existing is not None:
+    if existing is not None and existing.state != InstanceState.ENDED:
         return _facts(existing, session.get_one(Release, existing.release_id))
     if order.state != OrderState.PAID:
         message = f"Order {order_reference} is {order.state}, not paid."
@@ -114,6 +118,43 @@ def all_instances(session: Session) -> list[InstanceFacts]:
     """All instances by number, those that have ended too."""
     rows = session.execute(select(Instance, Release).join(Release).order_by(Instance.number))
     return [_facts(instance, release) for instance, release in rows]
+
+
+def lock(session: Session, name: str) -> InstanceFacts:
+    """One instance, which can't change its state until this transaction is through.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+    """
+    session.get(Instance, name, with_for_update=True, populate_existing=True)
+    return instance_facts(session, name)
+
+
+def stop_if_ended(session: Session, name: str) -> None:
+    """Nobody begins to work on an instance that has ended.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        InstanceEnded: it has ended.
+    """
+    if lock(session, name).state is InstanceState.ENDED:
+        message = f"Instance {name} has ended."
+        raise InstanceEnded(message, f"Nothing is done to it any more; look at: phm instance show {name}.")
+
+
+def give_back(session: Session, name: str, by: str, why: str, now: datetime) -> None:
+    """The place of an instance that was reserved and never open counts as booked no longer.
+
+    Raises:
+        ForbiddenEdge: it is open.
+    """
+    row = session.get_one(Instance, name, with_for_update=True, populate_existing=True)
+    if row.state not in {InstanceState.RESERVED, InstanceState.ENDED}:
+        raise ForbiddenEdge(f"Instance {name} is {row.state}, not reserved.", "It ends with its contract.")
+    if row.state == InstanceState.RESERVED:
+        row.state = step(InstanceState(row.state), InstanceState.ENDED)
+        evidence = {"server": row.server_name, "pool_gib": row.storage_gib}
+        record(session, by, "place given back", subject_of(name), why=why, evidence=evidence, now=now)
 
 
 def record_active(session: Session, name: str, now: datetime, evidence: Mapping[str, Any]) -> InstanceFacts:
@@ -156,6 +197,37 @@ def sealed_secret(session: Session, name: str, purpose: str) -> str:
     if row is None:
         raise UnknownInstance(f"Instance {name} has no secret for {purpose}.", "Reserve the instance first.")
     return row.sealed
+
+
+def ensure_secret(session: Session, name: str, purpose: str, make_sealed: Callable[[], str]) -> str:
+    """A secret of an instance as it was sealed; made now if the instance lacks it.
+
+    Args:
+        session: of the transaction.
+        name: of the instance.
+        purpose: what the secret is for.
+        make_sealed: makes a new secret and seals it; asked only where there is none.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+    """
+    session.get(Instance, name, with_for_update=True, populate_existing=True)
+    instance_facts(session, name)
+    row = session.get(InstanceSecret, (name, purpose), populate_existing=True)
+    if row is None:
+        row = InstanceSecret(instance_name=name, purpose=purpose, sealed=make_sealed())
+        session.add(row)
+        session.flush()
+    return row.sealed
+
+
+def forget_secret(session: Session, name: str, purpose: str, *, by: str, now: datetime) -> None:
+    """Destroy a secret of an instance: what it protects can't be read any more; recorded once."""
+    row = session.get(InstanceSecret, (name, purpose), with_for_update=True, populate_existing=True)
+    if row is not None:
+        session.delete(row)
+        session.flush()
+        record(session, by, "secret destroyed", subject_of(name), evidence={"purpose": purpose}, now=now)
 
 
 def subject_of(name: str) -> str:

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory.deeds import record
 from hosting.inventory.models import Customer, Order
-from hosting.policy.states import OrderState, step
+from hosting.policy.states import OrderState
 from hosting.policy.values import OrderFacts, OrderReference
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy.orm import Session
 
 OPEN = (OrderState.PLACED, OrderState.PAID)
@@ -47,20 +44,6 @@ def open_promises(session: Session) -> list[OrderFacts]:
     rows = select(Order, Customer).join(Customer).where(Order.state == OrderState.PAID)
     rows = rows.order_by(Order.promised_by, Order.reference)
     return [_facts(order, customer) for order, customer in session.execute(rows)]
-
-
-def cancel_order(session: Session, reference: str, by: str, why: str, now: datetime) -> OrderFacts:
-    """Cancel an order that is not fulfilled; money that comes for it later is put before a person.
-
-    Raises:
-        UnknownOrder: no order has this reference.
-        ForbiddenEdge: it is fulfilled or refused.
-    """
-    order = order_row(session, reference, lock=True)
-    if order.state != OrderState.CANCELLED:
-        order.state = step(OrderState(order.state), OrderState.CANCELLED)
-        record(session, by, "order cancelled", subject_of(reference), why=why, now=now)
-    return facts_of(session, order)
 
 
 def order_row(session: Session, reference: str, *, lock: bool = False) -> Order:

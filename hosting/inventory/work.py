@@ -23,6 +23,10 @@ PROVISION = "provision-instance"
 """The work of turning a paid order into an open instance; its subject is the order's reference."""
 
 
+ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
+"""The states of work that nobody has to do any more."""
+
+
 class UnknownWork(Refused):
     """No work has this number or subject."""
 
@@ -103,10 +107,18 @@ def record_done(session: Session, kind: str, subject: str) -> None:
 
 
 def record_failed(session: Session, kind: str, subject: str, finding: str) -> None:
-    """The work failed with this sentence; work that is done already stays done."""
+    """The work failed with this sentence; work that is done or cancelled already stays so."""
     row = _of(session, kind, subject)
-    if row is not None and row.state != WorkState.DONE:
+    if row is not None and row.state not in ENDS:
         row.state, row.finding = step(WorkState(row.state), WorkState.FAILED), finding
+        session.flush()
+
+
+def cancel(session: Session, kind: str, subject: str, finding: str) -> None:
+    """Nobody wants the work any more, for this reason; work that is done already stays done."""
+    row = _of(session, kind, subject)
+    if row is not None and row.state not in ENDS:
+        row.state, row.finding = step(WorkState(row.state), WorkState.CANCELLED), finding
         session.flush()
 
 
@@ -115,7 +127,7 @@ def try_again(session: Session, work_id: int, due_at: datetime) -> WorkFacts:
 
     Raises:
         UnknownWork: no work has this number.
-        ForbiddenEdge: it is done.
+        ForbiddenEdge: it is done or cancelled.
     """
     row = _numbered(session, work_id)
     row.state = step(WorkState(row.state), WorkState.OPEN)
@@ -130,7 +142,7 @@ def reschedule(session: Session, work_id: int, due_at: datetime) -> WorkFacts:
 
     Raises:
         UnknownWork: no work has this number.
-        ForbiddenEdge: it is done.
+        ForbiddenEdge: it is done or cancelled.
     """
     row = _numbered(session, work_id)
     if row.state != WorkState.OPEN:

@@ -43,6 +43,7 @@ class WorkState(StrEnum):
     DISPATCHED = "dispatched"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class EventState(StrEnum):
@@ -86,10 +87,11 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "retired": (),
     },
     WorkState: {
-        "open": ("dispatched", "done", "failed"),
-        "dispatched": ("open", "done", "failed"),
-        "failed": ("open", "done"),
+        "open": ("dispatched", "done", "failed", "cancelled"),
+        "dispatched": ("open", "done", "failed", "cancelled"),
+        "failed": ("open", "done", "cancelled"),
         "done": (),
+        "cancelled": (),
     },
     GenerationState: {
         "open": ("closed", "damaged", "dropping"),

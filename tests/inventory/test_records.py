@@ -11,10 +11,10 @@ from hosting.errors import Refused
 from hosting.inventory import calendars, cases, deeds, letters, levels, operators, orders, releases, servers
 from hosting.inventory.models import Operator
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.policy.states import ForbiddenEdge, OrderState, ServerState
+from hosting.policy.states import ForbiddenEdge, ServerState
 from hosting.policy.terms import STANDARD
 from hosting.policy.values import ReleaseFacts, ReleaseId
-from tests.inventory.words import HOUR, NOW, RELEASE, STATE, order, placed, received, server, take, with_servers
+from tests.inventory.words import HOUR, NOW, RELEASE, STATE, placed, received, server, take, with_servers
 
 
 def test_a_server_added_twice_is_there_once_and_its_key_never_changes_unnoticed(inventory: Inventory) -> None:
@@ -175,15 +175,3 @@ def test_orders_are_listed_and_promises_by_the_moment_they_are_due(inventory: In
         assert [one.reference for one in orders.open_promises(session)] == ["A-3", "A-2"]
         with pytest.raises(orders.UnknownOrder, match="There is no order B-1"):
             orders.order_facts(session, "B-1")
-
-
-def test_a_cancelled_order_is_recorded_once_and_a_refused_one_can_not_be_cancelled(inventory: Inventory) -> None:
-    take(inventory, placed("A-1"), placed("A-2", accounts=0))
-    for _ in range(2):
-        in_transaction(inventory, lambda session: orders.cancel_order(session, "A-1", "olga", "withdrawn", NOW))
-    assert order(inventory).state is OrderState.CANCELLED
-    with inventory.reading() as session:
-        told = [(deed.what, deed.why) for deed in deeds.deeds_of(session, "order:A-1")]
-    assert told == [("order placed", ""), ("order cancelled", "withdrawn")]
-    with pytest.raises(ForbiddenEdge):
-        in_transaction(inventory, lambda session: orders.cancel_order(session, "A-2", "olga", "withdrawn", NOW))

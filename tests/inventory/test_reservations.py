@@ -200,17 +200,6 @@ def test_an_ended_instance_is_not_opened_again(inventory: Inventory) -> None:
         opened(inventory, name)
 
 
-def test_an_order_cancelled_meanwhile_is_not_fulfilled(inventory: Inventory) -> None:
-    with_servers(inventory, server("app1"))
-    paid(inventory, "A-1")
-    name = reserve(inventory).name
-    in_transaction(inventory, lambda session: orders.cancel_order(session, "A-1", "olga", "withdrawn", NOW))
-    with pytest.raises(ForbiddenEdge):
-        opened(inventory, name)
-    with inventory.reading() as session:
-        assert instances.instance_facts(session, name).state is InstanceState.RESERVED
-
-
 def test_an_unknown_instance_is_refused_with_the_way_out(inventory: Inventory) -> None:
     with (
         inventory.reading() as session,

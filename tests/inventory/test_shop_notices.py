@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import select
 
-from hosting.inventory import cases, deeds, orders, work
+from hosting.inventory import cancelling, cases, deeds, orders, work
 from hosting.inventory.levels import ensure_level
 from hosting.inventory.models import Booking, Contract, Customer, Payment, ShopEvent, Work
 from hosting.inventory.notices import NoticeType, RentNotice, Taken
@@ -152,10 +152,10 @@ def test_a_refund_lowers_the_sum_is_put_before_a_person_and_takes_back_nothing(i
 
 def test_money_for_a_cancelled_order_does_not_count_and_what_counted_before_stays(inventory: Inventory) -> None:
     take(inventory, placed(), received("p1", 900))
-    in_transaction(inventory, lambda session: orders.cancel_order(session, "A-1", "olga", "withdrawn", NOW))
+    in_transaction(inventory, lambda session: cancelling.cancel_order(session, "A-1", "olga", "withdrawn", NOW))
     assert take(inventory, received("p2")) == [Taken.FOR_A_PERSON]
     assert order(inventory).state is OrderState.CANCELLED
-    assert open_kinds(inventory) == ["order_closed"]
+    assert open_kinds(inventory) == ["order_cancelled", "order_closed"]
     with inventory.reading() as session:
         assert {row.event_id: row.counts for row in session.scalars(select(Payment))} == {"p1": True, "p2": False}
 

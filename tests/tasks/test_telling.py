@@ -17,13 +17,14 @@ from blocks.mail_relay import MailRelay
 from blocks.service_settings import ServiceSettings
 from hosting.errors import Unreachable
 from hosting.inventory import cases, shop, work
+from hosting.inventory.cases import SETUP_FAILED
 from hosting.inventory.models import Work
 from hosting.inventory.notices import MoneyMoved, Notice, NoticeType, OrderPlaced
 from hosting.policy.states import WorkState
 from hosting.templates.letters import compose
 from tasks.cases import tell_open_cases
 from tasks.letters import send_letter
-from tasks.records import SETUP_FAILED, read_paid_order, record_failure, reschedule
+from tasks.records import read_paid_order, record_failure, reschedule
 from tasks.runs import ask_for_paid_orders
 from tests.deployments.web.processes import free_port
 
