@@ -27,7 +27,8 @@ from blocks.object_store import ObjectStore
 from blocks.service_settings import ServiceSettings
 from deployments.apply import blocks_of
 from deployments.console.settings_from_fleet import as_toml, settings_of, write_private
-from deployments.runtime.environment import Places, for_processes, for_server, python
+from deployments.runtime.environment import Places, address_of, for_processes, for_server
+from deployments.runtime.services import prefect_command
 from fleet import Fleet
 from fleet.release import pack_release
 from hosting.commands.server_facts import PHP_MODULES, PROGRAMS
@@ -217,10 +218,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def prefect_server(settings: Settings, at: Places) -> Iterator[None]:
     """A Prefect server with a database of its own."""
-    port = settings.prefect_api_url.rpartition(":")[2].partition("/")[0]
-    command = python(
-        "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--log-level", "warning", "--port", port
-    )
+    command = prefect_command(*address_of(settings))
     with (
         (at.log / "prefect.log").open("wb") as log,
         subprocess.Popen(command, env=for_server(settings, at), stdout=log, stderr=log) as server,

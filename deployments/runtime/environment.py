@@ -30,6 +30,12 @@ RUNS_DAYS = 14
 """How long Prefect keeps finished runs; the inventory keeps what was done for ever."""
 
 EVENTS_DAYS = 7
+WRITTEN_AT_ONCE = 100
+"""So many tasks' states and events are one transaction; one each would take half of the server's time."""
+
+SHOWN_SECONDS = 1
+"""A task's state is shown that late at most."""
+
 DAY_SECONDS = 86_400
 LOGIN_BYTES = 32
 
@@ -160,6 +166,9 @@ def for_server(settings: Settings, at: Places) -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RUNS_DAYS * DAY_SECONDS),
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{EVENTS_DAYS}D",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": str(WRITTEN_AT_ONCE),
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": str(SHOWN_SECONDS),
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": str(WRITTEN_AT_ONCE),
     }
 
 

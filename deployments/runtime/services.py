@@ -26,6 +26,7 @@ START_SECONDS = 180.0
 """Ten on an idle machine of two cores; a busy one takes its time."""
 
 ANSWER_SECONDS = 2.0
+PREFECT_APPLICATION = "deployments.runtime.prefect_server:create_app"
 PREFECT, RECEIVER, WARM_PARENT, WORKER = "prefect", "receiver", "warm-parent", "worker"
 
 
@@ -68,12 +69,11 @@ def services(settings: Settings, at: Places) -> dict[str, Service]:
     web = (settings.web.bind_host, settings.web.bind_port)
     api, shop = settings.prefect_api_url, f"http://{web[0]}:{web[1]}"
     address = address_of(settings)
-    uvicorn = python("-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--log-level", "warning")
     found = (
         Service(
             PREFECT,
             "Prefect server",
-            [*uvicorn, "--host", address[0], "--port", str(address[1])],  # as `prefect server start --background` does
+            prefect_command(*address),
             for_server(settings, at),
             lambda: answers(f"{api}/health"),
             address,
@@ -100,6 +100,12 @@ def services(settings: Settings, at: Places) -> dict[str, Service]:
         ),
     )
     return {service.name: service for service in found}
+
+
+def prefect_command(host: str, port: int) -> list[str]:
+    """How the Prefect server is started; as `prefect server start --background` does, but for the application."""
+    uvicorn = ("-m", "uvicorn", "--factory", PREFECT_APPLICATION, "--log-level", "warning")
+    return python(*uvicorn, "--host", host, "--port", str(port))
 
 
 def answers(url: str) -> bool:
@@ -148,11 +154,12 @@ def wait_ready(service: Service, processes: Processes, seconds: float = START_SE
 def edition_of(service: Service, at: Places) -> str:
     """What a process is started from, so that `phm up` renews one that is older than the settings or the programs.
 
-    The Prefect server is Prefect's own program: only its settings count.
+    The Prefect server is Prefect's own program but for one module: that and its settings count.
     """
     if service.name == PREFECT:
         told = sorted(item for item in service.environment.items() if item[0].startswith("PREFECT"))
-        return hashlib.sha256(repr(told).encode()).hexdigest()
+        module = ROOT.joinpath(*PREFECT_APPLICATION.partition(":")[0].split(".")).with_suffix(".py")
+        return hashlib.sha256(repr(told).encode() + module.read_bytes()).hexdigest()
     digest = hashlib.sha256((at.home / SETTINGS_FILE).read_bytes())
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.*")):
