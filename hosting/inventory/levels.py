@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory.models import ServiceLevel
+from hosting.inventory.models import Contract, Instance, ServiceLevel
+from hosting.policy.backup_times import check_backup_terms
 from hosting.policy.business_hours import ServiceHours
 from hosting.policy.terms import STANDARD, TIME_ZONE, Terms, terms_with
 
@@ -26,11 +27,12 @@ def ensure_level(session: Session, name: str, overrides: Mapping[str, Any]) -> T
     """Set a service level's numbers, and give the terms that they make.
 
     Raises:
-        Refused: a number that is no term, of another kind, or hours in which nothing is ever set up.
+        Refused: a number that is no term, of another kind, or by which nothing is ever set up or backed up.
     """
     terms = terms_with(overrides)
     if not ServiceHours.of_terms(terms, ZoneInfo(TIME_ZONE)).weekdays:
         raise Refused(f"The service level {name!r} has no weekday for setup.", "Name at least one weekday.")
+    check_backup_terms(terms)
     row = session.get(ServiceLevel, name)
     if row is None:
         session.add(ServiceLevel(name=name, overrides=dict(overrides)))
@@ -52,6 +54,18 @@ def terms_of(session: Session, level: str | None) -> Terms:
     if row is None:
         raise UnknownLevel(f"There is no service level {level!r}.", "Add it, or name one that exists.")
     return terms_with(row.overrides)
+
+
+def terms_of_instance(session: Session, name: str) -> Terms:
+    """The terms of the contract under which an instance is served."""
+    query = select(Contract.service_level).join(Instance, Instance.contract_id == Contract.id)
+    return terms_of(session, session.scalars(query.where(Instance.name == name)).one())
+
+
+def terms_of_instance(session: Session, name: str) -> Terms:
+    """The terms that an instance's contract is kept by; the standard ones where there is no such instance."""
+    query = select(Contract.service_level).join(Instance, Instance.contract_id == Contract.id)
+    return terms_of(session, session.scalars(query.where(Instance.name == name)).first())
 
 
 def level_names(session: Session) -> list[str]:

@@ -9,7 +9,19 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, BigInteger, Date, DateTime, ForeignKey, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -218,7 +230,7 @@ class InstanceSecret(Base):
 
     __tablename__ = "instance_secrets"
     instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), primary_key=True)
-    purpose: Mapped[str] = mapped_column(primary_key=True)  # database | root_admin
+    purpose: Mapped[str] = mapped_column(primary_key=True)  # database | root_admin | backup
     sealed: Mapped[str] = mapped_column(Text)
 
 
@@ -233,16 +245,55 @@ class Name(Base):
     since: Mapped[datetime]
 
 
+class Generation(Base):
+    """A full backup of an instance and what was added to it until the next one; a repository of its own (P21)."""
+
+    __tablename__ = "generations"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    server_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
+    begun_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    state: Mapped[str]
+    wrapped_password: Mapped[str] = mapped_column(Text)  # by the instance's backup key; emptied once it is dropped
+    verified_at: Mapped[datetime | None]
+    bytes_added: Mapped[int] = mapped_column(BigInteger)
+    finding: Mapped[str] = mapped_column(Text)
+
+
 class Snapshot(Base):
     """A recovery point of an instance (P19 to P22)."""
 
     __tablename__ = "snapshots"
     id: Mapped[str] = mapped_column(primary_key=True)
     instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
-    generation: Mapped[str]
+    generation: Mapped[str] = mapped_column(ForeignKey("generations.id"), index=True)
+    server_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
     kind: Mapped[str]  # full | incremental
     taken_at: Mapped[datetime]
-    manifest: Mapped[dict[str, Any]]
+    release_id: Mapped[str] = mapped_column(ForeignKey("releases.id"))
+    manifest: Mapped[dict[str, Any]]  # counts and sums of tables, totals and root of the files: a few KB
+    proven_at: Mapped[datetime | None]
+    damaged: Mapped[bool]
+    database_snapshot: Mapped[str]
+    files_snapshot: Mapped[str]
+    bytes_added: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(Double)
+
+
+class Rehearsal(Base):
+    """A recovery point restored on trial, with what was compared (P20)."""
+
+    __tablename__ = "rehearsals"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    point_id: Mapped[str] = mapped_column(ForeignKey("snapshots.id"), index=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    server_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))  # on which it was restored
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    outcome: Mapped[str]  # passed | failed | broken_off
+    evidence: Mapped[dict[str, Any]]
+    seconds: Mapped[float] = mapped_column(Double)
 
 
 class Lease(Base):

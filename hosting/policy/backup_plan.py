@@ -42,13 +42,12 @@ class Due:
     was_due_at: datetime
 
 
-def due_backup(
+def due_backup(  # noqa: PLR0917  # the facts of one question, in the order in which it is asked
     generations: Sequence[GenerationFacts],
     points: Sequence[PointFacts],
     server_name: ServerName,
     now: datetime,
     terms: Terms,
-    *,
     active_since: datetime | None,
 ) -> Due | None:
     """The backup of an instance that is due now, if one is (P21, P22).
