@@ -91,6 +91,9 @@ class BackupStore(Block):
     reader_secret_key: SecretStr = Field(SecretStr(""), title="Reader's secret key")
     lock_days: int = Field(14, title="Days of the object lock", description="In governance mode.", ge=1)
     authorities_pem: str = Field("", title="Authorities", description="Certificate authorities to trust for it, PEM.")
+    escrow_certificate_pem: str = Field(
+        "", title="Escrow certificate", description="Who opens the service's own backups."
+    )
 
     @cached_property
     def client(self) -> S3Client:

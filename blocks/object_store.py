@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import boto3
-import botocore.exceptions
-from boto3.exceptions import S3UploadFailedError
-from botocore.config import Config
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from hosting.errors import ServiceError, Unreachable
+from blocks.store_client import NOT_FOUND, StoreRefused, asking, client_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,21 +33,9 @@ class ObjectStore(Block):
 
     @cached_property
     def client(self) -> S3Client:
-        """A client; the authorities are handed to it as a file that lives in memory and ends with the process."""
-        verify: str | None = None
-        if self.authorities_pem:
-            memory = os.memfd_create("authorities")
-            os.write(memory, self.authorities_pem.encode())
-            verify = f"/proc/self/fd/{memory}"
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key.get_secret_value(),
-            verify=verify,
-            config=Config(signature_version="s3v4", connect_timeout=5, retries={"max_attempts": 3}),
-        )
+        """A client for the service's own account."""
+        secret = self.secret_key.get_secret_value()
+        return client_for(self.endpoint, self.region, self.access_key, secret, self.authorities_pem)
 
     def has(self, key: str) -> bool:
         """Whether an object is there.
@@ -61,13 +44,12 @@ class ObjectStore(Block):
             Unreachable: the store does not answer.
         """
         try:
-            self.client.head_object(Bucket=self.bucket, Key=key)
-        except botocore.exceptions.ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # noqa: PLR2004  # HTTP's "not found"
+            with asking(self.endpoint):
+                self.client.head_object(Bucket=self.bucket, Key=key)
+        except StoreRefused as refused:
+            if refused.code == NOT_FOUND:
                 return False
-            raise self._refusal(error) from error
-        except botocore.exceptions.BotoCoreError as error:
-            raise self._silence(error) from error
+            raise
         return True
 
     def put(self, key: str, file: Path) -> None:
@@ -76,35 +58,14 @@ class ObjectStore(Block):
         Raises:
             Unreachable: the store does not answer.
         """
-        try:
+        with asking(self.endpoint):
             names = {bucket.get("Name") for bucket in self.client.list_buckets()["Buckets"]}
             if self.bucket not in names:
                 self.client.create_bucket(Bucket=self.bucket)
             self.client.upload_file(str(file), self.bucket, key)
-        except botocore.exceptions.ClientError as error:
-            raise self._refusal(error) from error
-        except S3UploadFailedError as error:  # boto3's own, of neither family; the store's answer is its cause
-            if isinstance(error.__context__, botocore.exceptions.ClientError):
-                raise self._refusal(error.__context__) from error
-            raise self._silence(error) from error
-        except botocore.exceptions.BotoCoreError as error:
-            raise self._silence(error) from error
 
     def link(self, key: str) -> str:
         """A link by which a server fetches an object for a quarter of an hour; it is a secret for that time."""
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=LINK_SECONDS
-        )
-
-    def _refusal(self, error: botocore.exceptions.ClientError) -> ServiceError:
-        """The store answered no."""
-        return ServiceError(
-            f"The object store refused: {error.response['Error'].get('Code', '?')}.",
-            "Check its credentials and bucket.",
-        )
-
-    def _silence(self, error: Exception) -> Unreachable:
-        """The store did not answer."""
-        return Unreachable(
-            f"The object store {self.endpoint} does not answer ({type(error).__name__}).", "Look at the store."
         )

@@ -23,6 +23,10 @@ ATTEMPTS = 3
 TROUBLE = frozenset({500, 502, 503, 504})
 """HTTP's answers that tell of the store's own trouble, which may pass."""
 
+NOT_FOUND = "NotFound"
+BARE = {"403": "AccessDenied", "404": NOT_FOUND}
+"""An answer to HEAD has no words: its number, in the words of the others."""
+
 
 class StoreRefused(ServiceError):
     """The store answered no; carries its own word for it."""
@@ -81,7 +85,8 @@ def _told(endpoint: str, error: ClientError) -> ServiceError:
     """An answer that is none of the good ones."""
     if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in TROUBLE:
         return _silence(endpoint, error)
-    return StoreRefused(error.response["Error"].get("Code", "?"))
+    code = error.response["Error"].get("Code", "?")
+    return StoreRefused(BARE.get(code, code))
 
 
 def _silence(endpoint: str, error: Exception) -> Unreachable:

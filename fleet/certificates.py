@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -20,6 +22,7 @@ CA_LIFE = dt.timedelta(days=3650)
 LEAF_LIFE = dt.timedelta(days=365)
 RENEW_BEFORE = dt.timedelta(days=30)
 BACKDATED = dt.timedelta(hours=1)
+ESCROW_BITS = 3072
 
 
 def ensure_authority(folder: Path) -> Path:
@@ -64,8 +67,18 @@ def ensure_leaf(folder: Path, stem: str, names: Sequence[str], addresses: Sequen
     return file
 
 
+def ensure_escrow(folder: Path) -> Path:
+    """The operator's escrow certificate (`escrow.pem`, key beside it), made once: what it sealed stays readable."""
+    file = folder / "escrow.pem"
+    if not file.exists():
+        key = generate_rsa_key(public_exponent=65537, key_size=ESCROW_BITS)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "phlyMail local fleet escrow")])
+        write(file, key, base(name, name, key, CA_LIFE).sign(key, SHA256()))
+    return file
+
+
 def base(
-    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey, life: dt.timedelta
+    subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey | RSAPrivateKey, life: dt.timedelta
 ) -> x509.CertificateBuilder:
     """What every certificate here has: names, number, time, key and its identifier."""
     now = dt.datetime.now(dt.UTC)
@@ -104,7 +117,7 @@ def fresh(file: Path) -> bool:
     return ends > dt.datetime.now(dt.UTC) + RENEW_BEFORE
 
 
-def write(file: Path, key: EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+def write(file: Path, key: EllipticCurvePrivateKey | RSAPrivateKey, certificate: x509.Certificate) -> None:
     """Write a certificate and its key (mode 600)."""
     file.parent.mkdir(parents=True, exist_ok=True)
     private = file.with_suffix(".key")

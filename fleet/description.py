@@ -75,6 +75,7 @@ def ensure_certificates(plan: Plan, places: Places) -> None:
     certificates.ensure_authority(folder)
     certificates.ensure_leaf(folder, "wildcard", [f"*.{plan.zone}", plan.zone])
     certificates.ensure_leaf(folder, "s3", [f"s3.{plan.zone}"], [plan.gateway])
+    certificates.ensure_escrow(folder)
 
 
 def publish(hosts: Hosts) -> dict[str, Any]:
@@ -97,7 +98,8 @@ def hand_over(places: Places) -> None:
     """Let the person who called sudo read what he needs to use the fleet."""
     caller = os.environ.get("SUDO_UID")
     if caller and os.geteuid() == 0:
-        for file in (places.description, places.operator_key, places.certificates / "wildcard.key"):
+        keys = (places.certificates / name for name in ("wildcard.key", "escrow.key"))
+        for file in (places.description, places.operator_key, *keys):
             shutil.chown(file, int(caller))
 
 
@@ -136,6 +138,10 @@ def describe(hosts: Hosts) -> dict[str, Any]:
         "wildcard": {
             "certificate": str(places.certificates / "wildcard.pem"),
             "key": str(places.certificates / "wildcard.key"),
+        },
+        "escrow": {
+            "certificate": str(places.certificates / "escrow.pem"),
+            "key": str(places.certificates / "escrow.key"),
         },
         "dns": {
             "address": str(plan.gateway),

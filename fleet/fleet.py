@@ -70,10 +70,10 @@ class Fleet:
                 progress(f"installed {' '.join(installed)}")
             running = claim.ensure(self.plan, self.places.home, replace=replace)
             wanted = [*chosen, *(host for host in self.plan.hosts if self.hosts.running(host) and host not in chosen)]
+            self.prepare()
             if running and self.complete(wanted):
                 progress("runs already")
             else:
-                self.prepare()
                 self.start_all(chosen, progress)
             for host in filter(self.hosts.outdated, wanted):
                 progress(f"{host.name} lies on an older image; `phm fleet reset {host.name}` makes it anew")

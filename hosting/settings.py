@@ -13,9 +13,13 @@ from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from hosting.errors import ServiceError
+from hosting.policy.placement import COUNTRY
 from hosting.policy.terms import STANDARD
 
 SETTINGS_FILE = "settings.toml"
+
+MOST_LOCK_DAYS = 7 * (STANDARD.backup_weeks_kept - 1)
+"""The object lock ends before a generation is dropped by the clock, so that it stands in the way of mistakes alone."""
 
 
 class SettingsMissing(ServiceError):
@@ -53,6 +57,40 @@ class ObjectStoreSettings(BaseModel):
     access_key: str
     secret_key: SecretStr
     bucket: str = "phm-releases"
+
+
+class StoreKey(BaseModel):
+    """A key for the object store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    access_key: str
+    secret_key: SecretStr
+
+
+class BackupSettings(BaseModel):
+    """Where backups go, who may write them, who can open them when all else is lost (P19 to P22)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    endpoint: str = Field("", description="The store for backups; the object store's if empty.")
+    region: str = Field("", description="Its region; the object store's if empty.")
+    endpoint_country: str = Field("", description="Where it stands, as the operator states it: DE (P02).")
+    bucket: str = "phm-backups"
+    lock_days: int = Field(14, ge=1, le=MOST_LOCK_DAYS, description="How long no version can be removed by mistake.")
+    writers: dict[str, StoreKey] = Field(
+        {}, description="Each server's key; phm server storage-rights tells its rights."
+    )
+    reader: StoreKey | None = Field(None, description="The key with which restores read.")
+    escrow_certificate_pem: str = Field(
+        "", description="Who holds its key can restore everything without this program."
+    )
+
+    @field_validator("endpoint_country")
+    @classmethod
+    def _stands_in_germany(cls, country: str) -> str:
+        """Customers' data stay in Germany; not stated yet, no backup is made (`BackupStore`)."""
+        if country in {"", COUNTRY}:
+            return country
+        raise ValueError(f"customers' data stay in Germany (P02): name a store that stands there, and state {COUNTRY}")
 
 
 class WebSettings(BaseModel):
@@ -101,6 +139,7 @@ class Settings(BaseModel):
     mail: MailSettings
     store: ObjectStoreSettings
     web: WebSettings
+    backup: BackupSettings = BackupSettings()
 
 
 def home() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict, replace
 from ipaddress import ip_address
@@ -16,6 +17,7 @@ from hosting.errors import Refused
 from hosting.policy.host_keys import fingerprint
 from hosting.policy.placement import COUNTRY, takes_instances
 from hosting.policy.states import ServerState, step
+from hosting.policy.store_rights import reader_policy, segment, writer_policy
 from hosting.policy.values import ServerFacts, ServerName
 from hosting.settings import load_settings
 
@@ -145,6 +147,25 @@ def undrain(name: Name, reason: Reason, *, yes: Yes = False) -> None:
     set_state(server, ServerState.ACTIVE, reason, yes=yes)
 
 
+@app.command("storage-rights")
+def storage_rights(
+    name: Annotated[str, typer.Argument(help="The server's name.")] = "",
+    *,
+    reader: Annotated[bool, typer.Option("--reader", help="The rights of the key with which restores read.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the rights of a server's key for the store of backups, to be set at its provider (IAM policy)."""
+    bucket = load_settings().backup.bucket
+    if reader == bool(name):
+        raise Refused("Whose rights?", "Name a server, or give --reader.")
+    policy = reader_policy(bucket) if reader else writer_policy(bucket, name)
+    typer.echo(json.dumps(policy, indent=2))
+    if not as_json:
+        entry = "reader" if reader else f"writers.{name}"
+        typer.echo(f"Make a key with these rights at the store's provider, enter it as [backup.{entry}]", err=True)
+        typer.echo("in settings.toml (access_key, secret_key), then run phm up.", err=True)
+
+
 def set_state(server: ServerFacts, to: ServerState, reason: str, *, yes: bool) -> None:
     """Change a server's state, once the operator has said yes."""
     from hosting.inventory.servers import set_server_state  # noqa: PLC0415  # as above
@@ -218,6 +239,7 @@ def new_server(name: str, address: str, host_name: str, port: int) -> ServerFact
     """
     if not LABEL.fullmatch(name):
         raise Refused(f"{name!r} is no name for a server.", "Take lower-case letters, digits and hyphens, at most 32.")
+    segment(name)  # it is a prefix in the store of backups too
     if not all(map(HOST_LABEL.fullmatch, host_name.split("."))) or "." not in host_name:
         raise Refused(f"{host_name!r} is no full host name.", "Name it like app1.phlymail.example.")
     try:

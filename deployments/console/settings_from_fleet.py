@@ -44,6 +44,12 @@ user = "root"
 [web]
 # public_url = "https://service.phlymail.example"
 shop_secrets = [{shop}]            # tell it to the shop
+
+[backup]
+# endpoint_country = "DE"          # state that the store stands in Germany (P02)
+# escrow_certificate_pem = "..."   # docs/runbooks/escrow.md
+# [backup.reader]                  # access_key, secret_key
+# [backup.writers.app1]            # access_key, secret_key; rights: phm server storage-rights app1
 """
 
 
@@ -114,13 +120,24 @@ def settings_of(fleet: dict[str, Any], home: Path) -> dict[str, Any]:
         },
         "store": {name: store[name] for name in ("endpoint", "region", "access_key", "secret_key")},
         "web": {"public_url": "http://127.0.0.1:4280", "shop_secrets": [made["shop"]]},
+        "backup": {
+            "endpoint_country": "DE",
+            "bucket": store["bucket"],
+            "escrow_certificate_pem": Path(fleet["escrow"]["certificate"]).read_text(encoding="ascii"),
+            "reader": store["reader"],
+            "writers": store["writers"],
+        },
     }
 
 
-def as_toml(tree: dict[str, Any]) -> str:
-    """Strings, numbers, lists of strings and one level of tables as TOML; JSON's strings are TOML's too."""
+def as_toml(tree: dict[str, Any], within: str = "") -> str:
+    """Strings, numbers, lists of strings and tables in tables as TOML; JSON's strings are TOML's too."""
     plain = [f"{key} = {json.dumps(value)}" for key, value in tree.items() if not isinstance(value, dict)]
-    tables = [f"\n[{key}]\n{as_toml(value).rstrip()}" for key, value in tree.items() if isinstance(value, dict)]
+    tables = [
+        f"\n[{within}{key}]\n{as_toml(value, f'{within}{key}.').rstrip()}"
+        for key, value in tree.items()
+        if isinstance(value, dict)
+    ]
     return "\n".join([*plain, *tables]) + "\n"
 
 

@@ -1,13 +1,17 @@
 """What is applied twice changes nothing."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import temporary_settings
+from pydantic import SecretStr
 
+from blocks.backup_store import BackupStore
 from deployments.apply import apply
 from deployments.catalogue import DEPLOYMENTS, POOL
+from deployments.connections import backup_store_of
+from hosting.settings import BackupSettings
 from tests.deployments.service import Service
 
 pytestmark = pytest.mark.prefect
@@ -45,6 +49,19 @@ def test_apply_twice_changes_nothing(service: Service) -> None:
         "interactive": 1,
         "bulk": 2,
     }
-    assert first["schedules"] == [("every-minute", True, first["schedules"][0][2])]
+    assert {slug for slug, _, _ in first["schedules"]} == {slug for one in DEPLOYMENTS for slug in one.crons}
+    assert all(active for _, active, _ in first["schedules"])
     assert "warm_run.py" in first["pool"]["base_job_template"]["variables"]["properties"]["command"]["default"]
-    assert len(first["blocks"]) == 5
+    assert len(first["blocks"]) == 6
+
+
+def test_no_key_of_the_store_of_backups_is_shown_and_flows_get_them_all(service: Service) -> None:
+    key = {"access_key": "w", "secret_key": SecretStr("hush-hush-hush")}
+    backup = BackupSettings.model_validate({"endpoint_country": "DE", "writers": {"app1": key}, "reader": key})
+    store = backup_store_of(service.settings.model_copy(update={"backup": backup}))
+    with temporary_settings(service.prefect_settings), get_client(sync_client=True) as client:
+        store.save("shown", overwrite=True)
+        assert "hush" not in str(client.read_block_document_by_name("shown", "phm-backup-store", include_secrets=False))
+        loaded = cast("BackupStore", BackupStore.load("shown"))
+        client.delete_block_document(client.read_block_document_by_name("shown", "phm-backup-store").id)
+    assert (loaded.credentials("app1"), loaded.reader()) == (store.credentials("app1"), store.reader())

@@ -56,7 +56,7 @@ def test_an_error_is_one_line_that_says_what_to_do_and_ends_with_1(tmp_path: Pat
 
 
 def fleet(folder: Path) -> dict[str, Any]:
-    for name in ("ca.pem", "wildcard.pem", "wildcard.key", "operator"):
+    for name in ("ca.pem", "wildcard.pem", "wildcard.key", "operator", "escrow.pem"):
         (folder / name).write_text(f"-----BEGIN {name}-----\nline\n")
     described = {
         "zone": "phlymail.test",
@@ -71,7 +71,10 @@ def fleet(folder: Path) -> dict[str, Any]:
             "access_key": "a",
             "secret_key": "s",
             "bucket": "backups",
+            "writers": {"app1": {"access_key": "w", "secret_key": "ws"}},
+            "reader": {"access_key": "r", "secret_key": "rs"},
         },
+        "escrow": {"certificate": str(folder / "escrow.pem")},
     }
     (folder / "fleet.json").write_text(json.dumps(described))
     return described
@@ -87,6 +90,8 @@ def test_the_first_settings_come_from_the_local_fleet(tmp_path: Path, monkeypatc
     assert (made.zone, made.resolvers) == ("phlymail.test", ("10.77.0.1",))
     assert made.ssh.private_key.get_secret_value() == "-----BEGIN operator-----\nline\n"
     assert made.store.bucket == "phm-releases"
+    assert (made.backup.bucket, made.backup.endpoint_country) == ("backups", "DE")
+    assert made.backup.writers["app1"].secret_key.get_secret_value() == "ws"
     assert made.web.shop_secrets[0].get_secret_value().startswith("whsec_")
     assert not ensure_settings(home)
     assert load_settings(home / "settings.toml") == made

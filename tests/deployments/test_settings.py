@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deployments.connections import backup_store_of
 from deployments.console.settings_from_fleet import as_toml
+from hosting.policy.terms import STANDARD
 from hosting.settings import SettingsMissing, load_settings
 from tests.deployments.service import plain_settings
 
@@ -34,6 +36,35 @@ def with_public_url(folder: Path, url: str) -> Path:
 )
 def test_links_that_set_passwords_travel_encrypted_or_not_at_all(tmp_path: Path, url: str) -> None:
     assert load_settings(with_public_url(tmp_path, url)).web.public_url == url
+
+
+def with_backup(folder: Path, **entries: object) -> Path:
+    content = plain_settings(folder)
+    content["backup"] = entries
+    file = folder / "settings.toml"
+    file.write_text(as_toml(content))
+    return file
+
+
+def test_a_store_of_backups_outside_germany_is_refused(tmp_path: Path) -> None:
+    assert load_settings(with_backup(tmp_path, endpoint_country="DE")).backup.endpoint_country == "DE"
+    with pytest.raises(SettingsMissing, match=r"backup\.endpoint_country: .*stay in Germany \(P02\)"):
+        load_settings(with_backup(tmp_path, endpoint_country="FR"))
+
+
+def test_the_object_lock_ends_before_a_generation_is_dropped(tmp_path: Path) -> None:
+    with pytest.raises(SettingsMissing, match=r"backup\.lock_days: "):
+        load_settings(with_backup(tmp_path, lock_days=7 * STANDARD.backup_weeks_kept))
+
+
+def test_backups_go_to_the_object_stores_endpoint_unless_another_is_named(tmp_path: Path) -> None:
+    assert backup_store_of(load_settings(with_backup(tmp_path))).endpoint == "http://127.0.0.1:9"
+    key = {"access_key": "w", "secret_key": "hush"}
+    other = load_settings(with_backup(tmp_path, endpoint="https://s3.example.de", region="de", writers={"app-1": key}))
+    store = backup_store_of(other)
+    assert (store.endpoint, store.region) == ("https://s3.example.de", "de")
+    assert store.credentials("app-1").secret_key == "hush"
+    assert "hush" not in repr(store) + repr(store.credentials("app-1")) + repr(other)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from deployments.runtime.environment import ROOT
 from hosting.inventory import instances, work
 from hosting.inventory.session import in_transaction
 from hosting.policy.placement import choose_server
+from hosting.policy.store_rights import reader_policy, writer_policy
 from tests.inventory.words import HOUR, NOW, RELEASE
 
 if TYPE_CHECKING:
@@ -183,3 +185,16 @@ for line in sys.stdin.read().splitlines():
         [sys.executable, "-c", program], input=lines, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_servers_rights_in_the_store_are_printed_to_be_pasted_at_its_provider(phm: Console) -> None:
+    said = phm("server", "storage-rights", "app1")
+    assert (
+        json.loads(said.out)
+        == writer_policy("phm-backups", "app1")
+        == phm("server", "storage-rights", "app1", "--json").json
+    )
+    assert "[backup.writers.app1]" in said.err
+    assert phm("server", "storage-rights", "--reader", "--json").json == reader_policy("phm-backups")
+    assert "can't be a part of a backup's place" in phm("server", "storage-rights", "control").refusal
+    assert phm("server", "storage-rights").refusal == "Whose rights? Name a server, or give --reader."
