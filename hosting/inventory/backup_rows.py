@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 
 from hosting.errors import DriftFound, Refused
 from hosting.inventory.deeds import SERVICE, record
-from hosting.inventory.instances import instance_facts, subject_of
-from hosting.inventory.models import Generation, Instance, Snapshot
+from hosting.inventory.instances import subject_of
+from hosting.inventory.models import Generation, Snapshot
 from hosting.policy.states import GenerationState, step
 from hosting.policy.values import GenerationFacts, InstanceName, PointFacts, PointKind, ReleaseId, ServerName
 
@@ -18,24 +18,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from hosting.policy.values import InstanceFacts
-
 
 class UnknownGeneration(Refused):
     """No generation has this id."""
 
     def __init__(self, generation_id: str) -> None:
         super().__init__(f"There is no generation {generation_id}.", "Begin it before anything is written to it.")
-
-
-def lock_instance(session: Session, name: str) -> InstanceFacts:
-    """One instance, whose backups nobody else records until this transaction is through.
-
-    Raises:
-        UnknownInstance: no instance has this name.
-    """
-    session.get(Instance, name, with_for_update=True, populate_existing=True)
-    return instance_facts(session, name)
 
 
 def locked_generation(session: Session, generation_id: str) -> Generation:

@@ -210,9 +210,9 @@ def ensure_secret(session: Session, name: str, purpose: str, make_sealed: Callab
 
     Raises:
         UnknownInstance: no instance has this name.
+        InstanceEnded: it has ended: what was destroyed with it is not made again.
     """
-    session.get(Instance, name, with_for_update=True, populate_existing=True)
-    instance_facts(session, name)
+    stop_if_ended(session, name)
     row = session.get(InstanceSecret, (name, purpose), populate_existing=True)
     if row is None:
         row = InstanceSecret(instance_name=name, purpose=purpose, sealed=make_sealed())
@@ -222,8 +222,13 @@ def ensure_secret(session: Session, name: str, purpose: str, make_sealed: Callab
 
 
 def forget_secret(session: Session, name: str, purpose: str, *, by: str, now: datetime) -> None:
-    """Destroy a secret of an instance: what it protects can't be read any more; recorded once."""
-    row = session.get(InstanceSecret, (name, purpose), with_for_update=True, populate_existing=True)
+    """Destroy a secret of an instance: what it protects can't be read any more; recorded once.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+    """
+    lock(session, name)
+    row = session.get(InstanceSecret, (name, purpose), populate_existing=True)
     if row is not None:
         session.delete(row)
         session.flush()

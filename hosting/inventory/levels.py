@@ -62,12 +62,6 @@ def terms_of_instance(session: Session, name: str) -> Terms:
     return terms_of(session, session.scalars(query.where(Instance.name == name)).one())
 
 
-def terms_of_instance(session: Session, name: str) -> Terms:
-    """The terms that an instance's contract is kept by; the standard ones where there is no such instance."""
-    query = select(Contract.service_level).join(Instance, Instance.contract_id == Contract.id)
-    return terms_of(session, session.scalars(query.where(Instance.name == name)).first())
-
-
 def level_names(session: Session) -> list[str]:
     """The names of the service levels beside the standard one."""
     return list(session.scalars(select(ServiceLevel.name).order_by(ServiceLevel.name)))

@@ -16,14 +16,13 @@ from hosting.inventory.backup_rows import (
     check_place,
     generation_facts,
     has_points,
-    lock_instance,
     locked_generation,
     open_rows,
     point_facts,
     point_row,
 )
 from hosting.inventory.deeds import SERVICE, record
-from hosting.inventory.instances import subject_of
+from hosting.inventory.instances import lock, subject_of
 from hosting.inventory.models import Deed, Generation, Snapshot
 from hosting.policy.backup_plan import GOING, current_generation
 from hosting.policy.states import GenerationState
@@ -75,7 +74,7 @@ def begin_generation(  # noqa: PLR0917  # the columns of a row, in their order
         UnknownInstance: no instance has this name.
         DriftFound: the id belongs to another instance or server.
     """
-    lock_instance(session, instance_name)
+    lock(session, instance_name)
     row = session.get(Generation, generation_id, populate_existing=True)
     if row is not None:
         check_place(row, instance_name, server_name)
@@ -117,7 +116,7 @@ def record_point(session: Session, point: PointFacts, now: datetime) -> PointFac
         PointOutOfPlace: a second full backup, or an incremental before the full one.
         DriftFound: its generation belongs to another instance or server.
     """
-    lock_instance(session, point.instance_name)
+    lock(session, point.instance_name)
     existing = session.get(Snapshot, point.id, populate_existing=True)
     if existing is not None:
         return point_facts(existing)

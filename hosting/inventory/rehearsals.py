@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from hosting.inventory.backup_rows import change_state, lock_instance, locked_generation
+from hosting.inventory.backup_rows import change_state, locked_generation
 from hosting.inventory.deeds import SERVICE, record
-from hosting.inventory.instances import subject_of
+from hosting.inventory.instances import lock, subject_of
 from hosting.inventory.models import Generation, Instance, Rehearsal, Snapshot
 from hosting.inventory.recovery_points import UnknownPoint
 from hosting.policy.backup_plan import GOING, KEPT
@@ -43,7 +43,7 @@ def record_rehearsal(
         UnknownInstance: no instance has this name.
         UnknownPoint: no recovery point of the instance has this id.
     """
-    lock_instance(session, rehearsal.instance_name)
+    lock(session, rehearsal.instance_name)
     if session.get(Rehearsal, rehearsal.id, populate_existing=True) is None:
         point = session.get(Snapshot, rehearsal.point_id, with_for_update=True, populate_existing=True)
         if point is None or point.instance_name != rehearsal.instance_name:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from hosting.errors import DriftFound, Refused
 from hosting.inventory import deeds, instances, levels, recovery_points, rehearsals
 from hosting.inventory.backup_rows import UnknownGeneration
-from hosting.inventory.instances import UnknownInstance
+from hosting.inventory.instances import InstanceEnded, UnknownInstance
 from hosting.inventory.models import Contract, Generation, Instance, Snapshot
 from hosting.inventory.recovery_points import GenerationNotOpen, NoOpenGeneration, PointOutOfPlace, UnknownPoint
 from hosting.inventory.session import Inventory, in_transaction
@@ -400,6 +400,13 @@ def test_a_secret_that_an_instance_lacks_is_made_once_and_destroyed_for_good(
     assert said(inventory, name) == ["secret destroyed"]
     with pytest.raises(UnknownInstance, match="There is no instance nobody"):
         do(inventory, lambda session: instances.ensure_secret(session, "nobody", "backup", str))
+
+
+def test_an_ended_instance_gets_no_new_key(inventory: Inventory, name: InstanceName) -> None:
+    with inventory.writing() as session:
+        session.get_one(Instance, name).state = InstanceState.ENDED
+    with pytest.raises(InstanceEnded):
+        do(inventory, lambda session: instances.ensure_secret(session, name, "backup", str))
 
 
 def test_four_runs_that_lack_the_key_at_once_get_the_same(inventory: Inventory, name: InstanceName) -> None:
