@@ -1,4 +1,4 @@
-"""Long work on a server: started once, followed to its end, found again after a cut connection (DESIGN.md section 2)."""
+"""Long work on a server: started once, followed to its end, found again after a cut connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.ssh_host import SshHost
-from hosting.commands.jobs import clear_job, follow_job, parse_job, start_job
+from hosting.commands.jobs import clear_job, follow_job, list_jobs, parse_job, parse_jobs, start_job
 from hosting.errors import StepFailed, Unreachable
 
 if TYPE_CHECKING:
@@ -27,8 +27,15 @@ PAUSE_SECONDS = 2.0
 CUT_OFF_SECONDS = 600.0
 """A server that does not answer for so long while a job runs there is told as unreachable; the job goes on."""
 
+LEFT_SECONDS = 6 * 3600.0
+"""A job is ended by the server itself when its own time is over; nobody waits longer than that."""
+
 PASSING = ("busy", "store", "database")
 """Kinds of complaint that may heal by themselves: what the job needs does not answer now."""
+
+
+class JobInterrupted(Unreachable):
+    """A job could not get what it needs; that may heal."""
 
 
 class JobComplained(StepFailed):
@@ -60,7 +67,7 @@ def run_job(
 
     Args:
         server: where.
-        id_: of the job: the same work has the same id, so that it is found again.
+        id_: of the job; one that was left under it is seen to before (`left_result`, `end_job`).
         work: its name.
         request: what it is told; may hold secrets.
         seconds: the most it may take; then it is ended.
@@ -69,15 +76,24 @@ def run_job(
     Raises:
         JobComplained: the work can't be done; names the reason.
         StepFailed: it ended without a word, or took too long.
+        JobInterrupted: the store, the database or a lock did not answer it.
         Unreachable: the server did not answer for too long, or was restarted.
     """
-    ssh = load(SshHost).connection(server)
-    ssh.run(start_job(id_, program(), work, request, seconds))
+    load(SshHost).connection(server).run(start_job(id_, program(), work, request, seconds))
     state = _followed(server, id_, told or (lambda *_: None), time.monotonic() + seconds + CUT_OFF_SECONDS)
     load(SshHost).connection(server).run(clear_job(id_))
-    if state.result is not None:
-        return state.result
-    raise _meaning(server, work, state, seconds)
+    if state.result is None:
+        raise _meaning(server, work, state, seconds)
+    return state.result
+
+
+def left_result(server: ServerFacts, id_: str) -> Mapping[str, Any] | None:
+    """What the job of a killed run came to, waited for to its end; None where there is no such job or it failed."""
+    if id_ not in parse_jobs(load(SshHost).connection(server).run(list_jobs()).out):
+        return None
+    state = _followed(server, id_, lambda *_: None, time.monotonic() + LEFT_SECONDS)
+    load(SshHost).connection(server).run(clear_job(id_))
+    return state.result
 
 
 def end_job(server: ServerFacts, id_: str) -> bool:
@@ -107,8 +123,9 @@ def _meaning(server: ServerFacts, work: str, state: JobState, seconds: float) ->
     """Why there is no result."""
     if state.complaint is not None:
         kind, what = state.complaint["kind"], state.complaint["what"]
-        do = "It is tried again." if kind in PASSING else "Look at the server, then run again."
-        return JobComplained(kind, f"{work} on {server.name}: {what}.", do)
+        if kind in PASSING:
+            return JobInterrupted(f"{work} on {server.name}: {what}.", "It is tried again.")
+        return JobComplained(kind, f"{work} on {server.name}: {what}.", "Look at the server, then run again.")
     if state.gone:
         return Unreachable(f"{work} on {server.name} was cut off: the server was restarted.", "Run again.")
     if state.exit_code in {"TERM", "KILL"}:

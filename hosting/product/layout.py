@@ -18,6 +18,8 @@ RELEASES = SERVICE_ROOT / "releases"
 INSTANCES = SERVICE_ROOT / "instances"
 CODE = SERVICE_ROOT / "code"
 SCRATCH = SERVICE_ROOT / "scratch"
+BACKUP = SERVICE_ROOT / "backup"
+"""Where points are taken from and brought back to: on the instances' file system, so that a folder moves at once."""
 SITES = Path("/etc/apache2/phm/instances")
 POOLS = Path("/etc/php/8.2/fpm/pool.d")
 LOCKS = Path("/run/phm")

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -52,6 +53,7 @@ class Moment:
         """Nothing is known yet."""
         self.rows: dict[str, int] = {}
         self.engines: dict[str, str] = {}
+        self.at = ""
         self.waited_ms = 0.0
         self.held_ms = 0.0
 
@@ -131,6 +133,7 @@ def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tup
     with Session() as reader:
         with locked(request["database"], request["lock_seconds"], moment):
             began = time.monotonic()
+            moment.at = datetime.now(UTC).isoformat()
             reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             dump = subprocess.Popen([*DUMP, request["database"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             copying = threading.Thread(
@@ -280,6 +283,7 @@ def manifest_of(
         version = session.run("SELECT VERSION()")[0][0]
     return dict(request["about"]) | {
         "point": request["point"],
+        "taken_at": moment.at,
         "instance": request["instance"],
         "database": {
             "name": request["database"],

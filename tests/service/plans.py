@@ -37,7 +37,8 @@ class Plan:
     """One run of the flow in a process of its own.
 
     Args:
-        order: the order's reference.
+        order: the order's reference, where the flow is one of an order.
+        flow: module and function.
         owner: whom the lease belongs to; the same owner takes it again at once.
         fault: what happens on the way.
         lease_seconds: how long the lease lives without a heartbeat.
@@ -46,7 +47,8 @@ class Plan:
         parameters: further parameters of the flow's request.
     """
 
-    order: str
+    order: str = ""
+    flow: str = "flows.provision_instance.provision_instance"
     owner: str = "test"
     fault: Fault | None = None
     lease_seconds: float = 60.0

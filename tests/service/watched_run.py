@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import threading
 import time
+import typing
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,6 @@ from blocks.ssh_connection import SshConnection
 from blocks.web_probe import WebProbe
 from deployments.apply import blocks_of
 from fleet import Fleet
-from flows.provision_instance import ProvisionRequest, provision_instance
 from hosting.settings import load_settings
 from tasks import leases
 from tests.service.plans import Fault, Outcome, Plan
@@ -91,6 +92,19 @@ class Watch:
         threading.Timer(fault.seconds, fleet.heal, [self.server]).start()
 
 
+def flow_of(plan: Plan) -> Any:
+    """The flow that the plan names."""
+    module, _, name = plan.flow.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def request_of(plan: Plan) -> Any:
+    """What the flow is asked for, as its own model."""
+    kind = typing.get_type_hints(flow_of(plan).fn)["request"]
+    order = {"order": plan.order} if plan.order else {}
+    return kind(**order, **plan.parameters)
+
+
 def run(plan: Plan, server: str, result: Path) -> None:
     """Run the flow by its plan; the outcome is a file, there unless the process was killed."""
     provide(*blocks_of(load_settings()))
@@ -101,14 +115,14 @@ def run(plan: Plan, server: str, result: Path) -> None:
     if not plan.retries:
         for task in (
             one
-            for one in vars(__import__("flows.provision_instance", fromlist=["*"])).values()
+            for one in vars(importlib.import_module(plan.flow.rpartition(".")[0])).values()
             if isinstance(one, Task)
         ):
             task.retries = 0
     watch = Watch(plan.fault, server)
     watch.install()
     began = time.monotonic()
-    state = provision_instance(ProvisionRequest(order=plan.order, **plan.parameters), return_state=True)
+    state = flow_of(plan)(request_of(plan), return_state=True)
     error = state.result(raise_on_failure=False)
     failed = isinstance(error, BaseException)
     outcome = Outcome(

@@ -1,0 +1,147 @@
+"""An instance brought back to its state at the time of a backup (P20)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect import flow
+from prefect.states import Completed
+from pydantic import BaseModel, ConfigDict, Field
+
+from hosting.errors import StepFailed
+from hosting.policy.backup_budget import restore_seconds
+from tasks.application import ensure_application, ensure_release
+from tasks.leases import working_on
+from tasks.probes import prove_instance_answers
+from tasks.progress import progress_of
+from tasks.records import now, read_server, record_operator
+from tasks.recovery_points import check_point_of, read_instance, read_point, read_release, record_release
+from tasks.restore_records import begin_restore, call_off_restore, end_restore, record_brought_back
+from tasks.restore_reports import report_restore
+from tasks.restoring import (
+    check_room,
+    clear_restore,
+    ensure_caches_empty,
+    ensure_closed,
+    put_back,
+    put_path,
+    replace_database,
+    replace_folder,
+)
+from tasks.snapshots import bring_back, end_stale_backup, ensure_empty_database
+from tasks.storage import ensure_storage, ensure_storage_limit
+from tasks.web import ensure_cron, ensure_site
+
+if TYPE_CHECKING:
+    from hosting.policy.values import GenerationFacts, InstanceFacts, ServerFacts
+    from tasks.restoring import Restore
+
+
+class RestoreRequest(BaseModel):
+    """Bring an instance back to a recovery point; what is replaced lies aside for some days."""
+
+    model_config = ConfigDict(extra="forbid")
+    instance: str = Field(title="Instance", description="Its name, e.g. k3v9q2.", pattern=r"^[a-z0-9]{1,32}$")
+    point: str = Field(
+        title="Recovery point", description="Its id, as phm snapshots lists them.", pattern=r"^[a-z0-9][a-z0-9-]{0,99}$"
+    )
+    what: Literal["all", "database", "files"] = Field(
+        "all", title="What", description="All; only the database; only the files (or one path of them)."
+    )
+    path: str = Field(
+        "",
+        title="Path",
+        description="With files: one path below the data folder, e.g. storage/user/3/email/inbox. Empty: all files.",
+        max_length=500,
+        pattern=r"^$|^(?!/)(?!.*(^|/)\.\.?(/|$)).+$",
+    )
+    operator: str = Field(title="Operator", description="Your name; recorded as stated.", min_length=1, max_length=64)
+    reason: str = Field(title="Reason", description="Why it is restored; recorded.", min_length=1, max_length=500)
+
+
+@flow(name="restore-instance", flow_run_name="restore-instance {request.instance}", persist_result=False)
+def restore_instance(request: RestoreRequest) -> Any:
+    """Bring a point back beside what is there, prove it, put it in its place; the old state stays aside.
+
+    The instance works on until the restored state is compared and ready; then it is closed for the seconds of the
+    exchange. A restored state that does not pass its proof is taken back.
+
+    Args:
+        request: Which instance and point, and who asks.
+    """
+    record_operator(request.operator, f"instance:{request.instance}", request.reason)
+    instance = read_instance(request.instance)
+    point, generation = read_point(request.point)
+    check_point_of(instance, point, request.what)
+    server = read_server(instance.server_name)
+    with working_on(server, instance, "restore"):
+        end_stale_backup(server, instance)
+        check_room(server, point)
+        restore = begin_restore(server, instance, point, request.path or request.what)
+        if not restore.brought_back:
+            beside(server, restore, generation, request)
+            record_brought_back(restore)
+        if request.path:
+            put_path(server, restore, request.path)
+            evidence = prove_instance_answers(server, instance)
+        else:
+            evidence = exchange(server, restore, request.what)
+        clear_restore(server, restore)
+        end_restore(restore, evidence)
+    report_restore(server, restore, evidence)
+    return Completed(message=f"{instance.name} is as it was at {point.taken_at:%Y-%m-%d %H:%M:%S} UTC ({point.id}).")
+
+
+def beside(server: ServerFacts, restore: Restore, generation: GenerationFacts, request: RestoreRequest) -> None:
+    """The point brought back and compared, while the instance works on."""
+    database = request.what != "files" and not request.path
+    if database:
+        ensure_empty_database(server, restore.new_database)
+    with progress_of(f"restore-{restore.instance.name}", restore.instance.name) as told:
+        bring_back(
+            server,
+            restore.point,
+            generation,
+            into=restore.new_database if database else "",
+            work=str(restore.work),
+            path=request.path,
+            files=request.what != "database",
+            seconds=restore_seconds(restore.point),
+            told=told,
+        )
+
+
+def exchange(server: ServerFacts, restore: Restore, what: str) -> dict[str, Any]:
+    """The restored state in the place of the old one, open again; taken back where it does not pass its proof."""
+    old = restore.instance
+    instance = replace(old, release=read_release(restore.point.release_id))
+    ensure_release(server, instance)
+    ensure_closed(server, instance)
+    closed_at = now()
+    try:
+        if what != "files":
+            replace_database(server, restore)
+        if what != "database":
+            replace_folder(server, restore)
+        open_again(server, instance)
+        seconds = (now() - closed_at).total_seconds()
+        proof = prove_instance_answers(server, instance)
+    except StepFailed as error:
+        ensure_closed(server, old)
+        put_back(server, restore)
+        open_again(server, old)
+        call_off_restore(restore, str(error))
+        raise
+    record_release(instance)
+    return {"proof": proof, "closed_seconds": round(seconds, 1)}
+
+
+def open_again(server: ServerFacts, instance: InstanceFacts) -> None:
+    """Code, links, limits, site and cron job of the state that is in its place."""
+    ensure_application(server, instance)
+    ensure_storage(server, instance)
+    ensure_caches_empty(server, instance)
+    ensure_storage_limit(server, instance)
+    ensure_site(server, instance)
+    ensure_cron(server, instance)

@@ -1,0 +1,108 @@
+"""One instance backed up, alone and to its end; its failure is told and stops nobody else (P21, P22)."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from hosting.errors import ServiceError
+from hosting.inventory import recovery_points, work
+from hosting.inventory.leases import LeaseHeld
+from hosting.inventory.session import in_transaction
+from hosting.policy.states import WorkState
+from tasks.leases import working_on
+from tasks.progress import progress_of
+from tasks.records import inventory, now
+from tasks.recovery_points import ensure_generation, read_history, record_point
+from tasks.snapshots import PointWish, left_point, take_point
+from tasks.step import run_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
+
+    from hosting.policy.values import InstanceFacts, PointFacts, PointKind, ServerFacts
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one instance's backup: a point, or the sentence that says why there is none."""
+
+    instance: InstanceFacts
+    kind: PointKind
+    point: PointFacts | None = None
+    finding: str = ""
+
+
+@task(name="back_up", cache_policy=NO_CACHE, persist_result=False)
+def back_up(server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float) -> Outcome:
+    """A new point of one instance; never raises what concerns this instance alone.
+
+    Args:
+        server: where it is.
+        instance: which one.
+        kind: full begins a generation.
+        seconds: the most it may take.
+    """
+    try:
+        return Outcome(instance, kind, taken(server, instance, kind, seconds))
+    except LeaseHeld as error:
+        run_logger().warning("%s", error)
+        return Outcome(instance, kind, finding=str(error))
+    except ServiceError as error:
+        run_logger().error("%s: %s", instance.name, error)  # one sentence is what helps here
+        with contextlib.suppress(ServiceError):
+            record_failure(instance, str(error))
+        return Outcome(instance, kind, finding=str(error))
+
+
+def taken(server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float) -> PointFacts:
+    """The point, taken and recorded under the instance's lease."""
+    with working_on(server, instance, "back up"), progress_of(f"backup-{instance.name}", instance.name) as told:
+        if left := left_point(server, instance):
+            return record_point(left)
+        generation = ensure_generation(instance, kind)
+        last = read_history(instance).dump_bytes
+        id_ = f"{instance.name}-{now():%Y%m%dt%H%M%S}"
+        wish = PointWish(generation, kind, id_, seconds, last)
+        return record_point(take_point(server, instance, wish, told))
+
+
+def record_failure(instance: InstanceFacts, finding: str) -> None:
+    """What kept an instance from being backed up, for the audit."""
+    in_transaction(
+        inventory(), lambda session: recovery_points.record_backup_failed(session, instance.name, finding, now())
+    )
+
+
+@contextlib.contextmanager
+def telling_backup_failure() -> Iterator[None]:
+    """The work that this run is for is recorded as done, or as failed with its sentence; a run by hand has none.
+
+    Failed work is asked for anew while a backup is due.
+    """
+    try:
+        yield
+    except ServiceError as error:
+        run_logger().error("%s", error)  # one sentence is what helps here
+        finding = str(error)
+        with contextlib.suppress(ServiceError):
+            in_transaction(inventory(), lambda session: _end_work(session, finding))
+        raise
+    in_transaction(inventory(), lambda session: _end_work(session, ""))
+
+
+def _end_work(session: Session, finding: str) -> None:
+    """The work of this run, at its end."""
+    for one in work.work_in(session, WorkState.DISPATCHED):
+        if one.flow_run_id == flow_run.id:
+            if finding:
+                work.record_failed(session, one.kind, one.subject, finding)
+            else:
+                work.record_done(session, one.kind, one.subject)

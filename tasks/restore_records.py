@@ -1,0 +1,100 @@
+"""What the inventory knows of restores: begun, so that a killed run is gone on with, and ended (P20)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hosting.errors import Refused
+from hosting.inventory import deeds, instances, releases
+from hosting.inventory.session import in_transaction
+from tasks.records import inventory, now
+from tasks.restoring import Restore, read_tables
+from tasks.step import reading
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hosting.policy.values import InstanceFacts, PointFacts, ServerFacts
+
+BEGUN = "restore begun"
+BROUGHT_BACK = "restore brought back"
+ENDED = "restore ended"
+CALLED_OFF = "restore taken back"
+
+
+class RestoreUnderWay(Refused):
+    """Another restore of the instance was begun and is not at its end."""
+
+
+@reading
+def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFacts, what: str) -> Restore:
+    """A restore that is begun now, or the one of the same point that a run before this one had begun.
+
+    Raises:
+        RestoreUnderWay: one of another point, or of another part, was begun and is not at its end.
+    """
+    tables = read_tables.fn(server, instance)
+
+    def begin(session: Session) -> Restore:
+        subject = instances.subject_of(instance.name)
+        begun = open_restore(session, subject)
+        if begun is None:
+            at = now()
+            evidence = {
+                "point": point.id, "server": server.name, "what": what, "stamp": f"{at:%y%m%d%H%M%S}",
+                "tables": sorted(tables), "release": instance.release.id,
+            }  # fmt: skip
+            deeds.record(session, deeds.SERVICE, BEGUN, subject, evidence=evidence, now=at)
+            begun = evidence
+        if (begun["point"], begun["server"], begun["what"]) != (point.id, server.name, what):
+            message = (
+                f"A restore of {instance.name} to {begun['point']} ({begun['what']}) was begun and is not at its end."
+            )
+            raise RestoreUnderWay(
+                message, f"Run it to its end first: phm restore {instance.name} {begun['point']} --yes."
+            )
+        known = releases.release_facts(session, str(begun["release"]))
+        was = replace(instance, release=known)  # a run that ended after the exchange may have recorded the point's
+        return Restore(was, point, str(begun["stamp"]), tuple(begun["tables"]), bool(begun.get("brought_back")))
+
+    return in_transaction(inventory(), begin)
+
+
+@reading
+def record_brought_back(restore: Restore) -> None:
+    """The point lies beside, compared: a run that comes after goes on with the exchange."""
+    _end(restore, BROUGHT_BACK, {})
+
+
+@reading
+def end_restore(restore: Restore, evidence: dict[str, Any]) -> None:
+    """The restored state is open and proven; the old one lies aside under the stamp."""
+    _end(restore, ENDED, evidence)
+
+
+@reading
+def call_off_restore(restore: Restore, why: str) -> None:
+    """The old state is back in its place."""
+    _end(restore, CALLED_OFF, {"why": why})
+
+
+def _end(restore: Restore, what: str, evidence: dict[str, Any]) -> None:
+    told = {"point": restore.point.id, "stamp": restore.stamp, **evidence}
+    subject = instances.subject_of(restore.instance.name)
+    in_transaction(
+        inventory(), lambda session: deeds.record(session, deeds.SERVICE, what, subject, evidence=told, now=now())
+    )
+
+
+def open_restore(session: Session, subject: str) -> dict[str, Any] | None:
+    """The restore of an instance that was begun and is not at its end; None if there is none."""
+    found = None
+    for deed in deeds.deeds_of(session, subject):
+        if deed.what == BEGUN:
+            found = dict(deed.evidence)
+        elif deed.what == BROUGHT_BACK and found:
+            found["brought_back"] = True
+        elif deed.what in {ENDED, CALLED_OFF}:
+            found = None
+    return found
