@@ -18,16 +18,11 @@ from hosting.policy.placement import COUNTRY
 from hosting.policy.store_rights import CONTROL, segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
-
-CONFIG = "config"
-"""restic knows a repository by the object of this name."""
-
-KEYS = "keys/"
 
 
 @dataclass(frozen=True)
@@ -162,35 +157,6 @@ class BackupStore(Block):
         self._stands_in_germany()
         with asking(self.endpoint):
             return BucketSettings(self.client, self.bucket, self.lock_days).ensure()
-
-    def begin(self, server: str, instance: str, generation: str, files: Mapping[str, bytes]) -> bool:
-        """Put a new repository's files, as `restic init` made them in a folder; what makes it known comes last.
-
-        What a begin that was killed left is removed first: its key would open with the same password and fit nothing.
-
-        Args:
-            server: whose prefix it is.
-            instance: whose backups.
-            generation: the new one.
-            files: contents by path, `config` and `keys/…`.
-
-        Returns:
-            False where a repository is there already: it stays as it is.
-
-        Raises:
-            DriftFound: there are backups without a repository that they belong to.
-            Unreachable: the store does not answer.
-        """
-        prefix = self.prefix(server, instance, generation)
-        there = [found.key.removeprefix(prefix) for found in self.objects(prefix)]
-        if CONFIG in there:
-            return False
-        if lost := [key for key in there if not key.startswith(KEYS)]:
-            raise DriftFound(f"Below {prefix} lies {lost[0]} without a repository.", "Look at the store.")
-        self.remove(prefix)
-        for name in sorted(files, key=lambda name: name == CONFIG):
-            self.put_bytes(prefix + name, files[name])
-        return True
 
     def generations(self) -> Iterator[Stored]:
         """What lies in the store, each generation once, without holding more than one page in memory.

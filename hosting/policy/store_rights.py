@@ -32,8 +32,8 @@ Policy = dict[str, Any]
 def writer_policy(bucket: str, server: str) -> Policy:
     """What one server may do: list, read and add below its own prefix, and remove restic's locks there.
 
-    It can't look at the bucket itself, which restic 0.14 insists on before it makes a repository (its issue 4085): the
-    control machine puts a new repository's two small files (`BackupStore.begin`).
+    It can't look at the bucket itself and learns no names of others; restic 0.14 would insist on that look before it
+    makes a repository, so a new one's two files are put without it (`tasks/on_server/new_repository.py`).
 
     Raises:
         Refused: the bucket or the server has no such name.

@@ -12,11 +12,15 @@ import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
 
+from tasks.on_server import new_repository
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LOCKED = "repository is already locked"
-EXISTS = "already"  # init: "config file already exists", "repository master key and config already initialized"
+MISSING = ("The specified key does not exist", "repository does not exist")
+"""How it says, up to 0.16 and since, that there is no repository; a store that doesn't answer is told otherwise."""
+
 CACHE = "/var/cache/phm/restic"
 
 
@@ -28,7 +32,8 @@ class Restic:
     """A repository and who may open it.
 
     Args:
-        request: `repository`, `password`, `access_key`, `secret_key`, `authorities` (a file), `region`.
+        request: `repository`, `password`, `access_key`, `secret_key`, `authorities` (a file), `region`; for a new one
+            `work` (a folder).
     """
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -69,12 +74,16 @@ class Restic:
     def ensure_repository(self) -> bool:
         """The repository is there; whether it was made. One that another password opens is an error."""
         try:
-            self.run("init")
-        except ResticSaid as error:
-            if EXISTS not in str(error):
-                raise
             self.run("cat", "config")
+        except ResticSaid as error:
+            if not any(words in str(error) for words in MISSING):
+                raise
+        else:
             return False
+        try:
+            new_repository.make(self.request, lambda folder: self.run("init", "--repo", folder))
+        except new_repository.StoreRefusedFile as error:
+            raise ResticSaid(str(error)) from None
         return True
 
     def has_repository(self) -> bool:

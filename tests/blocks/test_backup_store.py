@@ -13,7 +13,7 @@ from blocks.backup_store import BackupStore, Dropped, Stored
 from blocks.store_client import StoreRefused, client_for
 from deployments.connections import backup_store_of
 from deployments.console.settings_from_fleet import settings_of
-from hosting.errors import DriftFound, Refused, ServiceError, Unreachable
+from hosting.errors import Refused, ServiceError, Unreachable
 from hosting.settings import Settings
 from tests.fleet_fixture import fleet
 
@@ -248,23 +248,6 @@ def test_more_than_a_page_is_counted_and_dropped(store: BackupStore, place: tupl
     assert Stored(*place, objects=1100, bytes=2200) in list(store.generations())
     assert store.drop(*place) == Dropped(1100, 1100, 2200)
     assert place[1] not in {one.instance for one in store.generations()}
-
-
-def test_a_repository_is_begun_once_and_what_a_killed_begin_left_goes(
-    store: BackupStore, place: tuple[str, str, str]
-) -> None:
-    prefix = store.prefix(*place)
-    store.put_bytes(f"{prefix}keys/old", b"of another repository")
-    assert store.begin(*place, {"config": b"c", "keys/new": b"k"})
-    assert not store.begin(*place, {"config": b"other", "keys/other": b"k"})
-    assert {one.key.removeprefix(prefix) for one in store.objects(prefix)} == {"config", "keys/new"}
-    assert store.get_bytes(f"{prefix}config") == b"c"
-
-
-def test_backups_without_their_repository_are_not_written_over(store: BackupStore, place: tuple[str, str, str]) -> None:
-    store.put_bytes(store.prefix(*place) + KEY, b"somebody's")
-    with pytest.raises(DriftFound, match="without a repository"):
-        store.begin(*place, {"config": b"c", "keys/new": b"k"})
 
 
 def test_what_goes_wrong_is_told_in_a_sentence(store: BackupStore) -> None:
