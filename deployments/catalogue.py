@@ -83,6 +83,37 @@ DEPLOYMENTS = (
         runbook="docs/runbooks/provision-instance.md",
     ),
     Deployment(
+        entrypoint="flows.back_up_server.back_up_server",
+        queue=BULK,
+        promises=("P19", "P21", "P22"),
+        what=(
+            "Backs up every instance of a server for which a backup is due: weekly a full one into a generation of its "
+            "own, daily an incremental.\n\n"
+            "Runs are made by `dispatch-due-work` in the night. One instance that fails stops none of the others; the "
+            "run ends failed then and names it. Harmless to start at any time: what is not due is left alone."
+        ),
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
+        entrypoint="flows.back_up_server.back_up_instance",
+        queue=INTERACTIVE,
+        promises=("P19", "P21", "P22"),
+        what="Backs up one instance now, as is due, or full, or incremental.",
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
+        entrypoint="flows.restore_instance.restore_instance",
+        queue=INTERACTIVE,
+        promises=("P20",),
+        what=(
+            "Brings an instance back to a recovery point: all of it, only the database, only the files, or one path.\n\n"
+            "The point is brought back beside the instance and compared to the last row and byte while the instance "
+            "works on; then it is closed for seconds. What is replaced lies aside for some days. A restored state that "
+            "does not pass its proof is taken back. Run again after a failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",
         queue=BULK,
         promises=("P08",),
@@ -93,6 +124,33 @@ DEPLOYMENTS = (
         ),
         runbook="docs/runbooks/due-work.md",
         crons={"every-minute": "* * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.keep_outgoing_rules.keep_outgoing_rules",
+        queue=BULK,
+        promises=(),
+        what=(
+            "Every night: on each server the rules for what instances may reach are made anew from the addresses that "
+            "the mail relay and the resolvers have that day.\n\n"
+            "Fails closed: a server whose rules can't be renewed keeps those it has, and is put before a person. "
+            "Harmless to start at any time, for example after the relay has moved."
+        ),
+        runbook="docs/runbooks/outgoing-rules.md",
+        crons={"nightly": "40 4 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.back_up_control.back_up_control",
+        queue=BULK,
+        promises=("P20",),
+        what=(
+            "Every hour: settings, inventory and the way to every backup go to the store of backups, encrypted to the "
+            "escrow certificate; those older than 14 days are dropped.\n\n"
+            "Harmless to start at any time, for example before a risky change."
+        ),
+        runbook="docs/runbooks/escrow.md",
+        crons={"hourly": "17 * * * *"},
         most_at_once=1,
     ),
 )

@@ -65,7 +65,11 @@ def back_up_server(request: BackUpServerRequest) -> Any:
         due.sort(key=lambda one: one[1].was_due_at)
         taken = [
             back_up.with_options(task_run_name=f"back up {history.instance.name}").submit(
-                server, history.instance, what.kind, backup_seconds(history.points, full=what.kind is PointKind.FULL)
+                server,
+                history.instance,
+                what.kind,
+                backup_seconds(history.points, full=what.kind is PointKind.FULL),
+                patient=True,
             )
             for history, what in due
         ]

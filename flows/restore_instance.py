@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from prefect import flow
 from prefect.states import Completed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hosting.errors import StepFailed
 from hosting.policy.backup_budget import restore_seconds
@@ -20,6 +20,7 @@ from tasks.recovery_points import check_point_of, read_instance, read_point, rea
 from tasks.restore_records import begin_restore, call_off_restore, end_restore, record_brought_back
 from tasks.restore_reports import report_restore
 from tasks.restoring import (
+    check_not_taken_back,
     check_room,
     clear_restore,
     ensure_caches_empty,
@@ -54,10 +55,18 @@ class RestoreRequest(BaseModel):
         title="Path",
         description="With files: one path below the data folder, e.g. storage/user/3/email/inbox. Empty: all files.",
         max_length=500,
-        pattern=r"^$|^(?!/)(?!.*(^|/)\.\.?(/|$)).+$",
+        pattern=r"^([^/].*)?$",
     )
     operator: str = Field(title="Operator", description="Your name; recorded as stated.", min_length=1, max_length=64)
     reason: str = Field(title="Reason", description="Why it is restored; recorded.", min_length=1, max_length=500)
+
+    @field_validator("path")
+    @classmethod
+    def _stays_below(cls, path: str) -> str:
+        """A path that leads nowhere else."""
+        if path and not {"", ".", ".."}.isdisjoint(path.removesuffix("/").split("/")):
+            raise ValueError("give a path below the data folder, without empty parts, . or ..")
+        return path.removesuffix("/")
 
 
 @flow(name="restore-instance", flow_run_name="restore-instance {request.instance}", persist_result=False)
@@ -120,6 +129,7 @@ def exchange(server: ServerFacts, restore: Restore, what: str) -> dict[str, Any]
     ensure_closed(server, instance)
     closed_at = now()
     try:
+        check_not_taken_back(server, restore)
         if what != "files":
             replace_database(server, restore)
         if what != "database":
@@ -130,8 +140,8 @@ def exchange(server: ServerFacts, restore: Restore, what: str) -> dict[str, Any]
     except StepFailed as error:
         ensure_closed(server, old)
         put_back(server, restore)
-        open_again(server, old)
         call_off_restore(restore, str(error))
+        open_again(server, old)
         raise
     record_release(instance)
     return {"proof": proof, "closed_seconds": round(seconds, 1)}

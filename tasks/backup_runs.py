@@ -41,7 +41,9 @@ class Outcome:
 
 
 @task(name="back_up", cache_policy=NO_CACHE, persist_result=False)
-def back_up(server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float) -> Outcome:
+def back_up(
+    server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float, *, patient: bool = False
+) -> Outcome:
     """A new point of one instance; never raises what concerns this instance alone.
 
     Args:
@@ -49,9 +51,10 @@ def back_up(server: ServerFacts, instance: InstanceFacts, kind: PointKind, secon
         instance: which one.
         kind: full begins a generation.
         seconds: the most it may take.
+        patient: whether it waits for a while where the server is busy.
     """
     try:
-        return Outcome(instance, kind, taken(server, instance, kind, seconds))
+        return Outcome(instance, kind, taken(server, instance, kind, seconds, patient=patient))
     except LeaseHeld as error:
         run_logger().warning("%s", error)
         return Outcome(instance, kind, finding=str(error))
@@ -62,7 +65,9 @@ def back_up(server: ServerFacts, instance: InstanceFacts, kind: PointKind, secon
         return Outcome(instance, kind, finding=str(error))
 
 
-def taken(server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float) -> PointFacts:
+def taken(
+    server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float, *, patient: bool
+) -> PointFacts:
     """The point, taken and recorded under the instance's lease."""
     with working_on(server, instance, "back up"), progress_of(f"backup-{instance.name}", instance.name) as told:
         if left := left_point(server, instance):
@@ -70,7 +75,7 @@ def taken(server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds
         generation = ensure_generation(instance, kind)
         last = read_history(instance).dump_bytes
         id_ = f"{instance.name}-{now():%Y%m%dt%H%M%S}"
-        wish = PointWish(generation, kind, id_, seconds, last)
+        wish = PointWish(generation, kind, id_, seconds, last, patient)
         return record_point(take_point(server, instance, wish, told))
 
 

@@ -15,6 +15,7 @@ from hosting.commands import mariadb, replacing
 from hosting.commands.files import ensure_gone, ensure_link
 from hosting.commands.services import APACHE, install, reload
 from hosting.commands.storage import parse_free, read_free
+from hosting.errors import DriftFound, StepFailed
 from hosting.policy.backup_budget import restore_needs
 from hosting.policy.quota import FREE_MIB_LEAST, MIB, DiskFull
 from hosting.product.layout import BACKUP, InstanceLayout
@@ -130,13 +131,28 @@ def ensure_closed(server: ServerFacts, instance: InstanceFacts) -> bool:
     return ssh.run(replacing.end_processes(layout.user)).changed or changed
 
 
+@reading
+def check_not_taken_back(server: ServerFacts, restore: Restore) -> None:
+    """A run that was killed while it took the restore back had not recorded that.
+
+    Raises:
+        StepFailed: what had failed lies aside already.
+    """
+    if load(SshHost).connection(server).ask(replacing.is_there(restore.failed.parent)).exit_code == 0:
+        message = f"The restore of {restore.instance.name} to {restore.point.id} did not pass its proof."
+        raise StepFailed(message, "The old state is in its place; run again to begin anew.")
+
+
 @step
 def replace_database(server: ServerFacts, restore: Restore) -> bool:
     """The restored tables in the place of the old ones, which lie in a database aside."""
     with mariadb_of(load(SshHost).connection(server)) as database:
-        return swap_tables(
-            database, restore.layout.database, restore.new_database, restore.old_database, restore.tables
-        )
+        names = restore.layout.database, restore.new_database, restore.old_database
+        changed = swap_tables(database, *names, restore.tables)
+        if not names_of(database, restore.old_database) and restore.tables_before:
+            message = f"Neither the restored tables of {restore.instance.name} nor the old ones aside are there."
+            raise DriftFound(message, "Nothing was deleted; look at the databases of that name on the server.")
+        return changed
 
 
 @step

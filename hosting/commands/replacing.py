@@ -18,11 +18,14 @@ _FOLDER = """
 cur=$1 new=$2 old=$3
 if [ ! -e "$new" ]; then
   [ -e "$cur" ] || { echo "neither the folder nor what should replace it is there" >&2; exit 5; }
+  [ -e "$old" ] || [ -e "$old.none" ] || { echo "what should replace the folder is not there" >&2; exit 5; }
   echo unchanged; exit
 fi
+mkdir -p -m 700 "$(dirname "$old")"
 if [ -e "$cur" ]; then
   [ ! -e "$old" ] || { echo "$old is there already" >&2; exit 5; }
-  mkdir -p -m 700 "$(dirname "$old")"; mv -T "$cur" "$old"
+  mv -T "$cur" "$old"
+elif [ ! -e "$old" ]; then touch "$old.none"
 fi
 mv -T "$new" "$cur"; sync -f "$cur"; echo changed
 """
@@ -50,7 +53,7 @@ echo $r
 """
 
 _CLEAN = """
-for d in "$@"; do find "$d" -mindepth 1 -delete; done
+cd /; for d in "$@"; do find "$d" -mindepth 1 -delete; done
 """
 
 # Root reads what was brought back, the instance writes it: links in its folders lead nobody else astray.
@@ -67,6 +70,11 @@ tar -C "$src" -cf - -- "$path" |
   as_instance tar -C "$dst" --no-same-owner --unlink-first --recursive-unlink -xf - -- "$path"
 echo changed
 """
+
+
+def is_there(path: Path) -> Command:
+    """Exit code 0 where something is at the path."""
+    return Command("look", ("test", "-e", str(path)))
 
 
 def put_folder(current: Path, new: Path, aside: Path) -> Command:
