@@ -167,7 +167,7 @@ def growing(kind: PointKind, *sizes: int) -> list[Finding]:
 
 
 def test_an_incremental_that_is_much_larger_than_usual_is_told_to_look_at() -> None:
-    [finding] = growing(PointKind.INCREMENTAL, GIB // 10, GIB // 10, GIB // 10, 2 * GIB)
+    [finding] = growing(PointKind.INCREMENTAL, GIB // 10, GIB, GIB // 10, 2 * GIB)
     assert finding.severity is Severity.WATCH
     assert finding.sentence == (
         f"The incremental backup of instance {NAME} of 08 Dec 2026 23:00 has 2.0 GiB, where 0.1 GiB were usual."
@@ -192,6 +192,7 @@ def test_an_incremental_within_what_happens_is_not_told(sizes: tuple[int, ...]) 
     ("sizes", "told"),
     [
         ((4 * GIB, 9 * GIB), "9.0 GiB, where 4.0 GiB were usual"),
+        ((2 * GIB, 4 * GIB, 9 * GIB), "9.0 GiB, where 4.0 GiB were usual"),
         ((9 * GIB, 4 * GIB), "4.0 GiB, where 9.0 GiB were usual"),
         ((4 * GIB, 8 * GIB), ""),
         ((8 * GIB, 4 * GIB), ""),

@@ -210,6 +210,11 @@ def test_the_standard_numbers_plan_backups() -> None:
     check_backup_terms(STANDARD)
 
 
+def test_in_the_short_night_of_march_the_next_day_opens_in_time_whatever_the_interval() -> None:
+    odd = replace(STANDARD, backup_every=23.5 * HOUR)
+    assert next_slot(berlin("2026-03-29 22:00"), odd) == berlin("2026-03-29 22:30")
+
+
 # Windows, order, spreading -------------------------------------------------------------------------------------------
 
 
