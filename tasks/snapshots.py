@@ -17,6 +17,7 @@ from hosting.policy.values import InstanceName, PointFacts, PointKind, ReleaseId
 from hosting.product.layout import BACKUP, InstanceLayout
 from hosting.product.named_files import LEFT_OUT, named_files
 from tasks.jobs import end_job, left_result, run_job
+from tasks.records import now
 from tasks.recovery_points import password_of
 from tasks.step import reading
 
@@ -141,6 +142,7 @@ def _point_request(server: ServerFacts, instance: InstanceFacts, wish: PointWish
         "access_key": keys.access_key,
         "secret_key": keys.secret_key,
         "point": wish.id,
+        "now": now().isoformat(),
         "instance": instance.name,
         "database": layout.database,
         "data": str(layout.data),

@@ -9,12 +9,13 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import shutil
 import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,6 +65,7 @@ def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         Complaint: it could not be taken; nothing half-done stays.
     """
+    request["asked"] = time.monotonic()
     wait_for_quiet(request["load_most"], request["load_seconds"])
     restic = Restic(request)
     work = Path(request["work"])
@@ -75,6 +77,7 @@ def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
         return taken(request, restic, work, progress) | {
             "repository_made": made,
             "seconds": round(time.monotonic() - began, 3),
+            "peak_kib": most_memory(),
         }
     except ResticSaid as error:
         raise Complaint("store", str(error)) from None
@@ -133,7 +136,8 @@ def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tup
     with Session() as reader:
         with locked(request["database"], request["lock_seconds"], moment):
             began = time.monotonic()
-            moment.at = datetime.now(UTC).isoformat()
+            since_asked = timedelta(seconds=began - request["asked"])
+            moment.at = (datetime.fromisoformat(request["now"]) + since_asked).isoformat()
             reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             dump = subprocess.Popen([*DUMP, request["database"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             copying = threading.Thread(
@@ -341,6 +345,11 @@ def one_dump_at_a_time() -> Iterator[None]:
     with open(DUMP_LOCK, "w") as lock_file:  # noqa: PTH123  # a path of the server
         fcntl.flock(lock_file, fcntl.LOCK_EX)
         yield
+
+
+def most_memory() -> int:
+    """The most memory that one of the programs had, ours included, in KiB."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def wait_for_quiet(most: float, seconds: float) -> None:
