@@ -7,7 +7,6 @@ from pathlib import PurePosixPath as Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
-from blocks.mail_relay import MailRelay
 from blocks.object_store import ObjectStore
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
@@ -17,9 +16,8 @@ from hosting.commands.server_facts import parse_facts, read_facts
 from hosting.commands.services import APACHE, PHP_FPM, reload
 from hosting.errors import Refused
 from hosting.policy.certificate import check_pair
-from hosting.product.layout import FIRST_UID, LAST_UID
 from hosting.templates import render
-from tasks.network import addresses_of
+from tasks.outgoing import outgoing_rules
 from tasks.step import reading, step
 
 if TYPE_CHECKING:
@@ -50,26 +48,20 @@ def enrolment_files(server: ServerFacts, number: int) -> dict[str, tuple[str, st
 
     Raises:
         CertificateMissing: the settings hold no certificate.
+        Unreachable: the relay's name does not resolve.
     """
     settings = load(ServiceSettings)
     if not settings.certificate_pem or not settings.certificate_key_pem.get_secret_value():
         message = f"The settings hold no certificate for {server.host_name}."
         raise CertificateMissing(message, "Enter the zone's wildcard certificate and key, then run: phm up.")
     check_pair(settings.certificate_pem, settings.certificate_key_pem.get_secret_value(), server.host_name)
-    mail = load(MailRelay)
-    rules = {
-        "first_uid": FIRST_UID,
-        "last_uid": LAST_UID,
-        "relays": [(address, mail.port) for address in addresses_of(mail.host)],
-        "resolvers": settings.resolvers,
-    }
     trust = settings.authorities_pem + load(ObjectStore).authorities_pem
     return {
         "/etc/tmpfiles.d/phm.conf": (enrolment.TMPFILES, "644"),
         "/etc/ssh/sshd_config.d/phm.conf": (enrolment.SSHD, "644"),
         "/etc/logrotate.d/phm": (enrolment.LOGROTATE, "644"),
         "/etc/phm/authorities.pem": (trust, "644"),
-        "/etc/phm/outgoing.nft": (render("server/outgoing.nft.j2", **rules), "644"),
+        "/etc/phm/outgoing.nft": (outgoing_rules(server), "644"),
         "/etc/systemd/system/phm-outgoing.service": (render("server/outgoing.service.j2"), "644"),
         "/etc/mysql/mariadb.conf.d/70-phm.cnf": (
             render("server/mariadb.cnf.j2", number=number, host=server.name),
@@ -97,7 +89,7 @@ def ensure_server_ready(server: ServerFacts, number: int) -> bool:
         enrolment.ensure_mariadb_settings(number),
         enrolment.ensure_outgoing_rules(),
         reload(PHP_FPM),
-        reload(APACHE),
+        reload(APACHE, host=server.host_name),
     ]
     for command in commands:
         changed |= ssh.run(command).changed

@@ -10,8 +10,10 @@ from blocks.ssh_host import SshHost
 from hosting.commands.command import as_user
 from hosting.commands.files import ensure_folders, ensure_link
 from hosting.commands.mariadb import database_bytes
-from hosting.commands.storage import ensure_limit, ensure_subvolume, parse_free, read_free
+from hosting.commands.storage import ensure_limit, ensure_scratch, ensure_subvolume, parse_free, read_free
+from hosting.policy.limits import LIMITS
 from hosting.policy.quota import check_free, files_limit
+from hosting.policy.terms import GIB
 from hosting.product.layout import InstanceLayout
 from tasks.step import reading, step
 
@@ -34,11 +36,14 @@ def check_disks(server: ServerFacts) -> None:
 
 @step
 def ensure_storage(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """The data folder (a subvolume where the server has btrfs), and beside it caches, sessions and temporary files."""
+    """The data folder, and beside it caches, sessions and temporary files; each a subvolume where there is btrfs."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     own = f"{layout.user}:{layout.user}"
-    changed = ssh.run(ensure_subvolume(layout.data)).changed if server.has_btrfs else False
+    changed = False
+    if server.has_btrfs:
+        changed = ssh.run(ensure_subvolume(layout.data)).changed
+        changed |= ssh.run(ensure_scratch(layout.scratch, LIMITS.scratch_gib * GIB)).changed
     folders = ensure_folders(
         (layout.data, f"root:{layout.user}", "750"),
         (layout.storage, own, "700"),

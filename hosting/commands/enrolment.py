@@ -9,7 +9,12 @@ FOLDERS = (
     "/srv/instances /srv/releases /srv/code /srv/scratch /var/lib/mysql-files"
 )
 
-TMPFILES = "d /run/phm 0700 root root -\n"
+TMPFILES = """\
+d /run/phm 0700 root root -
+# What a request that broke off leaves behind; the folders themselves stay as they are.
+e /srv/scratch/*/upload - - - 1d
+e /srv/scratch/*/temp - - - 7d
+"""
 SSHD = """\
 # Written by the hosting service: a dead peer is noticed after 15 s, and what it held is released.
 ClientAliveInterval 5
@@ -43,14 +48,27 @@ _QUOTA = """
 if btrfs qgroup show /srv >/dev/null 2>&1; then echo unchanged; else btrfs quota enable /srv; echo changed; fi
 """
 
+# Whether a file is newer than a stamp is asked of find(1): the shell's own test knows whole seconds only.
 _UNIT = """
 r=unchanged
 unit=phm-outgoing.service stamp=/run/phm/outgoing.loaded
 if ! systemctl -q is-enabled $unit 2>/dev/null; then systemctl daemon-reload; systemctl -q enable $unit; r=changed; fi
-if ! nft list table inet phm_outgoing >/dev/null 2>&1 || [ /etc/phm/outgoing.nft -nt $stamp ]; then
+newer=$(find /etc/phm/outgoing.nft -newer $stamp 2>/dev/null || echo none)
+if ! nft list table inet phm_outgoing >/dev/null 2>&1 || [ -n "$newer" ]; then
   systemctl daemon-reload; touch $stamp.new; systemctl reload-or-restart $unit; mv $stamp.new $stamp; r=changed
 fi
 echo $r
+"""
+
+# Rules that nft(8) does not take never come to stand where the next boot would look for them.
+_RULES = """
+file=/etc/phm/outgoing.nft new=/etc/phm/.outgoing.nft.phm-new
+exec 9>/run/phm/outgoing.lock; flock -w 60 -E 75 9
+umask 077; cat >"$new"
+[ "$(stat -c %s "$new")" = "$1" ] || { rm -f "$new"; echo "the content came in part only" >&2; exit 75; }
+if cmp -s "$new" "$file"; then rm -f "$new"
+elif said=$(nft -c -f "$new" 2>&1); then chmod 644 "$new"; mv -fT "$new" "$file"
+else rm -f "$new"; echo "$said" >&2; exit 3; fi
 """
 
 _MARIADB = """
@@ -65,8 +83,8 @@ echo changed
 _SSHD = """
 sshd -t
 conf=/etc/ssh/sshd_config.d/phm.conf stamp=/run/phm/sshd.loaded
-if [ -e $stamp ] && [ ! $conf -nt $stamp ]; then echo unchanged; exit; fi
-systemctl reload ssh; touch $stamp; echo changed
+if [ -e $stamp ] && [ -z "$(find $conf -newer $stamp)" ]; then echo unchanged; exit; fi
+touch $stamp.new; systemctl reload ssh; mv $stamp.new $stamp; echo changed
 """
 
 _TMPFILES = """
@@ -111,6 +129,12 @@ def ensure_btrfs_quota() -> Command:
 def ensure_outgoing_rules() -> Command:
     """The rules for what instances may reach are loaded, now and after each boot."""
     return script("outgoing rules", _UNIT)
+
+
+def ensure_outgoing_rules_are(content: str) -> Command:
+    """These rules are loaded, now and after each boot; exit code 3: nft(8) refuses them, and the old ones stay."""
+    written = content.encode()
+    return script("outgoing rules", _RULES + _UNIT, str(len(written)), stdin=written)
 
 
 def ensure_mariadb_settings(number: int) -> Command:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 from hosting.commands.command import Command, script
 
 PROGRAMS = (
     "apache2ctl", "php-fpm8.2", "php", "mariadbd", "mariadb-dump", "cgi-fcgi", "socat", "curl", "unzip", "flock",
-    "nft", "rsync", "restic", "logrotate", "cron",
+    "nft", "rsync", "restic", "logrotate", "cron", "pgrep", "prlimit",
 )  # fmt: skip
 """What the service's steps call on a server."""
 
@@ -34,6 +35,7 @@ _FACTS = """
 echo "debian=$(cat /etc/debian_version)"; echo "kernel=$(uname -r)"; echo "time=$(date +%s.%N)"
 echo "machine=$(cat /etc/machine-id)"
 mkdir -p /srv; echo "data_filesystem=$(stat -f -c %T /srv)"
+sed -n 's/^nameserver[[:space:]]*/resolver=/p' /etc/resolv.conf
 echo "data_bytes=$(df -B1 --output=size /srv | tail -n 1 | tr -d ' ')"
 echo "database_bytes=$(df -B1 --output=size /var/lib/mysql | tail -n 1 | tr -d ' ')"
 for p in "$@"; do command -v "$p" >/dev/null && echo "program=$p"; done
@@ -54,9 +56,14 @@ def read_facts() -> Command:
     return script("facts", _FACTS, *PROGRAMS, seconds=60)
 
 
+def read_resolvers() -> Command:
+    """Whom the server's programs ask for names."""
+    return script("resolvers", "sed -n 's/^nameserver[[:space:]]*/resolver=/p' /etc/resolv.conf")
+
+
 def parse_facts(out: str) -> dict[str, Any]:
     """The facts as a dictionary; what can come several times is a list, units are a dictionary."""
-    facts: dict[str, Any] = {"programs": [], "php_modules": [], "units": {}, "raid": []}
+    facts: dict[str, Any] = {"programs": [], "php_modules": [], "units": {}, "raid": [], "resolvers": []}
     for line in out.splitlines():
         key, _, value = line.partition("=")
         match key:
@@ -66,6 +73,8 @@ def parse_facts(out: str) -> dict[str, Any]:
                 facts["php_modules"].append(value)
             case "raid":
                 facts["raid"].append(value)
+            case "resolver":
+                facts["resolvers"] += _addresses(value)
             case "data_bytes" | "database_bytes" | "server_id" | "gtid_domain_id":
                 facts[key] = int(value or 0)
             case "time":
@@ -75,3 +84,12 @@ def parse_facts(out: str) -> dict[str, Any]:
             case _ if key:
                 facts[key] = value
     return facts
+
+
+def _addresses(value: str) -> list[str]:
+    """What is an address, as one; what is none, or is one on a link of the server's own, is left out."""
+    try:
+        address = ip_address(value.strip())
+    except ValueError:
+        return []
+    return [] if getattr(address, "scope_id", None) else [str(address)]

@@ -18,10 +18,25 @@ btrfs -q subvolume create "$1" 2>/dev/null || btrfs subvolume create "$1" >/dev/
 chmod 750 "$1"; echo changed
 """
 
+# Asked for a plain folder, btrfs would limit the whole file system that the folder lies in.
 _LIMIT = """
+[ "$(stat -c %i "$1")" = 256 ] || { echo "$1 is no subvolume" >&2; exit 3; }
 have=$(btrfs qgroup show --raw -ref "$1" 2>/dev/null | awk '$1 ~ /^0\\// {print $4}')
 [ "$have" = "$2" ] && { echo unchanged; exit; }
 btrfs qgroup limit "$2" "$1"; echo changed
+"""
+
+_SCRATCH = """
+r=unchanged
+if [ ! -d "$1" ]; then
+  btrfs -q subvolume create "$1" 2>/dev/null || btrfs subvolume create "$1" >/dev/null
+  chmod 750 "$1"; r=changed
+fi
+if [ "$(stat -c %i "$1")" = 256 ]; then
+  have=$(btrfs qgroup show --raw -ref "$1" 2>/dev/null | awk '$1 ~ /^0\\// {print $4}')
+  if [ "$have" != "$2" ]; then btrfs qgroup limit "$2" "$1"; r=changed; fi
+fi
+echo $r
 """
 
 _USED = """
@@ -42,6 +57,11 @@ def parse_free(paths: tuple[str, ...], out: str) -> dict[str, int]:
 def ensure_subvolume(path: Path) -> Command:
     """A subvolume at this path; fails where a plain folder stands there."""
     return script("subvolume", _SUBVOLUME, str(path))
+
+
+def ensure_scratch(path: Path, most_bytes: int) -> Command:
+    """A subvolume with a limit in bytes; a plain folder that stands there from before goes on without one."""
+    return script("scratch", _SCRATCH, str(path), str(most_bytes))
 
 
 def ensure_limit(path: Path, most_bytes: int) -> Command:

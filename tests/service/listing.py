@@ -43,7 +43,8 @@ mariadb -NBe "SHOW GRANTS FOR '$db'@localhost" | sed 's/^/grant /'
 mariadb -NBe "SELECT CONCAT_WS(' ', 'account', User, Host, plugin) FROM mysql.user WHERE User = '$db'"
 echo "socket $(stat -c '%U:%G:%a' /run/php/$user.sock)"
 echo "limit $(btrfs qgroup show --raw -ref /srv/instances/$name 2>/dev/null | awk '$1 ~ /^0\// {print $4}')"
-echo "subvolume $(stat -c %i /srv/instances/$name)"
+echo "scratch $(btrfs qgroup show --raw -ref /srv/scratch/$name 2>/dev/null | awk '$1 ~ /^0\// {print $4}')"
+echo "subvolume $(stat -c %i /srv/instances/$name) $(stat -c %i /srv/scratch/$name)"
 apache2ctl configtest 2>&1 | sed 's/^/apache /'
 nft list table inet phm_outgoing | sed 's/^/nft /'
 find /srv /etc /run/phm /var/log/phm \( -name '*.phm-new' -o -name '*.phm-old' -o -name '*.phm-none' -o -name '*.part' -o -name '*.part.zip' \) | sed 's/^/left /'
