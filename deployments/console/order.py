@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.console.context import Reason, acting, reading, reason_given
+from deployments.console.context import Reason, acting, now, reading, reason_given
 from deployments.console.output import Json, emit, emit_one
 from deployments.console.wording import heading, local, money, show_history
 from hosting.errors import Refused
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from hosting.inventory.cancelling import Cancellation
     from hosting.policy.values import OrderFacts
 
 app = typer.Typer(help="Orders: what customers ordered, and what became of it.")
@@ -83,8 +84,8 @@ def again(reference: Reference, reason: Reason) -> None:
     def ask_again(session: Session, by: str, at: datetime) -> bool:
         orders.order_facts(session, reference)
         found = work.work_of(session, work.PROVISION, reference)
-        if found is None or found.state is WorkState.DONE:
-            stands = "done" if found else "not asked for: the order is not paid"
+        if found is None or found.state in work.ENDS:
+            stands = found.state if found else "not asked for: the order is not paid"
             raise Refused(f"The set-up of order {reference} is {stands}.", "Look at it: phm order show.")
         if found.state is not WorkState.FAILED:
             return False
@@ -96,6 +97,48 @@ def again(reference: Reference, reason: Reason) -> None:
         typer.echo(f"The set-up of order {reference} is due again; the dispatcher starts it within a minute.")
     else:
         typer.echo(f"The set-up of order {reference} has not failed: it is waiting or running (unchanged).")
+
+
+@app.command("cancel")
+def cancel(
+    reference: Reference,
+    reason: Reason,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Cancel an order that is not fulfilled: no run sets it up, its place is given back, the refund is a case."""
+    from hosting.inventory.cancelling import cancel_order, cancellation  # noqa: PLC0415  # as above
+
+    settings, why = load_settings(), reason_given(reason)
+    with reading() as session:
+        before = cancellation(session, reference, now())
+    after = acting(lambda session, by, at: cancel_order(session, reference, by, why, at), settings) if yes else before
+    if as_json:
+        changed = after.is_done and not before.is_done
+        emit_one({**asdict(after), "cancelled": after.is_done, "changed": changed}, {}, as_json=True)
+        return
+    if before.is_done:
+        typer.echo(f"Order {reference} is cancelled (unchanged).")
+        return
+    typer.echo("\n".join(meaning_of(before)))
+    typer.echo(f"Order {reference} is cancelled." if yes else "Nothing was changed. To do it, give --yes.")
+
+
+def meaning_of(found: Cancellation) -> list[str]:
+    """What cancelling an order means, a line each."""
+    order, instance = found.order, found.instance
+    lines = [f"Order {order.reference} ({order.state}) of {order.customer_name}: {wish_of(order)}."]
+    if found.received_cents:
+        received = money(found.received_cents, order.currency)
+        lines.append(f"{received} were received: a case asks for the refund, which is the shop's.")
+    if found.work is not None:
+        lines.append(f"Its set-up ({found.work.state}) is closed: no run sets it up.")
+    if instance is not None:
+        lines.append(f"Its place {instance.name} on {instance.server_name} ({instance.storage_gib} GiB) is given back.")
+        lines.append(f"What of this is on {instance.server_name} is yours to take away, in this order:")
+        lines += [f"  {trace}" for trace in found.remains]
+    return lines
 
 
 def for_people(order: OrderFacts) -> dict[str, Any]:

@@ -146,6 +146,64 @@ def test_a_set_up_that_failed_is_tried_again(phm: Console) -> None:
     assert phm("order", "again", "A-2", "--reason", "x").refusal.startswith("The set-up of order A-2 is not asked for")
 
 
+def reserve(phm: Console, order: str = "A-1") -> str:
+    def act(session: Session) -> str:
+        return instances.reserve_instance(session, order, choose_server, release=RELEASE, seal=str, now=NOW).name
+
+    return in_transaction(phm.inventory, act)
+
+
+CANCEL = ("order", "cancel", "A-1", "--reason", "withdrawn")
+
+
+def test_an_order_is_cancelled_after_a_look_at_what_that_means(phm: Console) -> None:
+    phm.with_servers("app1")
+    phm.with_order()
+    name = reserve(phm)
+    looked = phm(*CANCEL)
+    assert looked.code == 0
+    assert looked.out.splitlines()[:5] == [
+        "Order A-1 (paid) of Ada Löwe: 3 accounts, 10 GB more.",
+        "49.00 EUR were received: a case asks for the refund, which is the shop's.",
+        "Its set-up (open) is closed: no run sets it up.",
+        f"Its place {name} on app1 (25 GiB) is given back.",
+        "What of this is on app1 is yours to take away, in this order:",
+    ]
+    assert f"  /srv/instances/{name}" in looked.out.splitlines()
+    assert looked.out.endswith("Nothing was changed. To do it, give --yes.\n")
+    assert phm("order", "show", "A-1", "--json").json["order"]["state"] == "paid"
+    assert phm(*CANCEL, "--yes").out.endswith("Order A-1 is cancelled.\n")
+    assert phm(*CANCEL, "--yes").out == "Order A-1 is cancelled (unchanged).\n"
+    assert done_to(phm, "order:A-1")[-1] == (phm.operator, "order cancelled", "withdrawn")
+    assert phm("server", "show", "app1", "--json").json["booked_gib"] == 0
+    assert [case["kind"] for case in phm("case", "list", "--json").json] == ["order_cancelled"]
+    assert phm("promises", "--json").json == []
+    again = phm("order", "again", "A-1", "--reason", "x")
+    assert again.refusal == "The set-up of order A-1 is cancelled. Look at it: phm order show."
+
+
+def test_what_cancelling_means_is_told_to_programs(phm: Console) -> None:
+    phm.with_order(paid=False)
+    looked, done, again = (phm(*CANCEL, "--json", *more).json for more in ((), ("--yes",), ("--yes",)))
+    assert [(one["cancelled"], one["changed"]) for one in (looked, done, again)] == [
+        (False, False),
+        (True, True),
+        (True, False),
+    ]
+    assert (looked["order"]["state"], looked["received_cents"], looked["instance"]) == ("placed", 0, None)
+
+
+def test_an_open_instance_s_order_is_not_cancelled(phm: Console) -> None:
+    phm.with_servers("app1")
+    phm.with_order()
+    name = reserve(phm)
+    in_transaction(phm.inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    for more in ((), ("--yes",)):
+        assert phm(*CANCEL, *more).refusal.startswith(f"Order A-1 is fulfilled: instance {name} is open. It ends with")
+    assert phm("order", "cancel", "A-9", "--reason", "x").refusal.startswith("There is no order A-9.")
+    assert phm("order", "cancel", "A-1", "--reason", " ").refusal.startswith("The reason is empty.")
+
+
 def test_a_server_is_drained_after_a_look_at_what_that_means(phm: Console) -> None:
     phm.with_servers("app1", "app2")
     unanswered = phm("server", "drain", "app1", "--reason", "new disks")
