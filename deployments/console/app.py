@@ -55,7 +55,7 @@ VERBS = (
     Verb("demo", "fleet.demo", "Play the whole story on the local fleet.", "demo", LOCAL, "fleet"),
     Verb("fleet", "fleet.console", "The local fleet: up, down, status, reset, faults.", panel=LOCAL, needs="fleet"),
     Verb("shop", "deployments.console.shop", "The fleet's shop: order, pay, refund.", panel=LOCAL, needs="fleet"),
-    Verb("order", "deployments.console.order", "Orders: list, show, again."),
+    Verb("order", "deployments.console.order", "Orders: list, show, again, cancel."),
     Verb("promises", "deployments.console.promises", "Every open order: time left, forecast.", "promises"),
     Verb("instance", "deployments.console.instance", "Instances: list, show, open, access."),
     Verb("server", "deployments.console.server", "Servers: add, list, show, drain, undrain."),
