@@ -184,6 +184,14 @@ class BackupStore(Block):
         """Remove all versions of everything below a prefix; raises as `drop` does."""
         if not prefix.endswith("/"):
             raise ValueError("A prefix ends with a slash: its neighbours of a longer name stay.")
+        return self._remove(prefix)
+
+    def remove_object(self, key: str) -> Dropped:
+        """Remove all versions of one object whose name begins no other one's; raises as `drop` does."""
+        return self._remove(key)
+
+    def _remove(self, prefix: str) -> Dropped:
+        """Remove all versions of everything that begins so, and look whether it is gone."""
         removed = Dropped()
         with asking(self.endpoint):
             self._abort_uploads(prefix)

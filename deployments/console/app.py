@@ -63,6 +63,7 @@ VERBS = (
     Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),
     Verb("calendar", "deployments.console.service_days", "Days closed or opened for set-ups: close, open, list."),
     Verb("level", "deployments.console.level", "Service levels: set, list, terms."),
+    Verb("escrow", "deployments.console.escrow", "When all else is lost: export, restore-control."),
 )
 """Every verb; a new one is a line here. One whose module isn't installed (the fleet isn't shipped) is not shown."""
 

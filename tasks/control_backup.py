@@ -1,0 +1,110 @@
+"""The control machine's own backup: all that it can't make anew, to be read by the escrow key's holder alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import create_markdown_artifact
+
+from blocks.backup_store import BackupStore
+from blocks.envelope import envelope
+from blocks.loading import load
+from hosting.errors import ServiceError
+from hosting.inventory.control_archive import ControlArchive, pack
+from hosting.inventory.portable import take_rows
+from hosting.policy.control_backups import KEPT, droppable, key_at
+from hosting.policy.store_rights import CONTROL
+from hosting.settings import SETTINGS_FILE, home
+from tasks.escrow import escrow, problems
+from tasks.letters import local
+from tasks.records import inventory, now
+from tasks.step import reading, run_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class NotReadBack(ServiceError):
+    """The store has something else than what was just put there."""
+
+
+@dataclass(frozen=True)
+class ControlBackup:
+    """One backup of the control machine in the store.
+
+    Args:
+        key: its name there.
+        bytes: its size.
+        rows: of the inventory, in all its tables.
+        problems: what could not be opened on the way, in sentences.
+    """
+
+    key: str
+    bytes: int
+    rows: int
+    problems: tuple[str, ...]
+
+
+@reading
+def store_control_backup() -> ControlBackup:
+    """Settings, inventory and the way to every backup, encrypted, in the store, read back and compared.
+
+    Raises:
+        ServiceError: no escrow certificate; no settings file here.
+        Unreachable: inventory or store do not answer.
+    """
+    store, at = load(BackupStore), now()
+    revision, rows = take_rows(inventory())
+    way = escrow()
+    archive = ControlArchive(at.isoformat(), revision, _settings(), rows, way)
+    content = envelope(pack(archive, at), store.escrow_certificate_pem)
+    store.ensure_ready()
+    store.put_bytes(key_at(at), content)
+    if store.get_bytes(key_at(at)) != content:
+        raise NotReadBack(f"The store does not give {key_at(at)} back as it was put.", "Look at the store.")
+    lines = sum(table.count(b"\n") for table in rows.values())
+    return ControlBackup(key_at(at), len(content), lines, tuple(problems(way)))
+
+
+@reading
+def drop_old_control_backups() -> list[str]:
+    """Those that are older than they are kept are removed, all versions; their names."""
+    store = load(BackupStore)
+    old = droppable([found.key for found in store.objects(f"{CONTROL}/")], now())
+    for key in old:
+        store.remove_object(key)
+    return old
+
+
+@reading
+def report_control_backup(made: ControlBackup, dropped: Sequence[str]) -> None:
+    """What was stored and dropped, as an artifact of the run; what could not be opened is a warning."""
+    for problem in made.problems:
+        run_logger().warning("%s", problem)
+    create_markdown_artifact(
+        key="control-backup",
+        description=f"Backup of the control machine, {local(now())}",
+        markdown=f"""| | |
+| --- | --- |
+| Stored | `{made.key}` |
+| Bytes | {made.bytes} |
+| Rows of the inventory | {made.rows} |
+| Generations that can't be opened | {len(made.problems)} |
+| Dropped, older than {KEPT.days} days | {len(dropped)} |
+""",
+    )
+
+
+def _settings() -> str:
+    """The text of the settings file.
+
+    Raises:
+        ServiceError: there is none on this machine.
+    """
+    file = home() / SETTINGS_FILE
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"{file} can't be read here ({error.strerror})."
+        raise ServiceError(message, "Run the worker on the machine that has it, with its PHM_HOME.") from error

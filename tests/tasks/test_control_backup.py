@@ -1,0 +1,182 @@
+"""The control machine lost and built anew: from the store, the escrow key and openssl alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from blocks.backup_store import BackupStore
+from blocks.loading import load, provide
+from blocks.service_settings import ServiceSettings
+from deployments.connections import provide_all
+from deployments.console.app import main
+from deployments.console.settings_from_fleet import as_toml, settings_of, write_private
+from hosting.errors import ServiceError
+from hosting.inventory import instances, recovery_points
+from hosting.inventory.portable import take_rows
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.control_backups import key_at
+from hosting.policy.placement import choose_server
+from hosting.policy.values import PointFacts, PointKind
+from hosting.settings import load_settings
+from tasks.control_backup import drop_old_control_backups, store_control_backup
+from tests.fleet_fixture import fleet
+from tests.inventory.words import NOW, RELEASE, placed, received, server, take, with_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from fleet import Fleet
+
+__all__ = ["fleet"]
+
+pytestmark = pytest.mark.fleet
+
+
+class Service:
+    """A service with one instance that has a backup, without any run of it."""
+
+    def __init__(self, fleet: Fleet, home: Path) -> None:
+        self.home, self.escrow_key = home, fleet.description()["escrow"]["key"]
+        write_private(home / "settings.toml", as_toml(settings_of(fleet.description(), home)))
+        self.settings = load_settings(home / "settings.toml")
+        provide_all(self.settings)
+        self.inventory = Inventory(self.settings.inventory_url.get_secret_value())
+        self.inventory.upgrade()
+        with_servers(self.inventory, server("app1"))
+        take(self.inventory, placed(), received("paid"))
+        self.instance = in_transaction(self.inventory, self.backed_up)
+
+    def backed_up(self, session: Session) -> str:
+        seal = load(ServiceSettings).seal
+        made = instances.reserve_instance(session, "A-1", choose_server, release=RELEASE, seal=seal, now=NOW)
+        instances.record_active(session, made.name, NOW, {})
+        key = Fernet.generate_key()
+        instances.ensure_secret(session, made.name, "backup", lambda: seal(key.decode()))
+        wrapped = Fernet(key).encrypt(b"the repository's password").decode()
+        recovery_points.begin_generation(session, f"{made.name}-1", made.name, "app1", wrapped, NOW)
+        point = PointFacts(
+            f"{made.name}-p1", made.name, f"{made.name}-1", made.server_name, PointKind.FULL, NOW, RELEASE.id, {}, "d1", "f1"
+        )  # fmt: skip
+        recovery_points.record_point(session, point, NOW)
+        return made.name
+
+    def decrypted(self, file: Path) -> Path:
+        """What openssl makes of a file with the escrow key; nothing of this program is used."""
+        out = file.with_suffix(".out")
+        subprocess.run(
+            ["openssl", "cms", "-decrypt", "-inform", "DER", "-in", file, "-inkey", self.escrow_key, "-out", out],
+            check=True,
+        )
+        return out
+
+
+@pytest.fixture
+def lost(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("PHM_HOME", str(home))
+    made = Service(fleet, home)
+    yield made
+    made.inventory.close()
+
+
+def phm(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["phm", *words])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_the_control_machine_is_rebuilt_from_the_store_and_the_escrow_key(
+    lost: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = store_control_backup.fn()
+    assert made.rows > 10
+    assert made.problems == ()
+    sealed = tmp_path / "control.p7m"
+    sealed.write_bytes(load(BackupStore).get_bytes(made.key))
+    assert b"inventory_url" not in sealed.read_bytes()
+    load(BackupStore).remove_object(made.key)
+    archive, new = lost.decrypted(sealed), tmp_path / "new"
+    assert phm("escrow", "restore-control", str(archive), "--home", str(new), monkeypatch=monkeypatch) == 0
+    settings = load_settings(new / "settings.toml")
+    assert settings.inventory_url.get_secret_value() == f"sqlite:///{new}/inventory.db"
+    assert settings.model_copy(update={"inventory_url": lost.settings.inventory_url}) == lost.settings
+    assert (new / "settings.toml").stat().st_mode & 0o777 == 0o600
+    again = Inventory(settings.inventory_url.get_secret_value())
+    assert take_rows(again) == take_rows(lost.inventory)
+    provide_all(settings)
+    with again.reading() as session:
+        sealed_key = instances.sealed_secret(session, lost.instance, "backup")
+        (generation,) = recovery_points.generations_of(session, lost.instance)
+    key = load(ServiceSettings).unseal(sealed_key)
+    assert Fernet(key).decrypt(generation.wrapped_password) == b"the repository's password"
+    again.close()
+    assert phm("escrow", "restore-control", str(archive), "--home", str(new), monkeypatch=monkeypatch) == 1
+
+
+def test_an_export_opens_every_generation_without_this_program(
+    lost: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "escrow.p7m"
+    assert phm("escrow", "export", str(file), monkeypatch=monkeypatch) == 0
+    told: dict[str, Any] = json.loads(lost.decrypted(file).read_text())
+    (repository,) = told["repositories"]
+    generation = f"{lost.instance}-1"
+    assert repository["repository"] == load(BackupStore).repository("app1", lost.instance, generation)
+    assert repository["password"] == "the repository's password"
+    assert [(one["id"], one["database_snapshot"], one["files_snapshot"]) for one in repository["points"]] == [
+        (f"{lost.instance}-p1", "d1", "f1")
+    ]
+    assert repository["points"][0]["release"]["version"] == RELEASE.version
+    assert told["store"]["secret_key"] == load(BackupStore).reader().secret_key
+    assert phm("escrow", "export", str(file), monkeypatch=monkeypatch) == 1
+
+
+def test_a_generation_that_can_not_be_opened_is_told_and_keeps_nothing_else_out(
+    lost: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_transaction(
+        lost.inventory,
+        lambda session: recovery_points.begin_generation(session, "g2", lost.instance, "app1", "not wrapped", NOW),
+    )
+    file = tmp_path / "escrow.p7m"
+    assert phm("escrow", "export", str(file), monkeypatch=monkeypatch) == 1
+    assert "1 of them can't be opened: The password of the generation g2" in capsys.readouterr().err
+    assert len(json.loads(lost.decrypted(file).read_text())["repositories"]) == 2
+    made = store_control_backup.fn()
+    assert len(made.problems) == 1
+    load(BackupStore).remove_object(made.key)
+
+
+def test_old_backups_go_with_all_their_versions_and_the_newest_stays(lost: Service) -> None:
+    store, now = load(BackupStore), datetime.now(UTC)
+    store.ensure_ready()
+    old, young = key_at(now - timedelta(days=400)), key_at(now + timedelta(minutes=1))
+    for key in (old, old, young):
+        store.put_bytes(key, b"x")
+    assert old in drop_old_control_backups.fn()
+    left = store.client.list_object_versions(Bucket=store.bucket, Prefix=old)
+    assert not left.get("Versions")
+    assert not left.get("DeleteMarkers")
+    assert store.get_bytes(young) == b"x"
+    store.remove_object(young)
+
+
+def test_without_an_escrow_certificate_nothing_is_stored(lost: Service) -> None:
+    store = load(BackupStore)
+    keys = {found.key for found in store.objects("control/")}
+    provide(store.model_copy(update={"escrow_certificate_pem": ""}))
+    with pytest.raises(ServiceError, match="no escrow certificate"):
+        store_control_backup.fn()
+    assert {found.key for found in store.objects("control/")} <= keys
