@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+import textwrap
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.fernet import Fernet
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from blocks.backup_store import BackupStore
+from blocks.envelope import envelope
 from blocks.loading import load, provide
 from blocks.service_settings import ServiceSettings
-from deployments.connections import provide_all
+from deployments.connections import backup_store_of, provide_all
 from deployments.console.app import main
 from deployments.console.settings_from_fleet import as_toml, settings_of, write_private
+from deployments.runtime.environment import Places, api_login
+from flows.back_up_control import back_up_control
 from hosting.errors import ServiceError
 from hosting.inventory import instances, recovery_points
 from hosting.inventory.portable import take_rows
@@ -26,12 +35,13 @@ from hosting.policy.placement import choose_server
 from hosting.policy.values import PointFacts, PointKind
 from hosting.settings import load_settings
 from tasks.control_backup import drop_old_control_backups, store_control_backup
+from tasks.escrow import escrow
 from tests.fleet_fixture import fleet
 from tests.inventory.words import NOW, RELEASE, placed, received, server, take, with_servers
+from tests.service_fixture import free_port, prefect_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy.orm import Session
 
@@ -40,6 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["fleet"]
 
 pytestmark = pytest.mark.fleet
+
+RUNBOOK = Path(__file__).parents[2] / "docs/runbooks/escrow.md"
 
 
 class Service:
@@ -125,6 +137,37 @@ def test_the_control_machine_is_rebuilt_from_the_store_and_the_escrow_key(
     assert phm("escrow", "restore-control", str(archive), "--home", str(new), monkeypatch=monkeypatch) == 1
 
 
+def test_the_runbooks_commands_do_what_it_says(lost: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_key, open_control, rebuild, open_export, _restic = (
+        textwrap.dedent(block)
+        for block in re.findall(r"^ *```sh\n(.*?)```", RUNBOOK.read_text(), re.DOTALL | re.MULTILINE)
+    )
+    folder, new = tmp_path / "apart", tmp_path / "new"
+    folder.mkdir()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(commands: str) -> None:
+        environment = {**os.environ, "PATH": path, "PHM_HOME": str(new)}
+        subprocess.run(["bash", "-euc", commands], cwd=folder, check=True, env=environment, capture_output=True)
+
+    run(make_key)
+    certificate = (folder / "escrow.pem").read_text()
+    backup = lost.settings.backup.model_copy(update={"escrow_certificate_pem": certificate})
+    provide(backup_store_of(lost.settings.model_copy(update={"backup": backup})))
+    made = store_control_backup.fn()
+    (folder / "control.p7m").write_bytes(load(BackupStore).get_bytes(made.key))
+    load(BackupStore).remove_object(made.key)
+    run(open_control + rebuild)
+    again = Inventory(load_settings(new / "settings.toml").inventory_url.get_secret_value())
+    assert take_rows(again) == take_rows(lost.inventory)
+    again.close()
+    (folder / "escrow.p7m").write_bytes(envelope(json.dumps(escrow()).encode(), certificate))
+    run(open_export)
+    assert (
+        json.loads((folder / "escrow.json").read_text())["repositories"][0]["password"] == "the repository's password"
+    )
+
+
 def test_an_export_opens_every_generation_without_this_program(
     lost: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,3 +223,21 @@ def test_without_an_escrow_certificate_nothing_is_stored(lost: Service) -> None:
     with pytest.raises(ServiceError, match="no escrow certificate"):
         store_control_backup.fn()
     assert {found.key for found in store.objects("control/")} <= keys
+
+
+@pytest.mark.prefect
+def test_a_run_says_what_it_stored(lost: Service) -> None:
+    port = free_port()
+    settings = lost.settings.model_copy(update={"prefect_api_url": f"http://127.0.0.1:{port}/api"})
+    at = Places(lost.home)
+    at.ensure()
+    ours = {PREFECT_API_URL: settings.prefect_api_url, PREFECT_API_AUTH_STRING: api_login(at), PREFECT_HOME: at.prefect}
+    with prefect_server(settings, at), temporary_settings(ours):
+        state = back_up_control(return_state=True)
+        said = str(state.message)
+        with get_client(sync_client=True) as client:
+            (artifact,) = client.read_artifacts()
+    key = said.partition(":")[0]
+    assert re.fullmatch(r"control/\S+: \d+ rows, \d+ bytes; \d+ older ones dropped\.", said)
+    assert key in str(artifact.data)
+    load(BackupStore).remove_object(key)
