@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-xml php8.2-curl \
   openssh-client curl chromium fonts-dejavu-core nftables iproute2
 
-.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision images clean
+.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup images clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,6 +36,9 @@ soak: setup packages  ## every size and every fault that the issues state (long;
 
 bench-provision: setup packages  ## the flow beside a plain script, the whole way, and twenty orders at once
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.provision
+
+bench-backup: setup packages  ## backups and restores beside plain scripts and borgmatic
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.backup
 
 images: setup packages  ## the screenshots in docs/images, from a real run
 	@$(AS_ROOT) $(BIN)/python -m tests.images

@@ -44,6 +44,7 @@ class Plan:
         lease_seconds: how long the lease lives without a heartbeat.
         lock_seconds: how long the run waits for the lock on the host.
         retries: whether steps are tried again.
+        at: what the service's clock shows when the run begins, in seconds since 1970; 0: the real time.
         parameters: further parameters of the flow's request.
     """
 
@@ -54,6 +55,7 @@ class Plan:
     lease_seconds: float = 60.0
     lock_seconds: int = 45
     retries: bool = True
+    at: float = 0.0
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def text(self) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 import threading
 import time
 import typing
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect import Task
@@ -20,7 +21,7 @@ from blocks.web_probe import WebProbe
 from deployments.apply import blocks_of
 from fleet import Fleet
 from hosting.settings import load_settings
-from tasks import leases
+from tasks import leases, records
 from tests.service.plans import Fault, Outcome, Plan
 
 if TYPE_CHECKING:
@@ -105,6 +106,18 @@ def request_of(plan: Plan) -> Any:
     return kind(**order, **plan.parameters)
 
 
+def set_clock(at: float) -> None:
+    """The service's one clock shows another time in this process; nobody else's does."""
+    began, real = time.monotonic(), records.now
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(at + time.monotonic() - began, UTC)
+
+    for module in list(sys.modules.values()):
+        if getattr(module, "now", None) is real:
+            vars(module)["now"] = now
+
+
 def run(plan: Plan, server: str, result: Path) -> None:
     """Run the flow by its plan; the outcome is a file, there unless the process was killed."""
     provide(*blocks_of(load_settings()))
@@ -114,11 +127,11 @@ def run(plan: Plan, server: str, result: Path) -> None:
     leases.HEARTBEAT_SECONDS = plan.lease_seconds / 4
     if not plan.retries:
         for task in (
-            one
-            for one in vars(importlib.import_module(plan.flow.rpartition(".")[0])).values()
-            if isinstance(one, Task)
+            one for one in vars(importlib.import_module(plan.flow.rpartition(".")[0])).values() if isinstance(one, Task)
         ):
             task.retries = 0
+    if plan.at:
+        set_clock(plan.at)
     watch = Watch(plan.fault, server)
     watch.install()
     began = time.monotonic()
