@@ -14,7 +14,7 @@ from hosting.inventory import cases, servers
 from hosting.inventory.deeds import SERVICE
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import ServerState
-from hosting.product.layout import FIRST_UID, LAST_UID
+from hosting.product.layout import FIRST_COPY_UID, FIRST_UID, LAST_UID
 from hosting.templates import render
 from tasks.network import addresses_of
 from tasks.records import inventory, now
@@ -44,6 +44,7 @@ def outgoing_rules(server: ServerFacts) -> str:
         "server/outgoing.nft.j2",
         first_uid=FIRST_UID,
         last_uid=LAST_UID,
+        first_copy_uid=FIRST_COPY_UID,
         relays=[(address, mail.port) for address in addresses_of(mail.host)],
         resolvers=sorted({*settings.resolvers, *server.facts.get("resolvers", ())}),
     )

@@ -120,6 +120,11 @@ def ensure_release(release: ReleaseFacts, link: str) -> Command:
     )
 
 
+def has_release(release: ReleaseFacts) -> Command:
+    """Exit code 0 where the release is unpacked on the server."""
+    return Command("release", ("test", "-d", str(RELEASES / release.folder)))
+
+
 def _tree(layout: InstanceLayout) -> tuple[str, str, str, str, str]:
     """What the scripts of the tree are told."""
     return str(layout.unpacked), str(layout.code), layout.user, str(layout.data), str(layout.step_lock)

@@ -55,6 +55,34 @@ def as_user(command: Command, user: str) -> Command:
     return replace(command, argv=("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command.argv))
 
 
+# What they are to read comes in a row on the one standard input: the length of each is told, and `head` takes no more.
+_IN_A_ROW = """
+while [ $# -gt 0 ]; do
+  out=$(head -c "$2" | eval "$1") && code=0 || code=$?
+  printf '%s %s\\036' "$code" "$out"
+  [ "$code" = 0 ] || exit 0
+  shift 2
+done
+"""
+BETWEEN = "\x1e"
+
+
+def in_a_row(*commands: Command) -> Command:
+    """Commands one after another in one call, up to the first that fails: each call takes a dozen milliseconds.
+
+    For commands that read all they are given, and write text alone.
+    """
+    words = (word for command in commands for word in (command.line, str(len(command.stdin))))
+    return script(
+        " and ".join(dict.fromkeys(command.name for command in commands)),
+        _IN_A_ROW,
+        *words,
+        stdin=b"".join(command.stdin for command in commands),
+        seconds=sum(command.seconds for command in commands),
+        secrets=tuple(secret for command in commands for secret in command.secrets),
+    )
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command answered; the exit code is -1 where the connection was lost, which means unknown."""
@@ -67,6 +95,13 @@ class Answer:
     def changed(self) -> bool:
         """Whether an ensuring script said that it changed something (its last line is `changed`)."""
         return self.out.rstrip().endswith("changed") and not self.out.rstrip().endswith("unchanged")
+
+
+def answers_in_a_row(answer: Answer) -> list[Answer]:
+    """What each of the commands in a row answered; what they wrote as errors is told of the last one."""
+    told = [part.partition(" ") for part in answer.out.split(BETWEEN)[:-1]]
+    errors = [""] * (len(told) - 1) + [answer.err]
+    return [Answer(int(code), out, err) for (code, _, out), err in zip(told, errors, strict=True)]
 
 
 def masked(text: str, secrets: tuple[str, ...]) -> str:

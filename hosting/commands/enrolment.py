@@ -33,6 +33,10 @@ LOGROTATE = (
     "/var/log/phm/*.log {\n    weekly\n    maxsize 20M\n    rotate 4\n"
     "    missingok\n    notifempty\n    compress\n    copytruncate\n}\n"
 )
+LOGS_TURNED = """\
+# Written by the hosting service: a log that grows fast does not wait for the night.
+17 * * * * root /usr/sbin/logrotate /etc/logrotate.d/phm
+"""
 MODULES = "ssl headers rewrite proxy proxy_fcgi http2 setenvif alias mpm_event"
 
 _APACHE = """

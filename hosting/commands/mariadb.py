@@ -73,6 +73,11 @@ def create_user(user: str, hashed: str) -> tuple[Statement, ...]:
     )
 
 
+def drop_user(user: str) -> Statement:
+    """The local user gone, with its rights."""
+    return Statement(f"DROP USER IF EXISTS {name(user)}@localhost")
+
+
 def show_rights(user: str) -> Statement:
     """What a local user is granted."""
     return Statement(f"SHOW GRANTS FOR {name(user)}@localhost")

@@ -71,6 +71,11 @@ tar -C "$src" -cf - -- "$path" |
 echo changed
 """
 
+# The same numbers on every server are an instance's; a copy of it has its own.
+_HAND_OVER = """
+chown -hR --from=":$2" ":$3" "$1"; chown -hR --from="$2" "$3" "$1"; echo changed
+"""
+
 
 def is_there(path: Path) -> Command:
     """Exit code 0 where something is at the path."""
@@ -80,6 +85,11 @@ def is_there(path: Path) -> Command:
 def put_folder(current: Path, new: Path, aside: Path) -> Command:
     """The new folder in the place of the current one, which lies aside then; exit code 5: not as it should be."""
     return script("put folder", _FOLDER, str(current), str(new), str(aside))
+
+
+def hand_over(folder: Path, old: int, new: int) -> Command:
+    """All that a user and group of one number own in a folder is another number's."""
+    return script("hand over", _HAND_OVER, str(folder), str(old), str(new), seconds=3600)
 
 
 def end_processes(user: str) -> Command:

@@ -97,6 +97,19 @@ ensure_loaded "$@"; echo changed
 """
 )
 
+# The stamp goes first: whoever is killed before the reload leaves none, and the next one loads.
+_UNINSTALL = (
+    _COMMON
+    + """
+file=$1; shift
+[ -z "$(take_back "$@")" ] || rm -f "$stamp"
+if [ -e "$file" ]; then rm -f "$stamp"; rm -f "$file"; fi
+if loaded "$@"; then echo unchanged; exit; fi
+if ! said=$($test 2>&1); then echo "$said" >&2; exit 3; fi
+ensure_loaded "$@"; echo changed
+"""
+)
+
 _SOCKET = """
 i=0
 until [ -S "$1" ]; do
@@ -151,6 +164,12 @@ def reload(service: Service, *, host: str = "") -> Command:
     """
     words = (service.unit, host, service.test, *service.folders)
     return script(f"{service.unit} reload", _RELOAD, *words, seconds=SECONDS)
+
+
+def uninstall(service: Service, file: Path) -> Command:
+    """A configuration file gone, and the service without it; exit codes as `install`."""
+    words = (service.unit, "", service.test, str(file), *service.folders)
+    return script(f"{service.unit} configuration", _UNINSTALL, *words, seconds=SECONDS)
 
 
 def wait_for_socket(socket: Path) -> Command:

@@ -19,7 +19,24 @@ useradd -u "$uid" -g "$uid" -d "$home" -M -s /usr/sbin/nologin -c "phlyMail inst
 echo changed
 """
 
+# A group that a killed userdel left behind goes too.
+_GONE = """
+exec 9>/run/phm/users.lock; flock -w 60 -E 75 9
+r=unchanged
+if getent passwd "$1" >/dev/null; then
+  userdel "$1" 2>/dev/null || { [ $? = 8 ] && exit 75; exit 4; }
+  r=changed
+fi
+if getent group "$1" >/dev/null; then groupdel "$1"; r=changed; fi
+echo $r
+"""
+
 
 def ensure_user(user: str, uid: int, home: str) -> Command:
     """A user with its own group of the same number, without a shell; exit code 3 where one of that name differs."""
     return script("useradd", _USER, user, str(uid), home)
+
+
+def ensure_no_user(user: str) -> Command:
+    """No user and group of this name; what they own stays (userdel(8): exit code 8, a process still runs)."""
+    return script("userdel", _GONE, user)

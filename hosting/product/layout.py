@@ -28,11 +28,30 @@ FIRST_UID = 20_000
 LAST_UID = 59_999
 """Normal uids of a reserved range: the system's own run out before a thousand instances (FLEET.md section 8)."""
 
+COPIES_MOST = 10
+"""Copies of instances that a server may have at once, a rehearsal's among them (docs/decisions/0009)."""
+FIRST_COPY_UID = LAST_UID - COPIES_MOST + 1
+"""Copies have the last uids of the range: the kernel lets them reach nothing over the network."""
+REHEARSAL = "rehearsal"
+"""The copy that a rehearsal makes; no instance is called so, since their names have no vowels."""
+REHEARSAL_SLOT = 0
+"""Its place among a server's copies; operators get the others."""
+
 TABLE_PREFIX = "phlymail"
 ROOT_ADMIN = "provider"
 """Our own administrator in each instance (is_root=yes)."""
 CUSTOMER_ADMIN = "admin"
 """The customer's administrator (is_root=no)."""
+
+
+def copy_name(instance: str, slot: int) -> str:
+    """What an operator's copy of an instance is called; no instance's name has an underscore, no database a hyphen."""
+    return f"{instance}_{slot}"
+
+
+def copy_number(slot: int) -> int:
+    """The number of the copy in a slot of a server, from which its uid follows."""
+    return FIRST_COPY_UID - FIRST_UID + slot
 
 
 @dataclass(frozen=True)

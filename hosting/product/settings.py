@@ -43,6 +43,19 @@ PATHS = {
 """The standard set; written out so that no other value can come to count (the product honours any)."""
 
 
+NOWHERE, NO_PORT = "127.0.0.1", 9
+"""Where nobody listens."""
+
+COPY = {
+    "online_status": 1,
+    "fix_smtp_host": NOWHERE,
+    "fix_smtp_port": NO_PORT,
+    "fix_smtp_user": "",
+    "fix_smtp_pass": "",
+    "fix_smtp_security": "none",
+}
+"""What a copy of an instance has in its section `core` in place of the instance's."""
+
 PRODUCT_STATE = "fulltextsearch"
 """The section that the product's own job writes into our settings file."""
 
@@ -150,6 +163,25 @@ def with_product_state(want: str, have: str) -> str:
     return want + "\n".join([f"[{PRODUCT_STATE}]", *lines, ""]) if lines else want
 
 
+def with_database(have: str, database: str, password: str) -> str:
+    """The product's access to its database (`driver.mysql.ini.php`), for another database and its user of that name."""
+    access = {key: value for (_, key), value in _values(have).items()}
+    return ini(access | {"user": database, "pass": password, "database": database})
+
+
+def of_a_copy(have: str) -> str:
+    """A settings file as a copy of its instance gets it: users may log in, and mail is sent to nobody."""
+    section, kept = "", []
+    for line in have.splitlines() or [FIRST_LINE]:
+        section = line.strip("[] ") if line.startswith("[") else section
+        if section != "core" or line.partition("=")[0].strip() not in COPY:
+            kept.append(line)
+    at = kept.index("[core]") + 1 if "[core]" in kept else len(kept)
+    head = [] if "[core]" in kept else ["[core]"]
+    own = [*head, *(_line(key, value) for key, value in COPY.items())]
+    return "\n".join([*kept[:at], *own, *kept[at:], ""])
+
+
 def _values(text: str) -> dict[tuple[str, str], str]:
     """Section and key to value, as the product's own writer and ours form them."""
     section, values = "", {}
@@ -164,7 +196,7 @@ def _values(text: str) -> dict[tuple[str, str], str]:
 
 def neutral_autoupdate() -> str:
     """The product's own update made harmless: it would download code without a signature."""
-    nowhere = {"host": "127.0.0.1", "port": 9, "ssl": 0, "path": "/", "name": "off"}
+    nowhere = {"host": NOWHERE, "port": NO_PORT, "ssl": 0, "path": "/", "name": "off"}
     return ini({"0": nowhere, "1": nowhere})
 
 

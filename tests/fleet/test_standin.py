@@ -294,6 +294,8 @@ class TestInterfaces:
             instance.settings("[core]\nonline_status = 0")
             assert "Hi" in alice.get(script).text
             assert "the text of it" in alice.get(script, "h=email&l=read&i=1").text
+            raw = alice.get(script, "h=email&l=read&i=1&save_as=raw")
+            assert raw.content == b"Subject: Hi\r\n\r\nthe text of it\r\n"
             assert alice.get(script, "h=files&l=output&i=1").content == b"A"
         refused = instance.visitor().log_in("index.php", "alice", "pw1")
         assert "offline" in refused.text

@@ -21,7 +21,9 @@ from hosting.product.settings import (
     installer_form,
     instance_choices,
     neutral_autoupdate,
+    of_a_copy,
     php_values,
+    with_database,
 )
 
 if TYPE_CHECKING:
@@ -154,3 +156,31 @@ def test_php_may_open_an_instance_s_own_folders_alone() -> None:
         values["disable_functions"].split(",")
     )
     assert values["session.save_path"].startswith("/srv/scratch/x/")
+
+
+def test_a_copy_of_an_instance_has_another_database_and_keeps_the_rest_of_its_access() -> None:
+    have = ';<?php die(); ?>\nhost = "localhost:/run/x.sock"\nuser = "phm_a"\npass = "p1"\ndatabase = "phm_a"\nprefix = "phlymail"\ncharset = "utf8"\n'
+    found = as_php_reads(with_database(have, "phm_a_1", "p2"))
+    assert found == {
+        "host": "localhost:/run/x.sock", "user": "phm_a_1", "pass": "p2", "database": "phm_a_1", "prefix": "phlymail", "charset": "utf8",
+    }  # fmt: skip
+
+
+def test_a_copy_of_an_instance_sends_mail_to_nobody_and_keeps_what_its_customer_chose() -> None:
+    relay = Relay("relay.test", 587, "u", "secret", "STARTTLS")
+    have = as_php_reads(instance_choices("de", relay, "phlyMail", online=False))
+    text = of_a_copy(instance_choices("de", relay, "phlyMail", online=False))
+    found = as_php_reads(text)
+    assert "secret" not in text
+    assert (found["core"]["online_status"], found["core"]["fix_smtp_host"]) == ("1", "127.0.0.1")
+    mine = {"online_status", "fix_smtp_host", "fix_smtp_port", "fix_smtp_user", "fix_smtp_pass", "fix_smtp_security"}
+    for one in (have, found):
+        one["core"] = {key: value for key, value in one["core"].items() if key not in mine}
+    assert found == have
+    assert of_a_copy(text) == text
+
+
+@pytest.mark.parametrize("have", ["", ";<?php die(); ?>\n", '[auth]\nsystem_salt = "a$b"\n'])
+def test_a_copy_of_an_instance_whose_settings_say_nothing_of_mail_sends_none_either(have: str) -> None:
+    assert as_php_reads(of_a_copy(have))["core"]["fix_smtp_port"] == "9"
+    assert have.strip() in of_a_copy(have)

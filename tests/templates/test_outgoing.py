@@ -12,6 +12,7 @@ RULES = render(
     "server/outgoing.nft.j2",
     first_uid=20_000,
     last_uid=59_999,
+    first_copy_uid=59_990,
     relays=[("10.77.0.1", 25)],
     resolvers=["10.77.0.1"],
 )
@@ -45,11 +46,19 @@ def test_the_kernel_may_look_for_neighbours_on_ipv6() -> None:
     """Its packets have no owner; with them refused, a server with these rules has no IPv6 at all."""
     answered = asked_by(0)
     counted = [line for line in answered.splitlines() if "counter packets" in line]
-    assert len(counted) == 3
+    assert len(counted) == 4
     assert all("counter packets 0 " in line for line in counted)
 
 
 def test_an_instance_reaches_no_inner_address() -> None:
     assert "ip6 daddr @inner6 counter packets 0 " in asked_by(19_999)
     assert "ip6 daddr @inner6 counter packets 0 " not in asked_by(20_000)
-    assert "ip6 daddr @inner6 counter packets 0 " not in asked_by(59_999)
+    assert "ip6 daddr @inner6 counter packets 0 " not in asked_by(59_989)
+
+
+def test_a_copy_of_an_instance_reaches_nothing() -> None:
+    assert "skuid 59990-59999 counter packets 0 " in asked_by(59_989)
+    for uid in (59_990, 59_999):
+        answered = asked_by(uid)
+        assert "skuid 59990-59999 counter packets 0 " not in answered
+        assert "ip6 daddr @inner6 counter packets 0 " in answered

@@ -25,6 +25,9 @@ $error = '';
 
 switch ($page) {
     case 'email/read':
+        if (($_REQUEST['save_as'] ?? '') === 'raw') {
+            Download::send($mailbox->file($id), 'application/octet-stream', 'phlymail.eml');
+        }
         $content = '<pre>' . htmlspecialchars((string) $mailbox->read($id)) . '</pre>';
         break;
     case 'email/output':
