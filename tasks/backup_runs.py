@@ -11,10 +11,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from hosting.errors import ServiceError
-from hosting.inventory import recovery_points, work
+from hosting.inventory import cases, deeds, recovery_points, work
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import in_transaction
-from hosting.policy.states import WorkState
+from tasks.backup_dispatch import server_of
 from tasks.leases import working_on
 from tasks.progress import progress_of
 from tasks.records import inventory, now
@@ -105,9 +105,21 @@ def telling_backup_failure() -> Iterator[None]:
 
 def _end_work(session: Session, finding: str) -> None:
     """The work of this run, at its end."""
-    for one in work.work_in(session, WorkState.DISPATCHED):
-        if one.flow_run_id == flow_run.id:
-            if finding:
-                work.record_failed(session, one.kind, one.subject, finding)
-            else:
-                work.record_done(session, one.kind, one.subject)
+    one = work.work_of_run(session, flow_run.id) if flow_run.id else None
+    if one is None or one.state in work.ENDS:
+        return
+    if not finding:
+        work.record_done(session, one.kind, one.subject)
+        settle_earlier(session, one.subject)
+    else:
+        work.record_failed(session, one.kind, one.subject, finding)
+        subject = f"work:{one.kind}:{one.subject}"
+        deeds.record(session, deeds.SERVICE, "work failed", subject, why=finding, now=now())
+
+
+def settle_earlier(session: Session, subject: str) -> None:
+    """Earlier work of the same server that was put before a person has come right by itself."""
+    same = f"work:{work.BACK_UP_SERVER}:{server_of(subject)}@"
+    for case in cases.open_cases(session):
+        if case.kind == cases.NOT_DONE and case.subject.startswith(same):
+            cases.settle_case(session, case.id, deeds.SERVICE, "A later run backed the server up.", now())

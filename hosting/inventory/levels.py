@@ -62,6 +62,14 @@ def terms_of_instance(session: Session, name: str) -> Terms:
     return terms_of(session, session.scalars(query.where(Instance.name == name)).one())
 
 
+def terms_of_instances(session: Session) -> dict[str, Terms]:
+    """The terms under which each instance is served, by its name."""
+    query = select(Instance.name, Contract.service_level).join(Contract, Instance.contract_id == Contract.id)
+    found = session.execute(query).all()
+    known = {level: terms_of(session, level) for level in {level for _, level in found}}
+    return {name: known[level] for name, level in found}
+
+
 def level_names(session: Session) -> list[str]:
     """The names of the service levels beside the standard one."""
     return list(session.scalars(select(ServiceLevel.name).order_by(ServiceLevel.name)))

@@ -22,6 +22,8 @@ TRIED_AGAIN = "work tried again"
 PROVISION = "provision-instance"
 """The work of turning a paid order into an open instance; its subject is the order's reference."""
 
+BACK_UP_SERVER = "back-up-server"
+"""The work of backing up what is due on a server; its subject is the server's name, an @ and the minute in UTC."""
 
 ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
 """The states of work that nobody has to do any more."""
@@ -83,6 +85,19 @@ def work_of(session: Session, kind: str, subject: str) -> WorkFacts | None:
     """The work of a kind for a subject, None if it was never asked for."""
     row = session.scalars(select(Work).where(Work.kind == kind, Work.subject == subject)).first()
     return None if row is None else _facts(row)
+
+
+def work_of_run(session: Session, flow_run_id: str) -> WorkFacts | None:
+    """The work that a run was made for, None for a run by hand."""
+    row = session.scalars(select(Work).where(Work.flow_run_id == flow_run_id)).first()
+    return None if row is None else _facts(row)
+
+
+def work_since(session: Session, kind: str, since: datetime) -> list[WorkFacts]:
+    """The work of a kind that was asked for since a moment, or is not at its end, the first asked first."""
+    waiting = Work.state.in_([WorkState.OPEN, WorkState.DISPATCHED])
+    rows = select(Work).where(Work.kind == kind, (Work.asked_at >= since) | waiting)
+    return [_facts(row) for row in session.scalars(rows.order_by(Work.asked_at, Work.id))]
 
 
 def mark_dispatched(session: Session, work_id: int, flow_run_id: str, attempt: int) -> WorkFacts:

@@ -75,6 +75,17 @@ def test_work_is_a_scheduled_run_as_soon_as_it_is_recorded(
 
 
 @pytest.mark.prefect
+def test_a_servers_backups_wait_where_they_keep_nobody_waiting(inventory: Inventory, client: SyncPrefectClient) -> None:
+    with inventory.writing() as session:
+        work.ask_for(session, work.BACK_UP_SERVER, "app1@2026-11-26T22:30Z", LATER, by="test", now=NOW)
+    (made,) = dispatch(inventory, NOW, client)
+    run = client.read_flow_run(UUID(made.flow_run_id))
+    assert run.parameters == {"request": {"server": "app1"}}
+    assert run.work_queue_name == "bulk"
+    client.delete_flow_run(run.id)
+
+
+@pytest.mark.prefect
 def test_work_gets_one_run_however_many_dispatch_it_at_once(
     inventory: Inventory, order: str, service: Service, client: SyncPrefectClient
 ) -> None:

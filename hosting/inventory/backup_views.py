@@ -1,0 +1,82 @@
+"""The backups of all instances at once, for who decides on all of them: dispatcher, audit, retention, console."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from hosting.inventory.backup_rows import generation_facts
+from hosting.inventory.instances import all_instances
+from hosting.inventory.levels import terms_of_instances
+from hosting.inventory.models import Generation, Snapshot
+from hosting.policy.backup_audit import BackupStanding, backup_standing
+from hosting.policy.backup_plan import Due, due_backup
+from hosting.policy.states import GenerationState, InstanceState
+from hosting.policy.values import PointFacts, PointKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from hosting.policy.terms import Terms
+    from hosting.policy.values import GenerationFacts, InstanceFacts
+
+BACKED_UP = frozenset({InstanceState.ACTIVE, InstanceState.SUSPENDED})
+"""The states of an instance that is backed up."""
+
+COLUMNS = (
+    Snapshot.id, Snapshot.instance_name, Snapshot.generation, Snapshot.server_name, Snapshot.kind, Snapshot.taken_at,
+    Snapshot.release_id, Snapshot.database_snapshot, Snapshot.files_snapshot, Snapshot.proven_at, Snapshot.damaged,
+    Snapshot.bytes_added, Snapshot.seconds,
+)  # fmt: skip
+"""A point without its manifest: those of all points together would be hundreds of MiB."""
+
+
+@dataclass(frozen=True)
+class InstanceBackups:
+    """An instance with its backups, as far as they are there: dropped ones and the points' manifests are left out."""
+
+    instance: InstanceFacts
+    terms: Terms
+    generations: tuple[GenerationFacts, ...]
+    points: tuple[PointFacts, ...]
+
+    def due(self, at: datetime) -> Due | None:
+        """The backup that is due at a moment."""
+        one = self.instance
+        return due_backup(self.generations, self.points, one.server_name, at, self.terms, one.active_at)
+
+    @property
+    def standing(self) -> BackupStanding:
+        """How its backups stand."""
+        return backup_standing(self.points, {one.id: one.state for one in self.generations})
+
+
+def all_backups(session: Session, states: Collection[InstanceState] = BACKED_UP) -> list[InstanceBackups]:
+    """The backups of all instances in these states, in the order of the instances' numbers; asked in four queries."""
+    generations: defaultdict[str, list[GenerationFacts]] = defaultdict(list)
+    there = select(Generation).where(Generation.state != GenerationState.DROPPED)
+    for row in session.scalars(there.order_by(Generation.begun_at, Generation.id)):
+        generations[row.instance_name].append(generation_facts(row))
+    points = points_there(session)
+    terms = terms_of_instances(session)
+    return [
+        InstanceBackups(one, terms[one.name], tuple(generations[one.name]), tuple(points[one.name]))
+        for one in all_instances(session)
+        if one.state in states
+    ]
+
+
+def points_there(session: Session) -> defaultdict[str, list[PointFacts]]:
+    """The points of all generations that are not dropped, the oldest first, by instance; without manifests."""
+    query = select(*COLUMNS).join(Generation, Snapshot.generation == Generation.id)
+    query = query.where(Generation.state != GenerationState.DROPPED).order_by(Snapshot.taken_at, Snapshot.id)
+    found: defaultdict[str, list[PointFacts]] = defaultdict(list)
+    for row in session.execute(query).mappings():
+        found[row["instance_name"]].append(PointFacts(**{**row, "kind": PointKind(row["kind"])}, manifest={}))
+    return found
