@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from hosting.commands.command import Answer, Command, fail
+from hosting.commands.command import Answer, Command, answers_in_a_row, fail, in_a_row
 from hosting.errors import Unreachable
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ class SshConnection:
         if answer.exit_code != 0:
             fail(command, answer, self.server.name, do)
         return answer
+
+    def run_in_a_row(self, *commands: Command, do: str = "") -> list[Answer]:
+        """Commands that have to succeed, one after another in one call; what follows one that fails is not run.
+
+        Raises:
+            Unreachable: as `run`.
+            StepFailed: of the command that failed, as `run`.
+        """
+        answers = answers_in_a_row(self.run(in_a_row(*commands)))
+        failed = answers[-1]
+        if failed.exit_code != 0:
+            fail(commands[len(answers) - 1], failed, self.server.name, do)
+        return answers
 
     @contextlib.contextmanager
     def holding(self, command: Command, sign: str) -> Iterator[None]:

@@ -45,8 +45,11 @@ SESSION = re.compile(r"PHPSESSID=([-,A-Za-z0-9]+)")
 @step
 def ensure_release(server: ServerFacts, instance: InstanceFacts) -> bool:
     """The instance's release unpacked on the server, fetched from the object store and checked by its sum."""
+    ssh = load(SshHost).connection(server)
+    if ssh.ask(application.has_release(instance.release)).exit_code == 0:
+        return False
     link = load(ObjectStore).link(object_key(instance.release))
-    return load(SshHost).connection(server).run(application.ensure_release(instance.release, link), FROM_STORE).changed
+    return ssh.run(application.ensure_release(instance.release, link), FROM_STORE).changed
 
 
 @step
@@ -54,8 +57,8 @@ def ensure_application(server: ServerFacts, instance: InstanceFacts) -> bool:
     """The instance's tree of its release, and the link by which a release is switched."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
-    changed = ssh.run(application.ensure_code(layout)).changed
-    return ssh.run(ensure_link(layout.current, layout.release.folder)).changed or changed
+    link = ensure_link(layout.current, layout.release.folder)
+    return any(answer.changed for answer in ssh.run_in_a_row(application.ensure_code(layout), link))
 
 
 @step
@@ -75,8 +78,9 @@ def ensure_installed(server: ServerFacts, instance: InstanceFacts, order: OrderF
             message = f"The open instance {instance.name} shows an unfinished installation ({', '.join(sorted(left))})."
             raise DriftFound(message, "Nothing was touched; look at its code folder and database.")
         password = unsealed(instance.name, "database")
-        database.rows(mariadb.drop_database(layout.database))
-        ensure_database_and_user(database, layout, password)
+        if database.value(mariadb.count_tables(layout.database)):
+            database.rows(mariadb.drop_database(layout.database))
+            ensure_database_and_user(database, layout, password)
         ssh.run(application.prepare_installation(layout))
         _run_installer(ssh, layout, order.language, password, unsealed(instance.name, "root_admin"))
         ask_php(ssh, layout, "config.php", "")  # consumes the run-once script
@@ -148,11 +152,11 @@ def ensure_settings(server: ServerFacts, instance: InstanceFacts, order: OrderFa
         "autoupdate.ini.php": neutral_autoupdate(),
         "config.choices.ini.php": config_choices(order.language),
     }
-    changes = [
-        ssh.run(as_user(ensure_file(folder / name, content, own, "600", secrets=secret), layout.user)).changed
+    commands = (
+        as_user(ensure_file(folder / name, content, own, "600", secrets=secret), layout.user)
         for name, content in files.items()
-    ]
-    return any(changes)
+    )
+    return any(answer.changed for answer in ssh.run_in_a_row(*commands))
 
 
 @step
@@ -164,23 +168,30 @@ def ensure_default_group(server: ServerFacts, instance: InstanceFacts) -> bool:
         if database.value(accounts.count_group_permissions(layout.database)):
             return False
         database.run(accounts.clear_groups(layout.database))
-    password = unsealed(instance.name, "root_admin")
-    found = SESSION.search(ask_php(ssh, layout, "config.php", "").body)
-    query = f"PHPSESSID={found[1]}" if found else ""
-    answer = ask_php(ssh, layout, "config.php", query, form={"user": ROOT_ADMIN, "pass": password}, hide=(password,))
-    if answer.status != 302:  # noqa: PLR2004  # the product's sign of a login
-        message = f"Our administrator can't log in to {instance.name} (the administration answered {answer.status})."
-        raise StepFailed(message, "Look at the instance's PHP log, then run again.")
-    cookie = answer.headers.get("set-cookie", "").partition(";")[0]
-    ask_php(ssh, layout, "config.php", f"{query}&action=home&fixgroups=1", cookie=cookie)
-    ask_php(ssh, layout, "config.php", f"{query}&action=logout", cookie=cookie)
-    with mariadb_of(ssh) as database:
+        _have_group_made(ssh, layout, unsealed(instance.name, "root_admin"))
         if not database.value(accounts.count_group_permissions(layout.database)):
             raise StepFailed(
                 f"The product made no default group in {instance.name}.",
                 "Look at the instance's PHP log, then run again.",
             )
     return True
+
+
+def _have_group_made(ssh: SshConnection, layout: InstanceLayout, password: str) -> None:
+    """Log in to the product's administration as ours, and ask for what makes the group.
+
+    Raises:
+        StepFailed: our administrator can't log in.
+    """
+    found = SESSION.search(ask_php(ssh, layout, "config.php", "").body)
+    query = f"PHPSESSID={found[1]}" if found else ""
+    answer = ask_php(ssh, layout, "config.php", query, form={"user": ROOT_ADMIN, "pass": password}, hide=(password,))
+    if answer.status != 302:  # noqa: PLR2004  # the product's sign of a login
+        message = f"Our administrator can't log in to {layout.name} (the administration answered {answer.status})."
+        raise StepFailed(message, "Look at the instance's PHP log, then run again.")
+    cookie = answer.headers.get("set-cookie", "").partition(";")[0]
+    ask_php(ssh, layout, "config.php", f"{query}&action=home&fixgroups=1", cookie=cookie)
+    ask_php(ssh, layout, "config.php", f"{query}&action=logout", cookie=cookie)
 
 
 @step

@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import httpx
 
 from blocks.loading import load
-from blocks.mariadb_server import mariadb_of
+from blocks.mariadb_server import MariadbServer, mariadb_of
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from blocks.web_probe import WebProbe, web_probe
@@ -122,19 +122,20 @@ def _headers(web: WebProbe, url: str) -> list[str]:
 
 def _administration_and_webdav(web: WebProbe, url: str, server: ServerFacts, instance: InstanceFacts) -> list[str]:
     """Log in to Config; write, read and delete a file by WebDAV as a user made for it, then removed."""
-    password = unsealed(instance.name, "root_admin")
+    layout, password = InstanceLayout.of(instance), unsealed(instance.name, "root_admin")
     page = web.ask("GET", url + "config.php").text
     found = SESSION.search(page)
     config = f"{url}config.php?PHPSESSID={found[1]}" if found else f"{url}config.php?"
     login = web.ask("POST", config, data={"user": ROOT_ADMIN, "pass": password})
     if login.status_code != FOUND:
         return [f"our administrator's login answers {login.status_code}"]
-    _remove_proof_user(web, config, server, instance)
-    try:
-        return _webdav(web, url, config)
-    finally:
-        _remove_proof_user(web, config, server, instance)
-        web.ask("GET", f"{config}&action=logout")
+    with mariadb_of(load(SshHost).connection(server)) as database:
+        _remove_proof_user(web, config, database, layout)
+        try:
+            return _webdav(web, url, config)
+        finally:
+            _remove_proof_user(web, config, database, layout)
+            web.ask("GET", f"{config}&action=logout")
 
 
 def _webdav(web: WebProbe, url: str, config: str) -> list[str]:
@@ -166,11 +167,9 @@ def _webdav(web: WebProbe, url: str, config: str) -> list[str]:
     return wrong
 
 
-def _remove_proof_user(web: WebProbe, config: str, server: ServerFacts, instance: InstanceFacts) -> None:
+def _remove_proof_user(web: WebProbe, config: str, database: MariadbServer, layout: InstanceLayout) -> None:
     """The user of the proof removed through Config, and what Config leaves behind of it."""
-    layout = InstanceLayout.of(instance)
-    with mariadb_of(load(SshHost).connection(server)) as database:
-        uid = database.value(accounts.find_user(layout.database, PROOF_USER))
-        if uid is not None:
-            web.ask("GET", f"{config}&action=users&whattodo=deleuser&uid={uid}&really=yeahyeah")
-            database.run(accounts.leftovers_of_user(layout.database, int(uid)))
+    uid = database.value(accounts.find_user(layout.database, PROOF_USER))
+    if uid is not None:
+        web.ask("GET", f"{config}&action=users&whattodo=deleuser&uid={uid}&really=yeahyeah")
+        database.run(accounts.leftovers_of_user(layout.database, int(uid)))

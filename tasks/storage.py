@@ -40,10 +40,7 @@ def ensure_storage(server: ServerFacts, instance: InstanceFacts) -> bool:
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     own = f"{layout.user}:{layout.user}"
-    changed = False
-    if server.has_btrfs:
-        changed = ssh.run(ensure_subvolume(layout.data)).changed
-        changed |= ssh.run(ensure_scratch(layout.scratch, LIMITS.scratch_gib * GIB)).changed
+    volumes = (ensure_subvolume(layout.data), ensure_scratch(layout.scratch, LIMITS.scratch_gib * GIB))
     folders = ensure_folders(
         (layout.data, f"root:{layout.user}", "750"),
         (layout.storage, own, "700"),
@@ -51,11 +48,12 @@ def ensure_storage(server: ServerFacts, instance: InstanceFacts) -> bool:
         *((layout.scratch / name, own, "700") for name in ("sessions", "temp", "tplcache", "upload")),
         (layout.code.parent, OURS, "755"),
     )
-    changed |= ssh.run(folders).changed
-    for name in ("tplcache", "temp"):
-        link = ensure_link(layout.storage / name, str(layout.scratch / name))
-        changed |= ssh.run(as_user(link, layout.user)).changed
-    return changed
+    links = (
+        as_user(ensure_link(layout.storage / name, str(layout.scratch / name)), layout.user)
+        for name in ("tplcache", "temp")
+    )
+    answers = ssh.run_in_a_row(*(volumes if server.has_btrfs else ()), folders, *links)
+    return any(answer.changed for answer in answers)
 
 
 @step

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 FOR_OPERATOR = "The old state is back; look at the message, then run again."
 
 
-def site_values(server: ServerFacts, instance: InstanceFacts) -> dict[str, object]:
+def site_values(server: ServerFacts, instance: InstanceFacts, *, local_only: bool = False) -> dict[str, object]:
     """What the site's, the pool's and the cron job's templates say about an instance."""
     layout = InstanceLayout.of(instance)
     return {
         "name": instance.name,
         "order": instance.order_reference,
         "host_name": server.host_name,
+        "local_only": local_only,
         "user": layout.user,
         "socket": layout.socket,
         "code_root": layout.current.parent,
@@ -43,19 +44,24 @@ def ensure_php_pool(server: ServerFacts, instance: InstanceFacts) -> bool:
     """The instance's own PHP-FPM pool: own user, own session folder, own limits."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
-    changed = ssh.run(ensure_log(layout.log, f"{layout.user}:adm", "640")).changed
-    changed |= ssh.run(
-        install(PHP_FPM, layout.pool_file, render("php/pool.conf.j2", **site_values(server, instance))), FOR_OPERATOR
-    ).changed
-    ssh.run(wait_for_socket(layout.socket))
-    return changed
+    pool = render("php/pool.conf.j2", **site_values(server, instance))
+    answers = ssh.run_in_a_row(
+        ensure_log(layout.log, f"{layout.user}:adm", "640"),
+        install(PHP_FPM, layout.pool_file, pool),
+        wait_for_socket(layout.socket),
+        do=FOR_OPERATOR,
+    )
+    return any(answer.changed for answer in answers)
 
 
 @step
-def ensure_site(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """The instance's site: tested before the reload, asked for an answer after it, else taken back (P03, P10)."""
+def ensure_site(server: ServerFacts, instance: InstanceFacts, *, local_only: bool = False) -> bool:
+    """The instance's site: tested before the reload, asked for an answer after it, else taken back (P03, P10).
+
+    A copy's site is for requests from the server itself alone.
+    """
     layout = InstanceLayout.of(instance)
-    site = render("apache/instance.conf.j2", **site_values(server, instance))
+    site = render("apache/instance.conf.j2", **site_values(server, instance, local_only=local_only))
     command = install(APACHE, layout.site_file, site, host=server.host_name)
     return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
 
@@ -66,8 +72,11 @@ def ensure_cron(server: ServerFacts, instance: InstanceFacts) -> bool:
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     values = site_values(server, instance)
-    changed = ssh.run(ensure_file(layout.php_ini, render("php/cli.ini.j2", **values))).changed
-    return ssh.run(ensure_file(layout.cron_file, render("server/cron.j2", **values))).changed or changed
+    answers = ssh.run_in_a_row(
+        ensure_file(layout.php_ini, render("php/cli.ini.j2", **values)),
+        ensure_file(layout.cron_file, render("server/cron.j2", **values)),
+    )
+    return any(answer.changed for answer in answers)
 
 
 @step

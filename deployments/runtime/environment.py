@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import certifi
+
 from hosting.settings import home
 
 if TYPE_CHECKING:
@@ -72,6 +74,11 @@ class Places:
         return self.home / "prefect.login"
 
     @property
+    def authority(self) -> Path:
+        """What Prefect's clients load as their authorities where they speak plain HTTP and check none."""
+        return self.home / "prefect.pem"
+
+    @property
     def socket(self) -> Path:
         """Where the warm parent takes its requests."""
         return self.run / "warm.sock"
@@ -115,7 +122,7 @@ def known_api_login(at: Places) -> str | None:
 
 
 def _kept(file: Path, make: Callable[[], str]) -> str:
-    """A secret in a file of its own, mode 600: made when first asked for, whole or not at all, and kept."""
+    """What is in a file of its own, mode 600: made when first asked for, whole or not at all, and kept."""
     if not file.exists():
         begun = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         descriptor = os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -145,7 +152,26 @@ def for_processes(settings: Settings, at: Places) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": str(POLL_SECONDS),
         "PREFECT_WORKER_PREFETCH_SECONDS": "1",
         "PREFECT_LOGGING_COLORS": "false",
+        **_authorities_for(settings.prefect_api_url, at),
     }
+
+
+def _authorities_for(api_url: str, at: Places) -> dict[str, str]:
+    """What Prefect's clients are to trust: one authority where the API is plain HTTP, so that nothing is checked by it.
+
+    Otherwise each client, of which a run makes a dozen, would load all of the world's authorities, in 40 ms.
+    """
+    if urlsplit(api_url).scheme != "http":
+        return {}
+    _kept(at.authority, _any_authority)
+    return {"PREFECT_API_SSL_CERT_FILE": str(at.authority)}
+
+
+def _any_authority() -> str:
+    """A certificate of those that Python's programs trust."""
+    end = "-----END CERTIFICATE-----\n"
+    known = Path(certifi.where()).read_text(encoding="ascii", errors="replace")
+    return known[known.index("-----BEGIN") : known.index(end)] + end
 
 
 def for_server(settings: Settings, at: Places) -> dict[str, str]:

@@ -193,7 +193,7 @@ def preload(modules: Sequence[str]) -> None:
 def become(request: Request) -> None:
     """Run the flow run that the request's environment names, as `python -m prefect.engine` would.
 
-    The environment is the run's own; settings and logging are read from it anew.
+    The environment is the run's own; settings are read from it anew, and logging is set up anew if they say otherwise.
     """
     os.environ.clear()
     os.environ.update(request.environment)
@@ -201,9 +201,12 @@ def become(request: Request) -> None:
     sys.argv = ["prefect.engine"]
     from prefect.context import refresh_global_settings_context  # noqa: PLC0415  # loaded by `preload`, counted there
     from prefect.logging.configuration import setup_logging  # noqa: PLC0415  # likewise
+    from prefect.settings import get_current_settings  # noqa: PLC0415  # likewise
 
+    inherited = get_current_settings().logging
     refresh_global_settings_context()
-    setup_logging(incremental=False)
+    if get_current_settings().logging != inherited:  # it takes as long as a tenth of the whole run
+        setup_logging(incremental=False)
     sys.modules.pop("prefect.engine", None)  # some flow imported it; it is to be the main module
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 

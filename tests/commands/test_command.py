@@ -6,7 +6,16 @@ import subprocess
 
 import pytest
 
-from hosting.commands.command import CHARACTERS_SHOWN, Answer, Command, fail, masked, script
+from hosting.commands.command import (
+    CHARACTERS_SHOWN,
+    Answer,
+    Command,
+    answers_in_a_row,
+    fail,
+    in_a_row,
+    masked,
+    script,
+)
 from hosting.errors import StepFailed, Unreachable
 
 HOSTILE = ["; rm -rf /", "$(id)", "`id`", "a b", "'", '"', "\\", "\n", "*", "-n", "", "ä€"]
@@ -82,3 +91,42 @@ def test_what_does_not_answer_from_elsewhere_is_tried_again() -> None:
     with pytest.raises(Unreachable) as caught:
         fail(Command("release", ("x",)), Answer(75, "", "curl: (7) Failed to connect"), "app1")
     assert str(caught.value) == "release on app1 could not go on: curl: (7) Failed to connect. The step is repeated."
+
+
+def done_in_a_row(*commands: Command) -> list[Answer]:
+    """What a shell makes of them."""
+    row = in_a_row(*commands)
+    done = subprocess.run(["/bin/sh", "-c", row.line], input=row.stdin, capture_output=True, check=True, timeout=10)
+    return answers_in_a_row(Answer(done.returncode, done.stdout.decode(), done.stderr.decode()))
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_commands_in_a_row_have_their_own_arguments_and_their_own_input(value: str) -> None:
+    echo = script("echo", 'printf "%s|" "$1"; cat', value, stdin=value.encode() * 3)
+    silent = Command("true", ("true",))
+    assert [answer.out for answer in done_in_a_row(echo, silent, echo)] == [
+        said := (f"{value}|" + value * 3).rstrip("\n"),
+        "",
+        said,
+    ]
+
+
+def test_much_input_in_a_row_is_parted_to_the_byte() -> None:
+    sizes = (0, 1, 65_536, 300_001)
+    counts = [Command("wc", ("wc", "-c"), stdin=b"x" * size) for size in sizes]
+    assert [int(answer.out) for answer in done_in_a_row(*counts)] == list(sizes)
+
+
+def test_what_follows_a_failed_command_in_a_row_is_not_run() -> None:
+    first, bad = script("first", "echo on >&2; echo changed"), script("bad", "echo why >&2; echo half; exit 7")
+    answers = done_in_a_row(first, bad, first)
+    assert [(answer.exit_code, answer.out) for answer in answers] == [(0, "changed"), (7, "half")]
+    assert answers[0].changed
+    assert answers[1].err == "on\nwhy\n"
+
+
+def test_a_row_is_called_by_its_commands_and_hides_what_they_hide() -> None:
+    row = in_a_row(
+        Command("a", ("x",), secrets=("s",), seconds=5), Command("b", ("x",), secrets=("t",)), script("a", "")
+    )
+    assert (row.name, row.seconds, row.secrets) == ("a and b", 125, ("s", "t"))
