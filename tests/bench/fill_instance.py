@@ -3,10 +3,10 @@
 python3 - DATABASE DATA-FOLDER USER MAILS DATABASE-MIB SEED <this
 """
 
-import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 WORDS = [
     "Angebot",
@@ -39,7 +39,7 @@ def main(database: str, data: str, user: str, mails: int, mib: int, seed: int) -
     """Write mails and rows; the rows' text makes the database's size."""
     rng = random.Random(seed)
     folder = f"{data}/storage/user/1/email/inbox"
-    os.makedirs(folder, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     sql = subprocess.Popen(["mariadb", database], stdin=subprocess.PIPE, text=True)
     assert sql.stdin is not None
     sql.stdin.write("SET SESSION sql_log_bin=0, unique_checks=0, autocommit=0;\n")
@@ -52,7 +52,7 @@ def main(database: str, data: str, user: str, mails: int, mib: int, seed: int) -
     for number in range(mails):
         uidl = f"{seed}-{number}.bench"
         whole = sample[number % 40]
-        with open(f"{folder}/{uidl}", "w") as mail:
+        with Path(f"{folder}/{uidl}").open("w") as mail:
             mail.write(f"From: a{number}@kunde.test\nSubject: {uidl}\n\n{text(rng, 2_000)}\n{whole[:28_000]}\n")
         start = rng.randrange(0, len(whole) - min(body, 29_000))
         words = text(rng, min(300, body)) + whole[start : start + max(0, body - 300)]
