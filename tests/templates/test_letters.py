@@ -26,7 +26,7 @@ READY = {
     "storage_gib": 25,
 }
 FAILED = {
-    "job": "provision-instance",
+    "job": "set-up failed",
     "subject": "order A-1001",
     "what": "app1 does not answer.",
     "do": "Look at the server.",
@@ -88,7 +88,7 @@ def test_the_operators_letter_says_what_is_wrong_and_what_to_do() -> None:
     for value in FAILED.values():
         assert value in letter.text
         assert value in letter.html
-    assert letter.subject == "provision-instance failed for order A-1001"
+    assert letter.subject == "set-up failed: order A-1001"
 
 
 def test_the_operators_letter_has_a_way_out_also_where_none_is_told() -> None:
@@ -127,4 +127,4 @@ def test_a_naive_moment_is_refused() -> None:
 
 
 def test_only_html_is_escaped() -> None:
-    assert render("letters/en/operator_step_failed.subject.j2", job="<a>", subject="&") == "<a> failed for &\n"
+    assert render("letters/en/operator_step_failed.subject.j2", job="<a>", subject="&") == "<a>: &\n"
