@@ -60,6 +60,7 @@ def enrolment_files(server: ServerFacts, number: int) -> dict[str, tuple[str, st
         "/etc/tmpfiles.d/phm.conf": (enrolment.TMPFILES, "644"),
         "/etc/ssh/sshd_config.d/phm.conf": (enrolment.SSHD, "644"),
         "/etc/logrotate.d/phm": (enrolment.LOGROTATE, "644"),
+        "/etc/cron.d/phm": (enrolment.LOGS_TURNED, "644"),
         "/etc/phm/authorities.pem": (trust, "644"),
         "/etc/phm/outgoing.nft": (outgoing_rules(server), "644"),
         "/etc/systemd/system/phm-outgoing.service": (render("server/outgoing.service.j2"), "644"),

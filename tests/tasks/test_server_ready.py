@@ -34,6 +34,7 @@ def test_enrolling_again_changes_nothing(service: Service) -> None:
         ("echo x >>/etc/phm/outgoing.nft", "nft -c -f /etc/phm/outgoing.nft"),
         ("chmod 755 /srv/instances", "stat -c %a /srv/instances | grep 711"),
         ("rm /etc/logrotate.d/phm", "logrotate -d /etc/logrotate.d/phm"),
+        ("rm /etc/cron.d/phm", "grep -q '^17 .* root /usr/sbin/logrotate ' /etc/cron.d/phm"),
         ("chmod 644 /etc/apache2/phm/certificate.key", "stat -c %a /etc/apache2/phm/certificate.key | grep 600"),
     ],
 )
@@ -43,3 +44,16 @@ def test_what_was_damaged_is_put_right(service: Service, breaking: str, sign: st
     service.on(sign)
     service.on("apache2ctl configtest && systemctl is-active apache2")
     assert ensure_server_ready.fn(service.server(), number(service)).changed is False
+
+
+def test_a_log_that_grew_fast_is_turned_within_the_hour(service: Service) -> None:
+    log = "/var/log/phm/phm-test.log"
+    service.on(f"fallocate -l 21M {log}; logrotate -f /etc/logrotate.d/phm; rm -f {log}.*; fallocate -l 21M {log}")
+    try:
+        command = service.on("sed -n 's/^17 .* root //p' /etc/cron.d/phm").strip()
+        service.on(command)
+        assert service.on(f"stat -c %s {log}") == "0\n"
+        service.on(f"echo little >{log}; {command}")
+        assert service.on(f"cat {log}") == "little\n"
+    finally:
+        service.on(f"rm -f {log}*")
