@@ -106,12 +106,26 @@ DEPLOYMENTS = (
         queue=INTERACTIVE,
         promises=("P20",),
         what=(
-            "Brings an instance back to a recovery point: all of it, only the database, only the files, or one path.\n\n"
+            "Brings an instance back to a recovery point: all of it, or only the database, the files, or one path.\n\n"
             "The point is brought back beside the instance and compared to the last row and byte while the instance "
             "works on; then it is closed for seconds. What is replaced lies aside for some days. A restored state that "
             "does not pass its proof is taken back. Run again after a failure, it goes on from there."
         ),
         runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
+        entrypoint="flows.expire_backups.expire_backups",
+        queue=BULK,
+        promises=("P21",),
+        what=(
+            "Every morning: generations of backups whose weeks are over leave the store, whole and with all versions; "
+            "what restores laid aside goes once its days are over.\n\n"
+            "Never the open generation, the last proven one, or the last with a good backup. Harmless to start at any "
+            "time: it goes on with what a run before it left."
+        ),
+        runbook="docs/runbooks/backups.md",
+        crons={"daily": "30 6 * * *"},
+        most_at_once=1,
     ),
     Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",

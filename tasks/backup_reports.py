@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from hosting.errors import ServiceError
 from tasks.letters import local
+from tasks.records import now
 from tasks.step import reading
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from hosting.policy.values import PointFacts, ServerFacts
     from tasks.backup_runs import Outcome
+    from tasks.retention import DroppedGeneration
 
 MIB = 2**20
 
@@ -91,3 +93,21 @@ def show_point(point: PointFacts) -> None:
 | New in the store | {point.bytes_added} bytes in {point.seconds:.1f} s |
 """,
     )
+
+
+@reading
+def report_dropped(dropped: Sequence[DroppedGeneration]) -> None:
+    """Every generation that went, as a table."""
+    rows = [
+        {
+            "generation": one.generation.id,
+            "instance": one.generation.instance_name,
+            "server": one.generation.server_name,
+            "begun": local(one.generation.begun_at),
+            "objects": one.found.objects,
+            "versions": one.found.versions,
+            "MiB": f"{one.found.bytes / MIB:.1f}",
+        }
+        for one in dropped
+    ]
+    create_table_artifact(key="backups-dropped", table=rows, description=f"Generations dropped {local(now())} (P21)")

@@ -13,7 +13,7 @@ from blocks.service_settings import SealedOtherwise, ServiceSettings
 from hosting.errors import Refused
 from hosting.inventory import instances, levels, recovery_points, releases
 from hosting.inventory.session import in_transaction
-from hosting.policy.backup_plan import due_backup
+from hosting.policy.backup_plan import GOING, due_backup
 from hosting.policy.states import InstanceState
 from hosting.policy.values import PointKind
 from tasks.records import inventory, now
@@ -34,6 +34,10 @@ BACKUP_KEY = "backup"
 
 class NotItsPoint(Refused):
     """A recovery point that can't be brought back there."""
+
+
+class PointGone(Refused):
+    """A recovery point whose time is over."""
 
 
 BACKED_UP = (InstanceState.ACTIVE, InstanceState.SUSPENDED)
@@ -101,10 +105,19 @@ def read_histories(server_name: str) -> list[History]:
 
 @reading
 def read_point(point_id: str) -> tuple[PointFacts, GenerationFacts]:
-    """A recovery point and its generation."""
+    """A recovery point and its generation.
+
+    Raises:
+        UnknownPoint: no point has this id.
+        PointGone: its generation was dropped.
+    """
     with inventory().reading() as session:
         point = recovery_points.point(session, point_id)
-        return point, recovery_points.generation(session, point.generation)
+        generation = recovery_points.generation(session, point.generation)
+    if generation.state in GOING:
+        message = f"The point {point.id} is not there any more: its generation is {generation.state}."
+        raise PointGone(message, f"Take one of those that are: phm snapshots {point.instance_name}.")
+    return point, generation
 
 
 def check_point_of(instance: InstanceFacts, point: PointFacts, what: str) -> None:

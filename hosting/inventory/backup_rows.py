@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
@@ -14,6 +14,7 @@ from hosting.policy.states import GenerationState, step
 from hosting.policy.values import GenerationFacts, InstanceName, PointFacts, PointKind, ReleaseId, ServerName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -50,8 +51,23 @@ def has_points(session: Session, generation_id: str) -> bool:
     return session.scalars(select(Snapshot.id).where(Snapshot.generation == generation_id).limit(1)).first() is not None
 
 
-def change_state(session: Session, row: Generation, state: GenerationState, finding: str, now: datetime) -> None:
+def change_state(  # noqa: PLR0917  # the columns of a row, in their order
+    session: Session,
+    row: Generation,
+    state: GenerationState,
+    finding: str,
+    now: datetime,
+    told: Mapping[str, Any] | None = None,
+) -> None:
     """Change a generation's state along an edge, with all that belongs to it, and record it; once.
+
+    Args:
+        session: of the transaction.
+        row: locked.
+        state: the new one.
+        finding: why, in one sentence.
+        now: the moment.
+        told: further evidence.
 
     Raises:
         ForbiddenEdge: no edge leads there.
@@ -66,7 +82,7 @@ def change_state(session: Session, row: Generation, state: GenerationState, find
         row.wrapped_password = ""
         session.execute(update(Snapshot).where(Snapshot.generation == row.id).values(manifest={}))
     session.flush()
-    evidence = {"generation": row.id, "from": before.value}
+    evidence = {"generation": row.id, "from": before.value, **(told or {})}
     subject = subject_of(row.instance_name)
     record(session, SERVICE, f"generation {state}", subject, why=finding, evidence=evidence, now=now)
 

@@ -62,5 +62,14 @@ def record(
 
 def deeds_of(session: Session, subject: str) -> list[DeedFacts]:
     """What was done to a subject, in the order in which it was done."""
-    rows = session.scalars(select(Deed).where(Deed.subject == subject).order_by(Deed.id))
-    return [DeedFacts(row.id, row.at, row.by, row.what, row.subject, row.why, row.evidence) for row in rows]
+    return [_facts(row) for row in session.scalars(select(Deed).where(Deed.subject == subject).order_by(Deed.id))]
+
+
+def deeds_called(session: Session, *what: str) -> list[DeedFacts]:
+    """All deeds of these kinds, whatever their subjects, in the order in which they were done."""
+    return [_facts(row) for row in session.scalars(select(Deed).where(Deed.what.in_(what)).order_by(Deed.id))]
+
+
+def _facts(row: Deed) -> DeedFacts:
+    """The row, frozen."""
+    return DeedFacts(row.id, row.at, row.by, row.what, row.subject, row.why, row.evidence)

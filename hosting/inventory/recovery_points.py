@@ -5,7 +5,7 @@ A row is written only after the store has accepted what it tells of; so whatever
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -29,6 +29,7 @@ from hosting.policy.states import GenerationState
 from hosting.policy.values import PointKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -183,10 +184,15 @@ def all_generations(session: Session) -> list[GenerationFacts]:
     return [generation_facts(row) for row in session.scalars(rows)]
 
 
-def mark_generation(
-    session: Session, generation_id: str, state: GenerationState, finding: str, now: datetime
+def mark_generation(  # noqa: PLR0917  # the columns of a row, in their order
+    session: Session,
+    generation_id: str,
+    state: GenerationState,
+    finding: str,
+    now: datetime,
+    told: Mapping[str, Any] | None = None,
 ) -> GenerationFacts:
-    """Change a generation's state, with the reason; the state that it has already changes nothing.
+    """Change a generation's state, with the reason and further evidence; the state that it has changes nothing.
 
     Once it is dropped, its password and what its points' manifests told are gone with it.
 
@@ -195,7 +201,7 @@ def mark_generation(
         ForbiddenEdge: no edge leads there.
     """
     row = locked_generation(session, generation_id)
-    change_state(session, row, state, finding, now)
+    change_state(session, row, state, finding, now, told)
     return generation_facts(row)
 
 
