@@ -15,6 +15,7 @@ from tasks.backup_reports import check_all_backed_up, report_backups, report_poi
 from tasks.backup_runs import back_up, telling_backup_failure
 from tasks.records import now, read_server, record_operator
 from tasks.recovery_points import read_histories, read_history, read_instance
+from tasks.snapshots import ensure_store_ready
 
 if TYPE_CHECKING:
     from prefect.futures import PrefectFuture
@@ -63,6 +64,8 @@ def back_up_server(request: BackUpServerRequest) -> Any:
         server = read_server(request.server)
         due = [(history, what) for history in read_histories(server.name) if (what := history.due(now()))]
         due.sort(key=lambda one: one[1].was_due_at)
+        if due:
+            ensure_store_ready()
         taken = [
             back_up.with_options(task_run_name=f"back up {history.instance.name}").submit(
                 server,
@@ -91,6 +94,7 @@ def back_up_instance(request: BackUpInstanceRequest) -> Any:
     instance = read_instance(request.instance)
     history = read_history(instance)
     kind = history.kind_of(request.kind, now())
+    ensure_store_ready()
     outcome = back_up(
         read_server(instance.server_name), instance, kind, backup_seconds(history.points, full=kind is PointKind.FULL)
     )

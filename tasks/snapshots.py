@@ -61,6 +61,18 @@ def job_of(instance: str) -> str:
 
 
 @reading
+def ensure_store_ready() -> bool:
+    """The bucket of backups is there and keeps versions; whether anything of it had to be set.
+
+    Raises:
+        Refused: nobody stated that the store stands in Germany (P02).
+        DriftFound: it does not keep what it was told.
+        Unreachable: it does not answer.
+    """
+    return load(BackupStore).ensure_ready()
+
+
+@reading
 def take_point(server: ServerFacts, instance: InstanceFacts, wish: PointWish, told: Told | None = None) -> PointFacts:
     """A point in the store: the one wished for, or the one that a run which ended before had begun.
 

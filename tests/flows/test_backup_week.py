@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from blocks.backup_store import BackupStore
-from blocks.loading import load
 from hosting.inventory import recovery_points
 from hosting.product.layout import InstanceLayout
 from tests.service.plans import Plan
@@ -111,7 +109,6 @@ def points_of(service: Service, instance: InstanceFacts) -> list[PointFacts]:
 @pytest.fixture(scope="module")
 def week(service: Service) -> tuple[InstanceFacts, list[PointFacts]]:
     """The instance after its week, and its five points."""
-    load(BackupStore).ensure_ready()
     instance = service.provision(accounts=3)
     layout = InstanceLayout.of(instance)
     for day in range(len(DAYS)):
