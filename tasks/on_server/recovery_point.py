@@ -102,6 +102,7 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
                 said = pass_on(dump, tally, database, progress, request["dump_bytes"])
             moment.rows, missing = counted()
         check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said))
+        database.end_input()
         progress.tell("reading files", now=True)
         known = {} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl"))
         entries = file_tree.tree(str(point / "data"), known)

@@ -137,15 +137,19 @@ class Backup:
             self.finish()
             raise ResticSaid("restic ended before the dump did") from None
 
+    def end_input(self) -> None:
+        """Tell it that nothing more comes: what it was given becomes a snapshot while others work on."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+
     def finish(self) -> dict[str, Any]:
-        """Tell it that nothing more comes, and wait; its summary.
+        """Wait for its end; its summary.
 
         Raises:
             ResticSaid: it failed, or kept something from us (exit code 3: a file could not be read).
         """
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+        self.end_input()
         code = self.process.wait()
         for reader in self._readers:
             reader.join()
