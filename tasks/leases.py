@@ -23,6 +23,7 @@ from tasks.step import run_logger, still_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import PurePosixPath as Path
 
     from sqlalchemy.orm import Session
 
@@ -52,20 +53,35 @@ def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner
         StepFailed: another process on the host holds the lock for too long.
     """
     owner = owner or owner_of_this_run()
+    in_transaction(inventory(), lambda session: _acquire(session, instance.name, owner, purpose))
+    with _holding(instance.name, owner, server, InstanceLayout.of(instance).lock):
+        yield
+
+
+@contextlib.contextmanager
+def working_on_copy(server: ServerFacts, copy: InstanceFacts, purpose: str) -> Iterator[None]:
+    """Alone on a copy of an instance, of which each server has its own; raises as `working_on`."""
+    owner, name = owner_of_this_run(), f"{copy.name}@{server.name}"
+    in_transaction(inventory(), lambda session: leases.acquire(session, name, owner, purpose, now=now(), ttl=LEASE))
+    with _holding(name, owner, server, InstanceLayout.of(copy).lock):
+        yield
+
+
+@contextlib.contextmanager
+def _holding(name: str, owner: str, server: ServerFacts, lock: Path) -> Iterator[None]:
+    """A lease that was taken, renewed and given back, with the lock on the host; steps inside stop when it is lost."""
     known = inventory()
-    in_transaction(known, lambda session: _acquire(session, instance.name, owner, purpose))
-    lock = hold(InstanceLayout.of(instance).lock, LOCK_SECONDS)
     try:
         with (
-            _heartbeat(known, instance.name, owner) as lost,
+            _heartbeat(known, name, owner) as lost,
             load(SshHost).own_connection(server) as ssh,
-            ssh.holding(lock, "held"),
-            _allowed_by(lambda: _stop_if(lost, instance.name, owner)),
+            ssh.holding(hold(lock, LOCK_SECONDS), "held"),
+            _allowed_by(lambda: _stop_if(lost, name, owner)),
         ):
             yield
     finally:
         with contextlib.suppress(ServiceError):  # else it expires
-            in_transaction(known, lambda session: leases.release(session, instance.name, owner))
+            in_transaction(known, lambda session: leases.release(session, name, owner))
 
 
 def _acquire(session: Session, instance: str, owner: str, purpose: str) -> None:

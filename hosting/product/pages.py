@@ -45,8 +45,10 @@ def dav_file(user: str, folders: Mapping[int, tuple[int, str]], folder: int, fil
         file: its name.
     """
     names = [file]
-    while folder in folders and folders[folder][0]:
-        above, own = folders[folder]
+    for _ in folders:  # a row that names itself as the one above would lead round and round
+        above, own = folders.get(folder, (0, ""))
+        if not above:
+            break
         names.insert(0, own)
         folder = above
     return "webdav.php/" + "/".join(quote(one, safe="") for one in (user, "files", *names))
