@@ -7,6 +7,7 @@ first, so that every session starts from empty servers. `PHM_RELEASE` is the rel
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -55,6 +56,7 @@ LEVEL = "around-the-clock"
 ROOM_GIB = 10_000
 START_SECONDS = 60
 END_SECONDS = 15
+OTHERS_SECONDS = 240
 DUE_CENTS = 5_890
 
 
@@ -178,6 +180,12 @@ def running_service(home: Path) -> Iterator[Service]:
     fleet.up()
     usual = tuple(host.name for host in fleet.plan.chosen(()))
     hosts = tuple(os.environ.get("PHM_TEST_HOSTS", "").split()) or usual
+    with alone_on(fleet, hosts):
+        yield from _service_on(home, fleet, hosts)
+
+
+def _service_on(home: Path, fleet: Fleet, hosts: tuple[str, ...]) -> Iterator[Service]:
+    """The service on these hosts, which nobody else resets meanwhile."""
     for host in hosts:
         fleet.reset(host)
     settings = prepare(home, fleet)
@@ -199,6 +207,25 @@ def running_service(home: Path) -> Iterator[Service]:
     inventory.close()
     os.environ.clear()
     os.environ.update(before)
+
+
+@contextlib.contextmanager
+def alone_on(fleet: Fleet, hosts: tuple[str, ...]) -> Iterator[None]:
+    """Two sessions on one host would reset it under each other: the second one waits, in the order of the names."""
+    with contextlib.ExitStack() as held:
+        deadline = time.monotonic() + OTHERS_SECONDS
+        for host in sorted(hosts):
+            lock = held.enter_context((fleet.places.home / f"{host}.tests").open("a"))
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    assert time.monotonic() < deadline, (
+                        f"{host} is used by another session; name others: PHM_TEST_HOSTS"
+                    )
+                    time.sleep(1)
+        yield
 
 
 def prepare(home: Path, fleet: Fleet) -> Settings:
