@@ -128,6 +128,82 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.check_generations.check_generations",
+        queue=BULK,
+        promises=("P20",),
+        what=(
+            "Every night: the newest generation of a share of the instances is looked through, each once a week: all "
+            "of its metadata, and another quarter of its data each time.\n\n"
+            "One that is spoilt is marked as damaged, the operators get a letter, and the next run makes a full backup "
+            "in its place. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/backups.md",
+        crons={"nightly": "50 4 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.audit_backups.audit_backups",
+        queue=BULK,
+        promises=("P19", "P20", "P21", "P22"),
+        what=(
+            "Every morning: who has no good backup since yesterday and why, whose last proof is too old, and what "
+            "records and store don't say alike.\n\n"
+            "Tables of all instances and of all findings, one letter to the operators, and a failed run where a "
+            "promise is broken. A backup that never ran is noticed as one that failed."
+        ),
+        runbook="docs/runbooks/backups.md",
+        crons={"mornings": "15 7 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.rehearse_restore.rehearse_restores",
+        queue=BULK,
+        promises=("P20",),
+        what=(
+            "Every night: some instances' newest recovery points, the oldest proof first, are brought back as copies on "
+            "servers with room, compared to the last row and byte, opened as one of their users, and taken away again.\n\n"
+            "One that does not pass stops none of the others; the run ends failed then and names it. A point that does "
+            "not hold is put before a person; what was broken off is tried again the next night."
+        ),
+        runbook="docs/runbooks/backups.md",
+        crons={"nightly": "30 3 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.rehearse_restore.rehearse_restore",
+        queue=INTERACTIVE,
+        promises=("P20",),
+        what="Brings one recovery point back on trial now, on a server with room, and says whether it lives.",
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
+        entrypoint="flows.restore_beside.restore_beside",
+        queue=INTERACTIVE,
+        promises=("P20",),
+        what=(
+            "Brings a recovery point back as a copy beside its instance, to look at it or to fetch single things.\n\n"
+            "The copy answers requests from its server alone (the run says how to get there), has no cron job and no "
+            "way out over the network, and goes after some days by itself, or with `drop-beside`."
+        ),
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
+        entrypoint="flows.restore_beside.drop_beside",
+        queue=INTERACTIVE,
+        promises=(),
+        what="Takes a copy away that `restore-beside` made. Run again after a failure, it goes on from there.",
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
+        entrypoint="flows.restore_beside.drop_old_copies",
+        queue=BULK,
+        promises=(),
+        what="Every night: the copies that `restore-beside` made go when their days are over.",
+        runbook="docs/runbooks/backups.md",
+        crons={"nightly": "50 5 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",
         queue=BULK,
         promises=("P08",),

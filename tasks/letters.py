@@ -8,6 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from prefect.runtime import flow_run
+
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from blocks.service_settings import ServiceSettings
@@ -21,6 +23,7 @@ from tasks.records import inventory, make_access_link, now
 from tasks.step import step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
@@ -95,6 +98,13 @@ def tell_operator(key: str, values: dict[str, object]) -> bool:
     """A letter to the operators that a step failed and waits for a person."""
     relay = load(MailRelay)
     return send_letter(key, compose("operator_step_failed", "en", values), relay.operator, "en", relay.sender)
+
+
+def tell_findings(key: str, title: str, findings: Sequence[Mapping[str, str]]) -> bool:
+    """A letter to the operators with what was found: of each finding `subject`, `sentence` and `do`."""
+    relay = load(MailRelay)
+    values = {"title": title, "findings": findings, "run": flow_run.id or "by hand", "at": local(now())}
+    return send_letter(key, compose("operator_findings", "en", values), relay.operator, "en", relay.sender)
 
 
 def local(moment: datetime | None) -> str:

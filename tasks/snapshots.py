@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 2
 """MariaDB waits so long for the tables of one instance before it is tried again; others of it wait behind."""
 
+DAMAGED = ("differs", "damaged", "refused")
+"""Kinds of complaint by which what the store gave back is not what was recorded."""
+
 LOAD_MOST_A_CORE = 3.0
 LOAD_SECONDS = 120.0
 """A nightly backup waits so long for a server with more to do than that; one that a person asked for does not."""
@@ -125,10 +128,7 @@ def bring_back(
         Unreachable: server, database or store do not answer.
         JobComplained: it can't be brought back, or is not what was recorded (kind `differs`).
     """
-    reader = load(BackupStore).reader()
-    request = _repository(point.server_name, point.instance_name, generation) | {
-        "access_key": reader.access_key,
-        "secret_key": reader.secret_key,
+    request = reading_request(generation) | {
         "instance": point.instance_name,
         "manifest": dict(point.manifest),
         "database_snapshot": point.database_snapshot,
@@ -175,6 +175,15 @@ def _point_request(server: ServerFacts, instance: InstanceFacts, wish: PointWish
             "release": {"id": release.id, "version": release.version, "build": release.build},
         },
     }  # fmt: skip
+
+
+def reading_request(generation: GenerationFacts) -> dict[str, Any]:
+    """Where a generation lies, what opens it, and who may read it and do nothing else."""
+    reader = load(BackupStore).reader()
+    return _repository(generation.server_name, generation.instance_name, generation) | {
+        "access_key": reader.access_key,
+        "secret_key": reader.secret_key,
+    }
 
 
 def _repository(server: str, instance: str, generation: GenerationFacts) -> dict[str, Any]:

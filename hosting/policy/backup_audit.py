@@ -101,7 +101,7 @@ class BackupStanding:
 def audit(
     instances: Iterable[AuditedInstance],
     generations: Sequence[GenerationFacts],
-    stored: Iterable[StoredGeneration],
+    stored: Iterable[StoredGeneration] | None,
     now: datetime,
 ) -> list[Finding]:
     """All findings, what breaks a promise first.
@@ -110,12 +110,14 @@ def audit(
         instances: that are open, suspended ones included.
         generations: all that were ever recorded, those of ended instances too.
         stored: the store's list, made before the records were read: a generation is recorded before it is written.
+            None where it could not be had.
         now: the moment of the audit.
     """
-    now = in_utc(now)
+    now, instances = in_utc(now), list(instances)
     states = {one.id: one.state for one in generations}
     found = [finding for one in instances for finding in _of_instance(one, states, now)]
-    found += _of_store(generations, list(stored))
+    found += _damaged(instances, generations)
+    found += _of_store(generations, list(stored)) if stored is not None else []
     return sorted(found, key=lambda finding: (finding.severity is not Severity.WRONG, finding.subject))
 
 
@@ -206,6 +208,16 @@ def _of_store(generations: Iterable[GenerationFacts], stored: Iterable[StoredGen
         sentence = f"The store has {there.objects} objects under {place}, which no record knows."
         do = "Find out who wrote them; nothing removes them by itself."
         yield Finding(Severity.WRONG, f"generation:{there.generation}", sentence, do)
+
+
+def _damaged(instances: Iterable[AuditedInstance], generations: Iterable[GenerationFacts]) -> Iterator[Finding]:
+    """The generations of open instances that hold points which can't be relied on."""
+    held = {point.generation for one in instances for point in one.points}
+    for one in generations:
+        if one.state is GenerationState.DAMAGED and one.id in held:
+            sentence = f"Generation {one.id} of instance {one.instance_name} is damaged: {one.finding}"
+            do = f"A full backup takes its place in the next run; older points: phm snapshots {one.instance_name}."
+            yield Finding(Severity.WATCH, f"generation:{one.id}", sentence, do)
 
 
 def _good(points: Iterable[PointFacts], states: Mapping[str, GenerationState]) -> list[PointFacts]:

@@ -24,7 +24,7 @@ def compose(letter: str, language: str, values: Mapping[str, object]) -> Letter:
     """A letter in a language.
 
     Args:
-        letter: its name: `ready` to the customer, `operator_step_failed` to the operators.
+        letter: its name: `ready` to the customer, `operator_step_failed` and `operator_findings` to the operators.
         language: one that the letter exists in.
         values: what its templates name.
 

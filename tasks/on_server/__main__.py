@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from tasks.on_server import job, recovery_point, restore_point
+from tasks.on_server import check_generation, job, recovery_point, restore_point
 
-WORK = {"take-point": recovery_point.take, "restore-point": restore_point.restore}
+WORK = {
+    "take-point": recovery_point.take,
+    "restore-point": restore_point.restore,
+    "check-generation": check_generation.check,
+}
 
 if __name__ == "__main__":
     sys.exit(job.main(WORK[sys.argv[1]], sys.argv[2]))

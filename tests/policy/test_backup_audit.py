@@ -117,6 +117,22 @@ def test_the_standing_tells_the_newest_points_and_since_when_nothing_is_proven()
     assert (empty.last_good_at, empty.last_full_at, empty.proven_at, empty.unproven_since) == (None, None, None, None)
 
 
+def test_a_damaged_generation_is_told_as_long_as_its_points_are_there() -> None:
+    spoilt = replace(G1, state=GenerationState.DAMAGED, finding="A pack is gone.")
+    later = generation("G2", NIGHT)
+    good = point("G2", NIGHT, PointKind.FULL, proven_at=NIGHT)
+    [finding] = audit([audited(*HEALTHY[:2], good)], [spoilt, later], None, MORNING)
+    assert finding.severity is Severity.WATCH
+    assert finding.sentence == f"Generation G1 of instance {NAME} is damaged: A pack is gone."
+    assert audit([audited(good)], [spoilt, later], None, MORNING) == []
+
+
+def test_without_the_stores_list_the_records_alone_are_looked_at() -> None:
+    assert audit([audited(*HEALTHY)], [G1], None, MORNING) == []
+    [finding] = audit([audited(*HEALTHY[:2])], [G1], None, MORNING)
+    assert finding.subject == f"instance:{NAME}"
+
+
 # The store -----------------------------------------------------------------------------------------------------------
 
 

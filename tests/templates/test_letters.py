@@ -91,6 +91,20 @@ def test_the_operators_letter_says_what_is_wrong_and_what_to_do() -> None:
     assert letter.subject == "set-up failed: order A-1001"
 
 
+def test_a_letter_of_findings_tells_each_with_its_way_out() -> None:
+    findings = [
+        {"subject": "instance k3v9", "sentence": "No <good> backup.", "do": "phm backup k3v9"},
+        {"subject": "store", "sentence": "It does not answer.", "do": "Look at it."},
+    ]
+    values = {"title": "Backups: 2 findings", "findings": findings, "run": "1f0c", "at": "2026-03-02 07:15:00 CET"}
+    letter = compose("operator_findings", "en", values)
+    for said in ("1f0c", *(value for one in findings for value in one.values())):
+        assert said in letter.text
+        assert said in unescape(letter.html)
+    assert "<good>" not in letter.html
+    assert letter.subject == "Backups: 2 findings"
+
+
 def test_the_operators_letter_has_a_way_out_also_where_none_is_told() -> None:
     assert "Look at the run." in compose("operator_step_failed", "en", FAILED | {"do": ""}).text
 

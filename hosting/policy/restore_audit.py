@@ -1,0 +1,45 @@
+"""Restores that were begun and left: their instance is neither as it was nor as it was to be (P20)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hosting.policy.backup_audit import Finding, Severity
+from hosting.policy.backup_times import ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+@dataclass(frozen=True)
+class OpenRestore:
+    """A restore that was begun and is not at its end.
+
+    Args:
+        instance: the name of the instance.
+        point: the id of the point.
+        begun_at: when.
+        worked_on: whether a run has the instance's lease.
+    """
+
+    instance: str
+    point: str
+    begun_at: datetime
+    worked_on: bool
+
+
+def left_restores(restores: Iterable[OpenRestore]) -> list[Finding]:
+    """A finding for each restore that nobody works on."""
+    return [
+        Finding(
+            Severity.WRONG,
+            f"instance:{one.instance}",
+            f"The restore of instance {one.instance} to {one.point}, begun on "
+            f"{one.begun_at.astimezone(ZONE):%d %b %Y %H:%M}, is not at its end, and no run works on it.",
+            f"Run it to its end: phm restore {one.instance} {one.point} --yes.",
+        )
+        for one in restores
+        if not one.worked_on
+    ]
