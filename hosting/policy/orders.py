@@ -44,6 +44,17 @@ class BookingWish:
     minimum_months: int
 
 
+def package_detail(gib: int) -> str:
+    """How a booking says what storage it brings."""
+    return f"{gib} GiB"
+
+
+def package_gib(detail: str) -> int:
+    """The storage that a booking says it brings, in GiB; 0 where it says none."""
+    number, _, unit = detail.partition(" ")
+    return int(number) if unit == "GiB" else 0
+
+
 def pool_gib(accounts: int, storage_gib: int, terms: Terms) -> int:
     """The whole storage of an instance in GiB: the accounts' own and the packages (P04, P23)."""
     return accounts * terms.storage_per_account_gib + storage_gib
@@ -83,8 +94,9 @@ def bookings_of(accounts: int, storage_gib: int, terms: Terms) -> tuple[BookingW
     """What an accepted order books: the base, each further account, each storage package (P05, P06, P23)."""
     step = terms.storage_step_gib
     further = accounts - terms.accounts_included
+    package = BookingWish(BookingKind.STORAGE, package_detail(step), terms.extra_months)
     return (
         BookingWish(BookingKind.BASE, "", terms.base_months),
         *(BookingWish(BookingKind.ACCOUNT, "", terms.extra_months) for _ in range(further)),
-        *(BookingWish(BookingKind.STORAGE, f"{step} GiB", terms.extra_months) for _ in range(storage_gib // step)),
+        *(package for _ in range(storage_gib // step)),
     )

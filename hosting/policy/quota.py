@@ -1,14 +1,20 @@
-"""How the booked room is shared between database and files (P04)."""
+"""What an instance stores of what is booked, when its customer is warned, and where it is stopped (P04).
+
+What counts is the database's files less their free extents, and the allocated blocks of the instance's files. Where the
+pool is full, the product itself takes nothing more (phlymail.md section 4.4); the kernel's limit lies above, so that
+what is on its way is not cut off by a failing write.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hosting.errors import StepFailed
 from hosting.policy.terms import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 MIB = 2**20
 
@@ -38,9 +44,67 @@ def check_free(server: str, free_bytes: Mapping[str, int]) -> None:
             raise DiskFull(message, "Free room on it or enlarge it, then run again: it goes on from there.")
 
 
-def files_limit(storage_gib: int, database_bytes: int) -> int:
-    """What an instance's files may hold, in bytes: the booked pool less its database, in whole MiB, never negative.
+PER_MILLE = 1000
 
-    Whole MiB, so that a database that grows by a page does not move the limit each time it is measured.
+WARN_AT = (800, 900, 1000)
+"""The customer is told when so much of the pool is used, in per mille; each once."""
+
+EASED_BELOW = 50
+"""A warning is given anew only after use has fallen so far below it, in per mille: use goes up and down by the day."""
+
+FENCE_ABOVE = 50
+"""The kernel's limit lies so far above the pool, in per mille of it; a server's reserve is larger than that."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What an instance stores, in bytes."""
+
+    database_bytes: int
+    files_bytes: int
+
+    @property
+    def used_bytes(self) -> int:
+        """What counts against the pool."""
+        return self.database_bytes + self.files_bytes
+
+    def per_mille(self, pool_gib: int) -> int:
+        """How much of the pool that is; a pool of nothing is full."""
+        return self.used_bytes * PER_MILLE // (pool_gib * GIB) if pool_gib else PER_MILLE
+
+
+@dataclass(frozen=True)
+class UseWarning:
+    """What is to be told about an instance's use.
+
+    Args:
+        tell: the highest threshold that was reached since the last time, None if there is none.
+        told: all thresholds that count as told from now on.
     """
-    return max(0, storage_gib * GIB - database_bytes) // MIB * MIB
+
+    tell: int | None
+    told: frozenset[int]
+
+
+def warning(per_mille: int, told: Collection[int]) -> UseWarning:
+    """Which threshold is told now, if any: the highest one that is reached, once until use has fallen well below it.
+
+    Args:
+        per_mille: how much of the pool is used.
+        told: the thresholds that count as told.
+    """
+    reached = {threshold for threshold in WARN_AT if per_mille >= threshold}
+    still = {threshold for threshold in told if per_mille > threshold - EASED_BELOW}
+    new = reached - still
+    return UseWarning(max(new, default=None), frozenset(still | reached))
+
+
+def files_limit(storage_gib: int, database_bytes: int) -> int:
+    """What the kernel lets an instance's files hold, in bytes: the pool and a little more, less its database.
+
+    In whole MiB, so that a database that grows by a page does not move the limit each time it is measured; never
+    negative. The little more is there since the product stops by itself where the pool is full, by a figure that is up
+    to an hour old.
+    """
+    fence = storage_gib * GIB * (PER_MILLE + FENCE_ABOVE) // PER_MILLE
+    return max(0, fence - database_bytes) // MIB * MIB

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hosting.commands.storage import parse_free
-from hosting.policy.quota import MIB, DiskFull, check_free, files_limit
+from hosting.policy.quota import EASED_BELOW, MIB, DiskFull, Use, check_free, files_limit, warning
 from hosting.policy.terms import GIB
 
 
 @pytest.mark.parametrize(
     ("gib", "database", "limit"),
     [
-        (5, 0, 5 * GIB),
-        (5, 1, 5 * GIB - MIB),
-        (5, MIB, 5 * GIB - MIB),
-        (5, 5 * GIB, 0),
+        (5, 0, 5 * GIB + 256 * MIB),
+        (5, 1, 5 * GIB + 255 * MIB),
+        (5, MIB, 5 * GIB + 255 * MIB),
+        (5, 5 * GIB, 256 * MIB),
         (5, 6 * GIB, 0),
-        (500, 20 * MIB, 500 * GIB - 20 * MIB),
+        (500, 20 * MIB, 525 * GIB - 20 * MIB),
     ],
 )
-def test_files_may_hold_what_is_booked_less_the_database(gib: int, database: int, limit: int) -> None:
+def test_the_kernel_lets_files_hold_what_is_booked_and_a_little_more_less_the_database(
+    gib: int, database: int, limit: int
+) -> None:
     assert files_limit(gib, database) == limit
 
 
@@ -36,3 +40,54 @@ def test_a_full_disk_is_told_before_anything_is_written() -> None:
 
 def test_free_room_is_read_by_path() -> None:
     assert parse_free(("/srv", "/var/lib/mysql"), " 123\n  456\n") == {"/srv": 123, "/var/lib/mysql": 456}
+
+
+@pytest.mark.parametrize(
+    ("use", "pool", "per_mille"),
+    [(Use(0, 0), 5, 0), (Use(GIB, 3 * GIB), 5, 800), (Use(0, 5 * GIB - 1), 5, 999), (Use(0, 6 * GIB), 5, 1200)],
+)
+def test_use_is_told_in_thousandths_of_the_pool(use: Use, pool: int, per_mille: int) -> None:
+    assert use.per_mille(pool) == per_mille
+
+
+def test_nothing_booked_is_full() -> None:
+    assert Use(0, 0).per_mille(0) == 1000
+
+
+@pytest.mark.parametrize(
+    ("per_mille", "told", "tell", "then"),
+    [
+        (799, set(), None, set()),
+        (800, set(), 800, {800}),
+        (810, {800}, None, {800}),
+        (905, {800}, 900, {800, 900}),
+        (990, set(), 900, {800, 900}),  # one letter, the one that says most
+        (1000, {800, 900}, 1000, {800, 900, 1000}),
+        (1300, {800, 900, 1000}, None, {800, 900, 1000}),
+        (960, {800, 900, 1000}, None, {800, 900, 1000}),  # a little less is no news, and no reason to write again
+        (1001, {800, 900, 1000}, None, {800, 900, 1000}),
+        (950, {800, 900, 1000}, None, {800, 900}),
+        (1010, {800, 900}, 1000, {800, 900, 1000}),
+        (700, {800, 900, 1000}, None, set()),
+        (850, set(), 800, {800}),
+    ],
+)
+def test_each_threshold_is_told_once_until_use_has_fallen_well_below_it(
+    per_mille: int, told: set[int], tell: int | None, then: set[int]
+) -> None:
+    found = warning(per_mille, told)
+    assert (found.tell, set(found.told)) == (tell, then)
+
+
+@given(st.lists(st.integers(0, 1500), max_size=40))
+def test_no_threshold_is_told_twice_without_having_eased_between(uses: list[int]) -> None:
+    told: frozenset[int] = frozenset()
+    last: dict[int, int] = {}
+    for number, per_mille in enumerate(uses):
+        found = warning(per_mille, told)
+        if found.tell is not None:
+            assert per_mille >= found.tell
+            if found.tell in last:
+                assert min(uses[last[found.tell] : number]) <= found.tell - EASED_BELOW
+            last[found.tell] = number
+        told = found.told
