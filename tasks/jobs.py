@@ -34,6 +34,15 @@ PASSING = ("busy", "store", "database")
 """Kinds of complaint that may heal by themselves: what the job needs does not answer now."""
 
 
+WHAT_TO_DO = {
+    "disk full": "Free room on it, then run again.",
+    "denied": "Look at the key that the settings name for it and at its rights, then run again.",
+    "differs": "Bring another point back.",
+    "damaged": "Bring a point of another generation back.",
+}
+"""What helps where the kind tells it; else it is for a person to look."""
+
+
 class JobInterrupted(Unreachable):
     """A job could not get what it needs; that may heal."""
 
@@ -125,7 +134,8 @@ def _meaning(server: ServerFacts, work: str, state: JobState, seconds: float) ->
         kind, what = state.complaint["kind"], state.complaint["what"]
         if kind in PASSING:
             return JobInterrupted(f"{work} on {server.name}: {what}.", "It is tried again.")
-        return JobComplained(kind, f"{work} on {server.name}: {what}.", "Look at the server, then run again.")
+        do = WHAT_TO_DO.get(kind, "Look at the server, then run again.")
+        return JobComplained(kind, f"{work} on {server.name}: {what}.", do)
     if state.gone:
         return Unreachable(f"{work} on {server.name} was cut off: the server was restarted.", "Run again.")
     if state.exit_code in {"TERM", "KILL"}:

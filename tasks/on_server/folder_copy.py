@@ -13,6 +13,8 @@ from pathlib import Path
 OWN_COPIES = (".php", ".ini", ".wpop", ".phml", ".tpl", ".build", ".name")
 """Files that the product writes in place: a hard link would change with them."""
 
+NO_SPACE = "No space left on device"
+
 
 def make(source: str, target: str, *, btrfs: bool) -> None:
     """Hold the source at the target, whose parent is there.
@@ -21,11 +23,9 @@ def make(source: str, target: str, *, btrfs: bool) -> None:
         subprocess.CalledProcessError: it could not be held.
     """
     if btrfs:
-        subprocess.run(
-            ["btrfs", "subvolume", "snapshot", "-r", source, target], check=True, stdout=subprocess.DEVNULL, timeout=60
-        )
+        ran("btrfs", "subvolume", "snapshot", "-r", source, target, seconds=60)
         return
-    subprocess.run(["cp", "-al", source, target], check=True, timeout=600)
+    ran("cp", "-al", source, target, seconds=600)
     for folder, _, files in os.walk(target):
         for name in files:
             if name.endswith(OWN_COPIES):
@@ -47,10 +47,29 @@ def drop(point: Path) -> None:
     """Nothing of a held folder is left, whoever made it."""
     data = point / "data"
     if data.exists() and is_subvolume(data):
-        subprocess.run(["btrfs", "subvolume", "delete", str(data)], check=True, stdout=subprocess.DEVNULL, timeout=60)
+        ran("btrfs", "subvolume", "delete", str(data), seconds=60)
     shutil.rmtree(point, ignore_errors=True)
 
 
 def is_subvolume(folder: Path) -> bool:
     """Whether a folder is the root of a btrfs subvolume: those have the inode 256."""
     return folder.stat().st_ino == 256  # noqa: PLR2004  # BTRFS_FIRST_FREE_OBJECTID
+
+
+def ran(*argv: str, seconds: float) -> None:
+    """Run a program that says nothing where it succeeds.
+
+    Raises:
+        subprocess.CalledProcessError: it failed; holds its words.
+        subprocess.TimeoutExpired: it took too long.
+    """
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=seconds)
+
+
+def reason(error: OSError | subprocess.SubprocessError) -> str:
+    """Why something could not be done, in few words."""
+    if isinstance(error, subprocess.CalledProcessError) and error.stderr:
+        return str(error.stderr.decode(errors="replace").strip().splitlines()[-1])
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename or 'a pipe'}"
+    return str(error)

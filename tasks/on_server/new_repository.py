@@ -45,6 +45,8 @@ def make(request: Mapping[str, Any], init: Callable[[str], object]) -> None:
     """
     name = hashlib.sha256(request["repository"].encode()).hexdigest()[:16]
     folder = Path(request["work"]) / f"repository-{name}"
+    for other in {*Path(request["work"]).glob("repository-*")} - {folder}:
+        shutil.rmtree(other)  # of a run that was killed, and whose repository nobody asks for any more
     if not (folder / "made").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)

@@ -10,12 +10,9 @@ import fcntl
 import json
 import os
 import resource
-import shutil
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,40 +20,18 @@ from tasks.on_server import file_tree, folder_copy
 from tasks.on_server.dump_tally import Tally, objections
 from tasks.on_server.job import Complaint, Progress
 from tasks.on_server.mariadb_session import DatabaseSaid, Session
-from tasks.on_server.restic import LOCKED, Backup, Restic, ResticSaid
+from tasks.on_server.moment import KEPT_SECONDS, Moment, dumping, names, output
+from tasks.on_server.restic import Backup, Restic, ResticSaid
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from io import BufferedReader
 
-DUMP = (
-    "mariadb-dump", "--no-defaults", "--socket=/run/mysqld/mysqld.sock", "--user=root", "--single-transaction",
-    "--quick", "--hex-blob", "--order-by-primary", "--routines", "--events", "--triggers", "--skip-dump-date",
-    "--default-character-set=utf8mb4",
-)  # fmt: skip
-"""The dump's options are a part of the manifest's meaning: a restored database is dumped in the same way to compare."""
-
 PIECE = 1 << 18
-TRANSACTION_IS_OPEN = b"\n-- Table structure for table"
-"""Stands in the first piece that the dump writes out (4 KiB); its transaction was begun before that line was made."""
-
 DUMP_LOCK = "/run/phm/dump.lock"
-LOCK_TRIES = 5
-LOCK_PAUSE_SECONDS = 3.0
 LOAD_LOOK_SECONDS = 2.0
 EXAMPLES = 5
-
-
-class Moment:
-    """What was true at the point's moment: the tables and their rows, how long the lock was waited for and held."""
-
-    def __init__(self) -> None:
-        """Nothing is known yet."""
-        self.rows: dict[str, int] = {}
-        self.engines: dict[str, str] = {}
-        self.at = ""
-        self.waited_ms = 0.0
-        self.held_ms = 0.0
 
 
 def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -69,18 +44,22 @@ def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     wait_for_quiet(request["load_most"], request["load_seconds"])
     restic = Restic(request)
     work = Path(request["work"])
+    was_left = (work / "point").exists()  # by a job that was killed, with restic's lock
     folder_copy.drop(work / "point")
     progress.tell("opening the repository", now=True)
     began = time.monotonic()
     try:
         made = restic.ensure_repository() if request["begins"] else False
+        if was_left:
+            restic.drop_stale_locks()
         return taken(request, restic, work, progress) | {
             "repository_made": made,
             "seconds": round(time.monotonic() - began, 3),
             "peak_kib": most_memory(),
         }
     except ResticSaid as error:
-        raise Complaint("store", str(error)) from None
+        restic.clear_after(error)
+        raise Complaint(error.kind, str(error)) from None
     except DatabaseSaid as error:
         raise Complaint("database", f"MariaDB said: {error}") from None
     finally:
@@ -101,6 +80,7 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
             with counting(reader, request, moment, point / "data") as counted:
                 said = pass_on(dump, tally, database, progress, request["dump_bytes"])
             moment.rows, missing = counted()
+        check_kept_in_time(moment)
         check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said))
         database.end_input()
         progress.tell("reading files", now=True)
@@ -117,110 +97,13 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
     if stored["total_bytes_processed"] != tally.bytes:
         said = f"restic stored {stored['total_bytes_processed']} bytes of a dump of {tally.bytes} bytes"
         raise Complaint("store", said)
-    shutil.copyfile(point / "files.jsonl", work / "files.jsonl.part")
-    (work / "files.jsonl.part").rename(work / "files.jsonl")
+    (point / "files.jsonl").rename(work / "files.jsonl")
     return {
         "manifest": manifest,
         "database_snapshot": stored["snapshot_id"],
         "files_snapshot": files["snapshot_id"],
         "bytes_added": stored["data_added"] + files["data_added"],
     }
-
-
-@contextlib.contextmanager
-def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tuple[subprocess.Popen[bytes], Session]]:
-    """A dump that has begun, and a session that reads the same moment, whose folder is at `copy`.
-
-    Raises:
-        Complaint: the tables could not be locked, the dump did not begin, or the folder could not be held.
-    """
-    with Session() as reader:
-        with locked(request["database"], request["lock_seconds"], moment):
-            began = time.monotonic()
-            since_asked = timedelta(seconds=began - request["asked"])
-            moment.at = (datetime.fromisoformat(request["now"]) + since_asked).isoformat()
-            reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-            dump = subprocess.Popen([*DUMP, request["database"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            copying = threading.Thread(
-                target=folder_copy.make, args=(request["data"], str(copy)), kwargs={"btrfs": request["btrfs"]}
-            )
-            copying.start()
-            first = output(dump).peek(1)
-            copying.join()
-            moment.held_ms = round(1000 * (time.monotonic() - began), 1)
-        try:
-            check_begun(first, copy)
-            yield dump, reader
-        finally:
-            if dump.poll() is None:
-                dump.kill()
-            dump.communicate()
-
-
-def output(dump: subprocess.Popen[bytes]) -> BufferedReader:
-    """What the dump writes."""
-    return cast("BufferedReader", dump.stdout)
-
-
-def check_begun(first: bytes, copy: Path) -> None:
-    """See that dump and folder are of the moment that was locked; a dump that ended at once tells its own reason.
-
-    Raises:
-        Complaint: one of them is not.
-    """
-    if not copy.exists():
-        raise Complaint("folder", "the instance's folder could not be held")
-    if first and TRANSACTION_IS_OPEN not in first:
-        raise Complaint("dump", "the dump's begin is not as expected, so that its moment is not known")
-
-
-@contextlib.contextmanager
-def locked(database: str, seconds: int, moment: Moment) -> Iterator[None]:
-    """All tables of one database locked against writing, within bounded tries.
-
-    Raises:
-        Complaint: they could not be.
-    """
-    began = time.monotonic()
-    for attempt in range(LOCK_TRIES):
-        with Session() as session:
-            try:
-                lock(session, database, seconds, moment)
-            except DatabaseSaid as error:
-                if "1205" not in str(error) and "changed" not in str(error):
-                    raise
-                if attempt == LOCK_TRIES - 1:
-                    raise Complaint(
-                        "busy", f"its tables could not be locked in {LOCK_TRIES} tries of {seconds} s"
-                    ) from None
-            else:
-                moment.waited_ms = round(1000 * (time.monotonic() - began), 1)
-                yield
-                return
-        time.sleep(LOCK_PAUSE_SECONDS)
-
-
-def lock(session: Session, database: str, seconds: int, moment: Moment) -> None:
-    """Lock the tables that are there, and see that no other came meanwhile."""
-    session.run(f"SET lock_wait_timeout={int(seconds)}")
-    listing = (
-        "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES "
-        f"WHERE TABLE_SCHEMA='{database}' AND TABLE_TYPE='BASE TABLE' ORDER BY TABLE_NAME"
-    )
-    moment.engines = {row[0]: row[1] for row in session.run(listing)}
-    if not moment.engines:
-        raise Complaint("database", f"the database {database} has no tables")
-    if others := [table for table, engine in moment.engines.items() if engine != "InnoDB"]:
-        raise Complaint("engine", f"tables without transactions can't be dumped at one moment: {', '.join(others[:5])}")
-    session.run(f"LOCK TABLES {', '.join(f'{one} READ' for one in names(database, moment))}")
-    present = [row[0] for row in session.run(f"SHOW FULL TABLES FROM `{database}` WHERE Table_type='BASE TABLE'")]
-    if sorted(present) != sorted(moment.engines):
-        raise DatabaseSaid("the tables changed meanwhile")
-
-
-def names(database: str, moment: Moment) -> list[str]:
-    """The tables as SQL names them."""
-    return [f"`{database}`.`{table.replace('`', '``')}`" for table in moment.engines]
 
 
 def pass_on(dump: subprocess.Popen[bytes], tally: Tally, kept: Backup, progress: Progress, expected: int) -> str:
@@ -237,6 +120,17 @@ def pass_on(dump: subprocess.Popen[bytes], tally: Tally, kept: Backup, progress:
     dump.wait()
     listener.join()
     return "".join(b"".join(said).decode(errors="replace").strip().splitlines()[-1:])
+
+
+def check_kept_in_time(moment: Moment) -> None:
+    """See that no table without transactions was let go before the dump's end.
+
+    Raises:
+        Complaint: some were.
+    """
+    if moment.kept_too_long.is_set():
+        tables = f"{', '.join(moment.plain[:EXAMPLES])} had to stay locked for longer than {KEPT_SECONDS:.0f} s"
+        raise Complaint("engine", f"tables without transactions can't be dumped in time: {tables}")
 
 
 def check_dump(found: list[str]) -> None:
@@ -262,7 +156,7 @@ def counting(
 
 def count_rows(reader: Session, database: str, moment: Moment) -> dict[str, int]:
     """The rows of each table at the moment."""
-    counts = zip(moment.engines, names(database, moment), strict=True)
+    counts = zip(moment.engines, names(database, list(moment.engines)), strict=True)
     one_each = (f"SELECT '{table}', COUNT(*) FROM {quoted}" for table, quoted in counts)
     return {row[0]: int(row[1]) for row in reader.run(" UNION ALL ".join(one_each))}
 
@@ -300,7 +194,7 @@ def manifest_of(
         "salt": has_salt(Path(request["data"]) / request["salt_file"]),
         "named": missing,
         "left_out": request["left_out"],
-        "lock": {"waited_ms": moment.waited_ms, "held_ms": moment.held_ms},
+        "lock": moment.lock_as_json(),
         "copied_by": "btrfs snapshot" if request["btrfs"] else "hard links",
     }
 
@@ -327,13 +221,7 @@ def back_up_files(
     def told(status: dict[str, Any]) -> None:
         progress.tell("storing files", status.get("bytes_done", 0), status.get("total_bytes", 0))
 
-    try:
-        summary = Backup(restic, words, told).finish()
-    except ResticSaid as error:
-        if LOCKED not in str(error):
-            raise
-        restic.drop_stale_locks()
-        summary = Backup(restic, words, told).finish()
+    summary = Backup(restic, words, told).finish()
     count = sum(entry[0] == "f" for entry in entries.values()) + 2
     if summary["total_files_processed"] != count:
         raise Complaint("store", f"restic stored {summary['total_files_processed']} files of {count}")

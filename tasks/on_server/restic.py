@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,25 @@ MISSING = ("The specified key does not exist", "repository does not exist")
 
 CACHE = "/var/cache/phm/restic"
 
+KINDS = (
+    ("disk full", ("no space left on device",)),
+    ("denied", ("Access Denied", "AccessDenied", "Access Key Id", "signature we calculated")),
+    ("damaged", ("ciphertext verification failed", "invalid data returned", "wrong password", *MISSING)),
+)
+"""What restic's words mean to who asked, and where none of them stands: the store does not answer as it should."""
+
+ENDED_FROM_OUTSIDE = "exit code -9"
+END_SECONDS = 10.0
+
 
 class ResticSaid(Exception):
     """restic failed; its exit code and last words, which never hold its password."""
+
+    @property
+    def kind(self) -> str:
+        """What it means, as a complaint's kind."""
+        said = str(self)
+        return next((kind for kind, words in KINDS if any(one in said for one in words)), "store")
 
 
 class Restic:
@@ -98,6 +115,12 @@ class Restic:
         """Remove the locks of dead runs; restic itself tells them from live ones."""
         self.run("unlock")
 
+    def clear_after(self, error: ResticSaid) -> None:
+        """Remove what a restic that ended so has left, or what kept it out; whoever tries again finds the way free."""
+        if LOCKED in str(error) or ENDED_FROM_OUTSIDE in str(error):
+            with contextlib.suppress(ResticSaid):
+                self.drop_stale_locks()
+
 
 class Backup:
     """A `restic backup --json` that runs; read in a thread, so that it never waits for us.
@@ -158,10 +181,14 @@ class Backup:
         return self.summary
 
     def kill(self) -> None:
-        """End it at once: what it was given never becomes a snapshot."""
+        """End it: what it was given never becomes a snapshot, for its input has not ended. It takes its lock away."""
         if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
 
     def _read(self) -> None:
         """Its JSON lines."""

@@ -6,6 +6,7 @@ Runs on servers: standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING, Any, cast
 from tasks.on_server import file_tree, folder_copy
 from tasks.on_server.dump_tally import Tally
 from tasks.on_server.job import Complaint, Progress
-from tasks.on_server.mariadb_session import CHARACTERS, CLIENT
-from tasks.on_server.recovery_point import DUMP, PIECE
+from tasks.on_server.mariadb_session import CHARACTERS, CLIENT, DatabaseSaid, Session
+from tasks.on_server.moment import DUMP, names
+from tasks.on_server.recovery_point import PIECE
 from tasks.on_server.restic import Restic, ResticSaid, ending
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 LOADING = "SET SESSION sql_log_bin=0, unique_checks=0, foreign_key_checks=0"
 """A restored database is no change that other servers follow; its rows were whole when they were dumped."""
+
+DISK_FULL = ("ERROR 1114 ", "ERROR 1021 ", "Errcode: 28", "No space left on device")
+"""How MariaDB says that its disk has no more room."""
 
 LOOK_SECONDS = 0.5
 SHOWN = 5
@@ -43,24 +48,16 @@ def restore(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
         progress: is told.
 
     Raises:
-        Complaint: it can't be brought back, or is not what the manifest says (`differs`).
+        Complaint: it can't be brought back, or is not what the manifest says (`differs`); nothing of it stays then.
     """
-    work = Path(request["work"])
-    target = work / "restored"
-    drop(target)
+    target = Path(request["work"]) / "restored"
+    clear(request, target)
     began = time.monotonic()
-    restic = Restic(request)
     try:
-        with ThreadPoolExecutor(2) as pool:
-            loading = pool.submit(database_back, restic, request, progress) if request["into"] else None
-            fetching = pool.submit(files_back, restic, request, target, progress) if request["files"] else None
-            found = [*(loading.result() if loading else []), *(fetching.result() if fetching else [])]
-    except ResticSaid as error:
-        drop(target)
-        raise Complaint("store", str(error)) from None
-    if found:
-        drop(target)
-        raise Complaint("differs", "; ".join(found[:SHOWN]))
+        both_back(request, target, progress)
+    except BaseException:
+        clear(request, target)  # what is there needs the room
+        raise
     return {
         "seconds": round(time.monotonic() - began, 3),
         "data": str(data_of(target, request)),
@@ -69,8 +66,49 @@ def restore(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     }
 
 
+def both_back(request: dict[str, Any], target: Path, progress: Progress) -> None:
+    """Database and files, side by side.
+
+    Raises:
+        Complaint: one of them does not come back, or is not what the manifest says.
+    """
+    restic = Restic(request)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            loading = pool.submit(database_back, restic, request, progress) if request["into"] else None
+            fetching = pool.submit(files_back, restic, request, target, progress) if request["files"] else None
+            found = [*(loading.result() if loading else []), *(fetching.result() if fetching else [])]
+    except ResticSaid as error:
+        raise Complaint(error.kind, str(error)) from None
+    except DatabaseSaid as error:
+        raise Complaint("database", f"MariaDB said: {error}") from None
+    if found:
+        raise Complaint("differs", "; ".join(found[:SHOWN]))
+
+
+def clear(request: dict[str, Any], target: Path) -> None:
+    """Nothing of an earlier restore is left, neither files nor tables."""
+    drop(target)
+    if request["into"]:
+        with contextlib.suppress(DatabaseSaid):  # a database that does not answer is told by who loads it
+            empty(request["into"])
+
+
+def empty(database: str) -> None:
+    """No table is left in a database.
+
+    Raises:
+        DatabaseSaid: MariaDB does not answer, or refuses.
+    """
+    with Session() as session:
+        present = [row[0] for row in session.run(f"SHOW TABLES FROM `{database}`")]
+        if present:
+            session.run("SET foreign_key_checks=0")
+            session.run(f"DROP TABLE {', '.join(names(database, present))}")
+
+
 def drop(target: Path) -> None:
-    """Nothing of an earlier restore is left."""
+    """No file of an earlier restore is left."""
     for data in target.glob("srv/backup/*/point"):
         folder_copy.drop(data)
     shutil.rmtree(target, ignore_errors=True)
@@ -147,14 +185,14 @@ def load(restic: Restic, request: dict[str, Any], progress: Progress) -> Tally:
         [*CLIENT[:-1], *CHARACTERS, f"--init-command={LOADING}", request["into"]],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
-    complaints: list[bytes] = []
+    complaints: dict[str, bytes] = {}
     listeners = [
-        threading.Thread(target=lambda pipe=pipe: complaints.append(pipe.read()), daemon=True)
-        for pipe in (source.stderr, sink.stderr)
+        threading.Thread(target=lambda who=who, pipe=pipe: complaints.update({who: pipe.read()}), daemon=True)
+        for who, pipe in (("restic", source.stderr), ("mariadb", sink.stderr))
     ]
     for listener in listeners:
         listener.start()
-    out, into = cast("BufferedReader", source.stdout), sink.stdin
+    out, into, hung_up = cast("BufferedReader", source.stdout), sink.stdin, False
     try:
         while into is not None and (piece := out.read1(PIECE)):
             tally.add(piece)
@@ -163,17 +201,23 @@ def load(restic: Restic, request: dict[str, Any], progress: Progress) -> Tally:
         if into is not None:
             into.close()
     except BrokenPipeError:
+        hung_up = True
         source.kill()
     tally.end()
     codes = source.wait(), sink.wait()
     for listener in listeners:
         listener.join()
-    said = b" ".join(complaints)
+    if codes[0] and not hung_up:  # half a dump is no SQL: what MariaDB says of it then is no reason
+        raise ResticSaid(ending("dump", codes[0], complaints["restic"]))
     if codes[1]:
-        raise Complaint("database", f"MariaDB did not take the dump: {said.decode(errors='replace').strip()[-300:]}")
-    if codes[0]:
-        raise ResticSaid(ending("dump", codes[0], said))
+        raise not_taken(complaints["mariadb"].decode(errors="replace").strip()[-300:])
     return tally
+
+
+def not_taken(said: str) -> Complaint:
+    """Why MariaDB did not take the dump; a disk that is full stays so."""
+    kind = "disk full" if any(words in said for words in DISK_FULL) else "database"
+    return Complaint(kind, f"MariaDB did not take the dump: {said}")
 
 
 def tally_of(database: str) -> Tally:

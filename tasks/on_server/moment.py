@@ -1,0 +1,229 @@
+"""One moment of an instance: its tables locked while its dump begins and its folder is held (P19).
+
+The lock is waited for and held in bounded time. Tables without transactions stay locked until the dump has ended,
+since nothing else keeps them as they were. Runs on servers: standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import subprocess
+import threading
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from tasks.on_server import folder_copy
+from tasks.on_server.job import Complaint
+from tasks.on_server.mariadb_session import DatabaseSaid, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedReader
+    from pathlib import Path
+
+DUMP = (
+    "mariadb-dump", "--no-defaults", "--socket=/run/mysqld/mysqld.sock", "--user=root", "--single-transaction",
+    "--quick", "--hex-blob", "--order-by-primary", "--routines", "--events", "--triggers", "--skip-dump-date",
+    "--default-character-set=utf8mb4",
+)  # fmt: skip
+"""The dump's options are a part of the manifest's meaning: a restored database is dumped in the same way to compare."""
+
+TRANSACTION_IS_OPEN = b"\n-- Table structure for table"
+"""Stands in the first piece that the dump writes out (4 KiB); its transaction was begun before that line was made."""
+
+TRANSACTIONAL = "InnoDB"
+LOCK_TRIES = 5
+LOCK_PAUSE_SECONDS = 3.0
+BUSY = ("ERROR 1205 ", "ERROR 1969 ")
+"""How MariaDB says that a lock was waited for too long: for one table, for all of them."""
+
+HOLD_SECONDS = 5.0
+"""A dump that has written nothing by then waits for somebody who waits for our lock: an ALTER TABLE, for example."""
+
+KEPT_SECONDS = 600.0
+"""Tables without transactions are locked no longer than that."""
+
+
+class Moment:
+    """What was true at the point's moment: tables and rows, how long the lock was waited for, held, and kept."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.rows: dict[str, int] = {}
+        self.engines: dict[str, str] = {}
+        self.at = ""
+        self.waited_ms = 0.0
+        self.held_ms = 0.0
+        self.kept_ms = 0.0
+        self.kept_too_long = threading.Event()
+
+    @property
+    def plain(self) -> list[str]:
+        """The tables without transactions."""
+        return [table for table, engine in self.engines.items() if engine != TRANSACTIONAL]
+
+    def lock_as_json(self) -> dict[str, Any]:
+        """As the manifest tells it."""
+        told: dict[str, Any] = {"waited_ms": self.waited_ms, "held_ms": self.held_ms}
+        return told | ({"kept_ms": self.kept_ms, "kept_tables": self.plain} if self.plain else {})
+
+
+@contextlib.contextmanager
+def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tuple[subprocess.Popen[bytes], Session]]:
+    """A dump that has begun, and a session that reads the same moment, whose folder is at `copy`.
+
+    Raises:
+        Complaint: the tables could not be locked, the dump did not begin, or the folder could not be held.
+    """
+    with Session() as reader, Session() as keeper:
+        with locked(request["database"], request["lock_seconds"], moment):
+            began = time.monotonic()
+            since_asked = timedelta(seconds=began - request["asked"])
+            moment.at = (datetime.fromisoformat(request["now"]) + since_asked).isoformat()
+            keep_locked(keeper, request["database"], request["lock_seconds"], moment)
+            reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            dump = subprocess.Popen([*DUMP, request["database"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            holding = Holding(request, copy)
+            first = first_piece(dump)
+            holding.join()
+            moment.held_ms = round(1000 * (time.monotonic() - began), 1)
+        with kept(keeper, dump, moment, began):
+            check_begun(first, holding.failure)
+            yield dump, reader
+
+
+class Holding(threading.Thread):
+    """The folder being held, while the dump begins."""
+
+    def __init__(self, request: dict[str, Any], copy: Path) -> None:
+        """Begin."""
+        super().__init__()
+        self.request, self.copy = request, copy
+        self.failure = ""
+        self.start()
+
+    def run(self) -> None:
+        """Hold it; keep why it could not be."""
+        try:
+            folder_copy.make(self.request["data"], str(self.copy), btrfs=self.request["btrfs"])
+        except (OSError, subprocess.SubprocessError) as error:
+            self.failure = folder_copy.reason(error)
+
+
+def output(dump: subprocess.Popen[bytes]) -> BufferedReader:
+    """What the dump writes."""
+    return cast("BufferedReader", dump.stdout)
+
+
+def first_piece(dump: subprocess.Popen[bytes]) -> bytes | None:
+    """What the dump writes at first, left there; empty: it ended at once; None: it has written nothing in time."""
+    written, _, _ = select.select([output(dump)], [], [], HOLD_SECONDS)
+    return output(dump).peek(1) if written else None
+
+
+def check_begun(first: bytes | None, failure: str) -> None:
+    """See that dump and folder are of the moment that was locked; a dump that ended at once tells its own reason.
+
+    Raises:
+        Complaint: one of them is not.
+    """
+    if failure:
+        kind = "disk full" if folder_copy.NO_SPACE in failure else "folder"
+        raise Complaint(kind, f"the instance's folder could not be held: {failure}")
+    if first is None:
+        raise Complaint("busy", f"its dump did not begin within {HOLD_SECONDS:.0f} s: somebody changes its tables")
+    if first and TRANSACTION_IS_OPEN not in first:
+        raise Complaint("dump", "the dump's begin is not as expected, so that its moment is not known")
+
+
+@contextlib.contextmanager
+def locked(database: str, seconds: int, moment: Moment) -> Iterator[None]:
+    """All tables of one database locked against writing, within bounded tries.
+
+    Raises:
+        Complaint: they could not be.
+    """
+    began = time.monotonic()
+    for attempt in range(LOCK_TRIES):
+        with Session() as session:
+            try:
+                lock(session, database, seconds, moment)
+            except DatabaseSaid as error:
+                if not str(error).startswith(BUSY) and "changed" not in str(error):
+                    raise
+                if attempt == LOCK_TRIES - 1:
+                    raise Complaint(
+                        "busy", f"its tables could not be locked in {LOCK_TRIES} tries of {seconds} s"
+                    ) from None
+            else:
+                moment.waited_ms = round(1000 * (time.monotonic() - began), 1)
+                yield
+                return
+        time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def lock(session: Session, database: str, seconds: int, moment: Moment) -> None:
+    """Lock the tables that are there, and see that no other came meanwhile."""
+    listing = (
+        "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES "
+        f"WHERE TABLE_SCHEMA='{database}' AND TABLE_TYPE='BASE TABLE' ORDER BY TABLE_NAME"
+    )
+    moment.engines = {row[0]: row[1] for row in session.run(listing)}
+    if not moment.engines:
+        raise Complaint("database", f"the database {database} has no tables")
+    lock_for_reading(session, database, list(moment.engines), seconds)
+    present = [row[0] for row in session.run(f"SHOW FULL TABLES FROM `{database}` WHERE Table_type='BASE TABLE'")]
+    if sorted(present) != sorted(moment.engines):
+        raise DatabaseSaid("the tables changed meanwhile")
+
+
+def lock_for_reading(session: Session, database: str, tables: list[str], seconds: int) -> None:
+    """Lock tables, all of them within so many seconds: who wants to write waits no longer than that."""
+    session.run(f"SET lock_wait_timeout={int(seconds)}, max_statement_time={int(seconds)}")
+    session.run(f"LOCK TABLES {', '.join(f'{one} READ' for one in names(database, tables))}")
+    session.run("SET max_statement_time=0")
+
+
+def keep_locked(keeper: Session, database: str, seconds: int, moment: Moment) -> None:
+    """The tables without transactions locked in a session of their own, which outlives the lock of all.
+
+    Raises:
+        Complaint: somebody who waits to change them came before us.
+    """
+    if not moment.plain:
+        return
+    try:
+        lock_for_reading(keeper, database, moment.plain, seconds)
+    except DatabaseSaid as error:
+        if not str(error).startswith(BUSY):
+            raise
+        raise Complaint("busy", "its tables without transactions could not be kept locked") from None
+
+
+@contextlib.contextmanager
+def kept(keeper: Session, dump: subprocess.Popen[bytes], moment: Moment, began: float) -> Iterator[None]:
+    """While the dump goes on, its tables without transactions stay locked, for a bounded time; it has ended then."""
+
+    def give_up() -> None:
+        moment.kept_too_long.set()
+        keeper.process.kill()
+        dump.kill()
+
+    timer = threading.Timer(KEPT_SECONDS, give_up)
+    if moment.plain:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if dump.poll() is None:
+            dump.kill()
+        dump.communicate()
+        moment.kept_ms = round(1000 * (time.monotonic() - began), 1)
+
+
+def names(database: str, tables: list[str]) -> list[str]:
+    """Tables as SQL names them."""
+    return [f"`{database}`.`{table.replace('`', '``')}`" for table in tables]
