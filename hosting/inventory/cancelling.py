@@ -127,7 +127,7 @@ def _end_contract(session: Session, reference: str, now: datetime) -> None:
     for contract in session.scalars(select(Contract).where(Contract.order_reference == reference)).all():
         contract.ends_on = today
         for booking in session.scalars(select(Booking).where(Booking.contract_id == contract.id)).all():
-            booking.ends_on = today
+            booking.ends_on, booking.cancelled_at, booking.over_at = today, now, now
     session.flush()
 
 

@@ -174,7 +174,42 @@ class Booking(Base):
     detail: Mapped[str] = mapped_column(default="")
     booked_on: Mapped[date]
     minimum_months: Mapped[int]
-    ends_on: Mapped[date | None]
+    ends_on: Mapped[date | None]  # the first day on which it isn't booked any more
+    cancelled_at: Mapped[datetime | None]  # empty again where the cancellation was withdrawn, or did not take effect
+    over_at: Mapped[datetime | None]  # when its end took effect
+
+
+class BookingChange(Base):
+    """A wish to change what is booked for an instance, and what became of it."""
+
+    __tablename__ = "booking_changes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    kind: Mapped[str]  # book accounts | book storage | cancel accounts | cancel storage | cancel contract | withdraw
+    amount: Mapped[int]  # accounts, or GiB of storage
+    booking_id: Mapped[int | None]  # the one that is meant, where one was named
+    asked_by: Mapped[str]
+    why: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime]
+    state: Mapped[str]
+    finding: Mapped[str] = mapped_column(Text)
+    decided_at: Mapped[datetime | None]
+    facts: Mapped[dict[str, Any]]  # what it changed, for its letter
+
+
+class Measurement(Base):
+    """What an instance stored at a moment, and how many users it had (P04, P07)."""
+
+    __tablename__ = "measurements"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    server_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
+    at: Mapped[datetime] = mapped_column(index=True)
+    database_bytes: Mapped[int] = mapped_column(BigInteger)
+    files_bytes: Mapped[int] = mapped_column(BigInteger)
+    users: Mapped[int]
+    pool_gib: Mapped[int]  # what was booked then
+    by_user: Mapped[dict[str, Any]]  # bytes of mail and files by user, as the product's own sums tell them
 
 
 class Server(Base):

@@ -64,6 +64,14 @@ class GenerationState(StrEnum):
     DROPPED = "dropped"
 
 
+class ChangeState(StrEnum):
+    """A wish to change what is booked: asked for, then accepted or refused, once."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
 State = TypeVar("State", bound=StrEnum)
 
 EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
@@ -100,6 +108,7 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "dropping": ("dropped",),
         "dropped": (),
     },
+    ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},
 }
 

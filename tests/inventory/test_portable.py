@@ -96,7 +96,7 @@ def test_a_row_that_does_not_fit_puts_back_nothing(inventory: Inventory, other: 
     assert counted(other) == 0
 
 
-ARCHIVE = ControlArchive(NOW.isoformat(), "0002", 'zone = "ä.test"\n', {"deeds": b'{"id": 1}\n'}, {"repositories": []})
+ARCHIVE = ControlArchive(NOW.isoformat(), "0003", 'zone = "ä.test"\n', {"deeds": b'{"id": 1}\n'}, {"repositories": []})
 
 
 def test_an_archive_is_read_as_it_was_packed() -> None:
