@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.inventory import cases
-from hosting.inventory.cases import NOT_DONE, SETUP_FAILED
+from hosting.inventory.cases import NOT_DONE, REHEARSAL_FAILED, SETUP_FAILED
 from tasks.letters import local, tell_operator
 from tasks.records import inventory
 from tasks.step import reading
@@ -13,7 +13,7 @@ from tasks.step import reading
 if TYPE_CHECKING:
     from hosting.inventory.cases import CaseFacts
 
-TOLD = (SETUP_FAILED, NOT_DONE)
+TOLD = (SETUP_FAILED, NOT_DONE, REHEARSAL_FAILED)
 """The kinds that keep a customer waiting; the others are looked through by day (`phm case list`)."""
 
 

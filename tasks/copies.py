@@ -7,6 +7,7 @@ cron job, reaches nothing over the network, and is no instance: nothing of it is
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from hosting.commands.files import ensure_file, ensure_gone, read_if_there
 from hosting.commands.services import APACHE, PHP_FPM, uninstall
 from hosting.commands.system_users import ensure_no_user
 from hosting.policy.backup_budget import restore_seconds
-from hosting.policy.values import InstanceName
+from hosting.policy.values import InstanceName, ReleaseFacts, ReleaseId
 from hosting.product.layout import BACKUP, REHEARSAL, REHEARSAL_SLOT, InstanceLayout, copy_name, copy_number
 from hosting.product.settings import of_a_copy, with_database
 from tasks.application import ensure_application, ensure_release, ensure_sealed
@@ -37,7 +38,10 @@ from tasks.web import ensure_php_pool, ensure_site
 if TYPE_CHECKING:
     from pathlib import PurePosixPath as Path
 
-    from hosting.policy.values import GenerationFacts, InstanceFacts, PointFacts, ReleaseFacts, ServerFacts
+    from hosting.policy.values import GenerationFacts, InstanceFacts, PointFacts, ServerFacts
+
+ANY_RELEASE = ReleaseFacts(ReleaseId("any"), 0, "", "", 0)
+"""What is taken away is found by the copy's name alone."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +81,31 @@ def copy_of(origin: InstanceFacts, point: PointFacts, release: ReleaseFacts, ser
     return Copy(origin, point, facts)
 
 
-def make_copy(server: ServerFacts, copy: Copy, generation: GenerationFacts) -> None:
+def make_copy(server: ServerFacts, copy: Copy, generation: GenerationFacts) -> dict[str, float]:
     """The copy made, compared with its point to the last row and byte, and open to requests from its server.
 
     What a run before left of it is taken away first.
+
+    Returns:
+        The seconds of each part.
 
     Raises:
         DiskFull: the server has no room for it.
         JobComplained: the point can't be brought back, or is not what was recorded.
     """
-    drop_copy(server, copy.facts)
+    drop_copy(server, copy.facts.name)
     check_room(server, copy.point)
     ensure_system_user(server, copy.facts)
     ensure_copy_database(server, copy)
+    began = time.monotonic()
     with progress_of(f"copy-{copy.facts.name.replace('_', '-')}", copy.facts.name) as told:
         bring_back(
             server, copy.point, generation, into=copy.layout.database, work=str(copy.work),
             seconds=restore_seconds(copy.point), told=told,
         )  # fmt: skip
+    back = time.monotonic()
     open_copy(server, copy)
+    return {"bring back and compare": round(back - began, 2), "open": round(time.monotonic() - back, 2)}
 
 
 def open_copy(server: ServerFacts, copy: Copy) -> None:
@@ -147,10 +157,10 @@ def ensure_copy_settings(server: ServerFacts, copy: Copy) -> bool:
 
 
 @step
-def drop_copy(server: ServerFacts, copy: InstanceFacts) -> bool:
+def drop_copy(server: ServerFacts, name: str) -> bool:
     """Nothing of a copy is left on the server: job, site, pool, database, folders, user; of a half-made one neither."""
-    ssh, layout = load(SshHost).connection(server), InstanceLayout.of(copy)
-    work = BACKUP / f"{copy.name}-copy"
+    ssh, layout = load(SshHost).connection(server), InstanceLayout(name, copy_number(REHEARSAL_SLOT), ANY_RELEASE)
+    work = BACKUP / f"{name}-copy"
     changed = end_job(server, f"restore-{work.name}")
     for command in (
         uninstall(APACHE, layout.site_file),

@@ -17,7 +17,7 @@ from hosting.commands.locks import hold
 from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import instances, leases
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.product.layout import InstanceLayout
+from hosting.product.layout import LOCKS, InstanceLayout
 from tasks.records import inventory, now
 from tasks.step import run_logger, still_allowed
 
@@ -59,11 +59,11 @@ def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner
 
 
 @contextlib.contextmanager
-def working_on_copy(server: ServerFacts, copy: InstanceFacts, purpose: str) -> Iterator[None]:
-    """Alone on a copy of an instance, of which each server has its own; raises as `working_on`."""
-    owner, name = owner_of_this_run(), f"{copy.name}@{server.name}"
+def working_on_copy(server: ServerFacts, copy: str, purpose: str) -> Iterator[None]:
+    """Alone on the copy of a name, of which each server has its own; raises as `working_on`."""
+    owner, name = owner_of_this_run(), f"{copy}@{server.name}"
     in_transaction(inventory(), lambda session: leases.acquire(session, name, owner, purpose, now=now(), ttl=LEASE))
-    with _holding(name, owner, server, InstanceLayout.of(copy).lock):
+    with _holding(name, owner, server, LOCKS / f"{copy}.lock"):
         yield
 
 

@@ -24,6 +24,9 @@ SETUP_FAILED = "set-up failed"
 NOT_DONE = "work not done"
 """The kind of the case that work is whose runs came to nothing."""
 
+REHEARSAL_FAILED = "rehearsal failed"
+"""The kind of the case that a recovery point is which could not be brought back as it was recorded."""
+
 
 class UnknownCase(Refused):
     """No case has this number."""

@@ -20,7 +20,21 @@ if TYPE_CHECKING:
     from tests.service_fixture import Service
 
 USERS = ("anna", "bert", "clara")
-WORDS = "Angebot Rechnung Termin Grüße Besprechung Übersicht Anhang Lieferung Straße invoice meeting 😀 naïve".split()
+WORDS = [
+    "Angebot",
+    "Rechnung",
+    "Termin",
+    "Grüße",
+    "Besprechung",
+    "Übersicht",
+    "Anhang",
+    "Lieferung",
+    "Straße",
+    "invoice",
+    "meeting",
+    "😀",
+    "naïve",
+]
 
 # Content comes as JSON by stdin; what is written into the storage is written by the instance's own user.
 WRITE = """
@@ -32,7 +46,7 @@ def as_instance():
 files = json.dumps(told["files"])
 write = "import base64,json,os,sys\\nfor path, content in json.load(sys.stdin).items():\\n    os.makedirs(os.path.dirname(path), exist_ok=True); open(path, 'wb').write(base64.b64decode(content))"
 subprocess.run([sys.executable, "-c", write], input=files, text=True, check=True, preexec_fn=as_instance)
-subprocess.run(["mariadb", "--default-character-set=utf8mb4", told["database"]], input="\\n".join(told["sql"]), text=True, check=True)
+subprocess.run(["mariadb", "--default-character-set=utf8mb4", told["database"]], input=told["sql"], text=True, check=True)
 """
 
 
@@ -94,19 +108,24 @@ def add_users(service: Service, made: Mailbox, names: tuple[str, ...]) -> None:
 def add_rows(service: Service, made: Mailbox, rng: random.Random, count: int) -> None:
     """Mails in the inbox with their files, events and contacts, of each user."""
     layout = InstanceLayout.of(made.instance)
-    sql, content = [], {}
+    sql, content = "", {}
     for name, uid in made.uids.items():
         for number in range(count):
             uidl, subject = f"{rng.getrandbits(48):012x}.{number}", " ".join(rng.choices(WORDS, k=4))
             path, raw = f"storage/user/{uid}/email/inbox/{uidl}", mail(rng, name, subject)
             made.mails[path], content[str(layout.data / path)] = raw, base64.b64encode(raw).decode()
-            sql += [
-                "INSERT INTO phlymail_email_index (folder_id, uid, uidl, hfrom, hto, hsubject, hdate_sent, hdate_recv, search_body, hmessage_id, hsize, cached) "
-                f"SELECT idx, {uid}, '{uidl}', 'absender@kunde.test', {literal(name)}, {literal(subject)}, NOW(), NOW(), {literal(subject)}, '<{uidl}>', {len(raw)}, '1' "
-                f"FROM phlymail_email_folders WHERE uid={uid} AND folder_path='inbox';",
-                f"INSERT INTO phlymail_calendar_events (uid, uuid, title, starts, ends) VALUES ({uid}, '{uidl}', {literal(subject)}, NOW(), NOW());",
-                f"INSERT INTO phlymail_adb_adr (owner, uuid, lastname, email1) VALUES ({uid}, '{uidl}', {literal(subject)}, 'a{number}@kunde.test');",
-            ]
+            words = literal(subject)
+            sql += (
+                "INSERT INTO phlymail_email_index (folder_id, uid, uidl, hfrom, hto, hsubject, hdate_sent, hdate_recv, "
+                "search_body, hmessage_id, hsize, cached) "
+                f"SELECT idx, {uid}, '{uidl}', 'absender@kunde.test', {literal(name)}, {words}, NOW(), NOW(), "
+                f"{words}, '<{uidl}>', {len(raw)}, '1' FROM phlymail_email_folders "
+                f"WHERE uid={uid} AND folder_path='inbox';"
+                "INSERT INTO phlymail_calendar_events (uid, uuid, title, starts, ends) "
+                f"VALUES ({uid}, '{uidl}', {words}, NOW(), NOW());"
+                "INSERT INTO phlymail_adb_adr (owner, uuid, lastname, email1) "
+                f"VALUES ({uid}, '{uidl}', {words}, 'a{number}@kunde.test');\n"
+            )
     told = json.dumps({"user": layout.user, "database": layout.database, "files": content, "sql": sql})
     done = service.fleet.run(made.instance.server_name, f"python3 -c '{quoted(WRITE)}'", text_in=told)
     assert done.returncode == 0, done.stderr
