@@ -97,8 +97,8 @@ def _files(content: bytes) -> dict[str, bytes]:
             files = {entry.name: stream.read() for entry in tar if (stream := tar.extractfile(entry))}
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, OSError) as error:
         raise NoControlArchive(f"it can't be unpacked ({type(error).__name__})") from None
-    told = [line.split("  ", 1) for line in files.pop(SUMS, b"").decode(errors="replace").splitlines()]
-    sums = {name: digest for digest, name in told}
+    told = [line.partition("  ") for line in files.pop(SUMS, b"").decode(errors="replace").splitlines()]
+    sums = {name: digest for digest, _, name in told}
     wrong = [name for name in {*files, *sums} if name not in files or _sum(files[name]) != sums.get(name)]
     if wrong or not {ABOUT, SETTINGS, ESCROW} <= set(files):
         raise NoControlArchive(f"{min(wrong, default='a part')} is missing or damaged")
