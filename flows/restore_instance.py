@@ -30,7 +30,7 @@ from tasks.restoring import (
     replace_database,
     replace_folder,
 )
-from tasks.snapshots import bring_back, end_stale_backup, ensure_empty_database
+from tasks.snapshots import bring_back, end_backup_job, ensure_empty_database
 from tasks.storage import ensure_storage, ensure_storage_limit
 from tasks.web import ensure_cron, ensure_site
 
@@ -85,7 +85,7 @@ def restore_instance(request: RestoreRequest) -> Any:
     check_point_of(instance, point, request.what)
     server = read_server(instance.server_name)
     with working_on(server, instance, "restore"):
-        end_stale_backup(server, instance)
+        end_backup_job(server, instance)
         check_room(server, point)
         restore = begin_restore(server, instance, point, request.path or request.what)
         if not restore.brought_back:

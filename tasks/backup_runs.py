@@ -10,16 +10,17 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from hosting.errors import ServiceError
+from hosting.errors import Refused, ServiceError
 from hosting.inventory import cases, deeds, recovery_points, work
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import in_transaction
+from hosting.policy.backup_budget import kind_after, still_counts
 from tasks.backup_dispatch import server_of
 from tasks.leases import working_on
 from tasks.progress import progress_of
 from tasks.records import inventory, now
 from tasks.recovery_points import ensure_generation, read_history, record_point
-from tasks.snapshots import PointWish, left_point, take_point
+from tasks.snapshots import PointWish, end_backup_job, left_point, take_point
 from tasks.step import run_logger
 
 if TYPE_CHECKING:
@@ -69,14 +70,31 @@ def taken(
     server: ServerFacts, instance: InstanceFacts, kind: PointKind, seconds: float, *, patient: bool
 ) -> PointFacts:
     """The point, taken and recorded under the instance's lease."""
+    asked = now()
     with working_on(server, instance, "back up"), progress_of(f"backup-{instance.name}", instance.name) as told:
-        if left := left_point(server, instance):
-            return record_point(left)
+        if left := record_left(server, instance):
+            if still_counts(left, kind, asked):
+                return left
+            kind = kind_after(left, kind)
         generation = ensure_generation(instance, kind)
         last = read_history(instance).dump_bytes
         id_ = f"{instance.name}-{now():%Y%m%dt%H%M%S}"
         wish = PointWish(generation, kind, id_, seconds, last, patient)
-        return record_point(take_point(server, instance, wish, told))
+        point = record_point(take_point(server, instance, wish, told))
+        end_backup_job(server, instance)
+        return point
+
+
+def record_left(server: ServerFacts, instance: InstanceFacts) -> PointFacts | None:
+    """The point that a killed run had begun, recorded late; None where there is none, or it can't be any more."""
+    if left := left_point(server, instance):
+        try:
+            record_point(left)
+        except Refused as error:
+            run_logger().warning("The point %s of a run that was killed does not count: %s", left.id, error)
+            left = None
+        end_backup_job(server, instance)
+    return left
 
 
 def record_failure(instance: InstanceFacts, finding: str) -> None:

@@ -33,7 +33,6 @@ LEFT_SECONDS = 6 * 3600.0
 PASSING = ("busy", "store", "database")
 """Kinds of complaint that may heal by themselves: what the job needs does not answer now."""
 
-
 WHAT_TO_DO = {
     "disk full": "Free room on it, then run again.",
     "denied": "Look at the key that the settings name for it and at its rights, then run again.",
@@ -70,9 +69,10 @@ def program() -> bytes:
 
 
 def run_job(
-    server: ServerFacts, id_: str, work: str, request: Mapping[str, Any], *, seconds: float, told: Told | None = None
-) -> Mapping[str, Any]:
-    """Do long work on a server and give its result; nothing of it stays there.
+    server: ServerFacts, id_: str, work: str, request: Mapping[str, Any], *, seconds: float, told: Told | None = None,
+    keep: bool = False,
+) -> Mapping[str, Any]:  # fmt: skip
+    """Do long work on a server and give its result.
 
     Args:
         server: where.
@@ -81,6 +81,7 @@ def run_job(
         request: what it is told; may hold secrets.
         seconds: the most it may take; then it is ended.
         told: is told of its progress: phase, bytes done, bytes in all (0 where that is not known).
+        keep: whether its result stays there until `end_job`, for who comes after a run that was killed.
 
     Raises:
         JobComplained: the work can't be done; names the reason.
@@ -90,18 +91,23 @@ def run_job(
     """
     load(SshHost).connection(server).run(start_job(id_, program(), work, request, seconds))
     state = _followed(server, id_, told or (lambda *_: None), time.monotonic() + seconds + CUT_OFF_SECONDS)
-    load(SshHost).connection(server).run(clear_job(id_))
+    if state.result is None or not keep:
+        load(SshHost).connection(server).run(clear_job(id_))
     if state.result is None:
         raise _meaning(server, work, state, seconds)
     return state.result
 
 
 def left_result(server: ServerFacts, id_: str) -> Mapping[str, Any] | None:
-    """What the job of a killed run came to, waited for to its end; None where there is no such job or it failed."""
+    """What the job of a killed run came to, waited for to its end; None where there is no such job or it failed.
+
+    A result stays there until `end_job`.
+    """
     if id_ not in parse_jobs(load(SshHost).connection(server).run(list_jobs()).out):
         return None
     state = _followed(server, id_, lambda *_: None, time.monotonic() + LEFT_SECONDS)
-    load(SshHost).connection(server).run(clear_job(id_))
+    if state.result is None:
+        end_job(server, id_)
     return state.result
 
 

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 2
 """MariaDB waits so long for the tables of one instance before it is tried again; others of it wait behind."""
 
-DAMAGED = ("differs", "damaged", "refused")
-"""Kinds of complaint by which what the store gave back is not what was recorded."""
-
 LOAD_MOST_A_CORE = 3.0
 LOAD_SECONDS = 120.0
 """A nightly backup waits so long for a server with more to do than that; one that a person asked for does not."""
@@ -77,7 +74,7 @@ def ensure_store_ready() -> bool:
 
 @reading
 def take_point(server: ServerFacts, instance: InstanceFacts, wish: PointWish, told: Told | None = None) -> PointFacts:
-    """A point in the store: the one wished for, or the one that a run which ended before had begun.
+    """The point in the store; what its job says of it stays on the server until `end_backup_job`.
 
     Raises:
         Unreachable: server, database or store do not answer, or the tables are too busy; tried again.
@@ -85,7 +82,7 @@ def take_point(server: ServerFacts, instance: InstanceFacts, wish: PointWish, to
     """
     result = run_job(
         server, job_of(instance.name), "take-point", _point_request(server, instance, wish), seconds=wish.seconds,
-        told=told,
+        told=told, keep=True,
     )  # fmt: skip
     return _point(instance, result)
 
@@ -98,8 +95,8 @@ def left_point(server: ServerFacts, instance: InstanceFacts) -> PointFacts | Non
 
 
 @reading
-def end_stale_backup(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """A job of a run that was ended is ended too; for who does something else with the instance."""
+def end_backup_job(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """No job backs the instance up, and none tells of a point: it is recorded, or somebody does something else now."""
     return end_job(server, job_of(instance.name))
 
 

@@ -1,11 +1,15 @@
-"""How long a backup or a restore may take before it counts as hanging: by the instance's own history."""
+"""How long a backup or a restore may take before it counts as hanging, and how long what a killed run left counts."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from hosting.policy.values import PointKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from hosting.policy.values import PointFacts
 
@@ -25,6 +29,20 @@ def backup_seconds(points: Sequence[PointFacts], *, full: bool) -> float:
     if not like:
         return FIRST_SECONDS
     return max(LEAST_SECONDS, TIMES_SLOWEST * max(like[-COUNTED:]))
+
+
+COUNTS_FOR = timedelta(minutes=15)
+"""Who asks for a backup before a risky change gets none of yesterday's, begun by a run that was killed then."""
+
+
+def still_counts(left: PointFacts, wish: PointKind, asked_at: datetime) -> bool:
+    """Whether a point that a killed run had begun is the one that was asked for then: young, and of the kind."""
+    return asked_at - left.taken_at <= COUNTS_FOR and (wish is not PointKind.FULL or left.kind is PointKind.FULL)
+
+
+def kind_after(left: PointFacts, wish: PointKind) -> PointKind:
+    """Of which kind the next point is, where that of a killed run does not count: nobody needs two full ones."""
+    return PointKind.INCREMENTAL if left.kind is PointKind.FULL else wish
 
 
 SLOWEST_MIB_A_SECOND = 4

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hosting.inventory import recovery_points
 from hosting.product.layout import InstanceLayout
+from tests.service.backups import COMPARE, KEEP, LIVE, on, points_of
 from tests.service.plans import Plan
 
 if TYPE_CHECKING:
@@ -23,75 +23,6 @@ pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday")
 FIRST_NIGHT = datetime(2027, 3, 14, 23, 0, tzinfo=ZoneInfo("Europe/Berlin"))  # a Sunday
 
-LIVE = """
-set -eu
-db=$1 data=$2 user=$3 day=$4
-sql() { mariadb --default-character-set=utf8mb4 "$db"; }
-base=$data/storage/user
-for uid in 1 2 3; do
-  for kind in inbox archive; do mkdir -p "$base/$uid/email/$kind"; done
-  mkdir -p "$base/$uid/files"
-  if [ "$day" = 0 ]; then
-    echo "INSERT INTO phlymail_user (uid, username, active) VALUES ($uid, 'user$uid', '1');
-      INSERT INTO phlymail_email_folders (idx, uid, folder_path, friendly_name, att_type, uuid)
-        VALUES ($uid, $uid, 'inbox', 'Eingang', 0, 'i$uid');
-      INSERT INTO phlymail_files_folders (idx, uid, folder_path, friendly_name, att_type, uuid)
-        VALUES ($uid, $uid, '', 'Dateien', 0, 'f$uid');" | sql
-  fi
-  for n in 1 2 3 4; do
-    id=day$day-$n
-    printf 'From: müller@kunde.test\\r\\nSubject: Grüße %s\\r\\n\\r\\n%s 😀\\r\\n' "$id" "$(head -c 3000 /dev/urandom | base64)" \\
-      >"$base/$uid/email/inbox/$id"
-    head -c 5000 /dev/urandom >"$base/$uid/files/$id"
-    echo "INSERT INTO phlymail_email_index (folder_id, uid, uidl, hsubject, search_body, hmessage_id)
-        VALUES ($uid, $uid, '$id', 'Grüße $id 😀', 'text $id', '<$id>');
-      INSERT INTO phlymail_files_index (folder_id, uid, uuid, file_name, friendly_name, size)
-        VALUES ($uid, $uid, 'u$uid-$id', '$id', 'Übersicht $id.pdf', 5000);
-      INSERT INTO phlymail_calendar_events (uid, title) VALUES ($uid, 'Termin $id');
-      INSERT INTO phlymail_adb_adr (owner, lastname) VALUES ($uid, 'Müller $id');" | sql
-  done
-  if [ "$day" != 0 ]; then
-    id=day$((day - 1))-1
-    rm "$base/$uid/email/inbox/$id" "$base/$uid/files/$id"
-    echo "DELETE FROM phlymail_email_index WHERE uid=$uid AND uidl='$id';
-      DELETE FROM phlymail_files_index WHERE uid=$uid AND file_name='$id';
-      UPDATE phlymail_calendar_events SET title=CONCAT(title, ' verschoben') WHERE uid=$uid ORDER BY id LIMIT 1;" | sql
-    printf 'changed on day %s' "$day" >"$base/$uid/files/day$((day - 1))-2"
-  fi
-done
-chown -R "$user:$user" "$base"
-"""
-"""A day of three users: what comes, what is changed, what is deleted; kept aside as the test wants it back."""
-
-KEEP = """
-set -eu
-rm -rf "$3"; mkdir -p "$3"; cp -a "$2" "$3/data"
-mariadb-dump --skip-dump-date --skip-extended-insert --order-by-primary --hex-blob "$1" >"$3/dump.sql"
-"""
-
-COMPARE = """
-set -eu
-mariadb-dump --skip-dump-date --skip-extended-insert --order-by-primary --hex-blob "$1" >"$3/now.sql"
-strip() { sed -E 's/ AUTO_INCREMENT=[0-9]+//; /^INSERT INTO `phlymail_admin`/d' "$1"; }
-strip "$3/dump.sql" >"$3/a"; strip "$3/now.sql" >"$3/b"
-diff "$3/a" "$3/b" | head -n 20; diff -r --no-dereference "$2" "$3/data" | head -n 20
-(cd "$2" && find . -printf '%p %u %m %y\\n' | sort) >"$3/c"; (cd "$3/data" && find . -printf '%p %u %m %y\\n' | sort) >"$3/d"
-diff "$3/c" "$3/d" | head -n 20
-"""
-"""The administrators' rows are left out: the proof after a restore logs in as ours, which the product notes."""
-
-
-def on(service: Service, script: str, instance: InstanceFacts, *words: str) -> str:
-    layout = InstanceLayout.of(instance)
-    done = service.fleet.run(
-        instance.server_name,
-        "sh -s " + " ".join((layout.database, str(layout.data), *words)),
-        seconds=120,
-        text_in=script,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
 
 def back_up(service: Service, at: datetime) -> Outcome:
     """The night's run of the server, by the clock that is handed in."""
@@ -99,11 +30,6 @@ def back_up(service: Service, at: datetime) -> Outcome:
         flow="flows.back_up_server.back_up_server", parameters={"server": service.host}, at=at.timestamp(),
     )  # fmt: skip
     return service.runner.run(plan)
-
-
-def points_of(service: Service, instance: InstanceFacts) -> list[PointFacts]:
-    with service.inventory.reading() as session:
-        return recovery_points.points_of(session, instance.name)
 
 
 @pytest.fixture(scope="module")
