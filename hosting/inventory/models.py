@@ -331,6 +331,28 @@ class Rehearsal(Base):
     seconds: Mapped[float] = mapped_column(Double)
 
 
+class Move(Base):
+    """An instance's move from one server to another, and how far it came (P24)."""
+
+    __tablename__ = "moves"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    source_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
+    target_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
+    state: Mapped[str] = mapped_column(index=True)
+    why: Mapped[str] = mapped_column(Text)
+    without_backup: Mapped[bool]  # an operator's word that it may begin without a fresh one
+    agreed_at: Mapped[datetime]
+    agreed_by: Mapped[str]
+    due_at: Mapped[datetime]
+    begun_at: Mapped[datetime | None]
+    switched_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    stop_seconds: Mapped[float | None] = mapped_column(Double)  # as seen from outside
+    finding: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any]]
+
+
 class Lease(Base):
     """Who alone may work on an instance, until when."""
 

@@ -64,6 +64,18 @@ class GenerationState(StrEnum):
     DROPPED = "dropped"
 
 
+class MoveState(StrEnum):
+    """An instance's way from one server to another (P24); up to `frozen` the source is the one that serves."""
+
+    PLANNED = "planned"
+    COPYING = "copying"
+    FROZEN = "frozen"
+    SWITCHED = "switched"
+    DONE = "done"
+    RETIRED = "retired"
+    CALLED_OFF = "called_off"
+
+
 class ChangeState(StrEnum):
     """A wish to change what is booked: asked for, then accepted or refused, once."""
 
@@ -107,6 +119,15 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "damaged": ("dropping",),
         "dropping": ("dropped",),
         "dropped": (),
+    },
+    MoveState: {
+        "planned": ("copying", "called_off"),
+        "copying": ("frozen", "called_off"),
+        "frozen": ("copying", "switched"),
+        "switched": ("done",),
+        "done": ("retired",),
+        "retired": (),
+        "called_off": (),
     },
     ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},

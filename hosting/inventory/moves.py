@@ -1,0 +1,216 @@
+"""Moves of instances between servers: one at a time for each, with the phase in which it is (P10, P24)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from hosting.errors import Refused
+from hosting.inventory import deeds, instances
+from hosting.inventory.models import Instance, Move
+from hosting.inventory.servers import lock_servers
+from hosting.policy.states import MoveState, step
+from hosting.policy.values import InstanceName, ServerName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+UNDER_WAY = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED)
+"""The states of a move that is not at its end."""
+
+SWITCHED_EVER = (MoveState.SWITCHED, MoveState.DONE, MoveState.RETIRED)
+"""The states of a move whose source has been left for good."""
+
+
+class UnknownMove(Refused):
+    """No move has this number."""
+
+
+class MoveUnderWay(Refused):
+    """An instance moves once at a time."""
+
+
+@dataclass(frozen=True)
+class MoveFacts:
+    """A move as the inventory knows it.
+
+    Args:
+        without_backup: an operator's word that it may begin without a fresh backup.
+        stop_seconds: how long nobody was served, as seen from outside.
+        finding: why it did not come to its end, in one sentence.
+    """
+
+    id: int
+    instance_name: InstanceName
+    source_name: ServerName
+    target_name: ServerName
+    state: MoveState
+    why: str
+    without_backup: bool
+    agreed_at: datetime
+    agreed_by: str
+    due_at: datetime
+    begun_at: datetime | None
+    switched_at: datetime | None
+    ended_at: datetime | None
+    stop_seconds: float | None
+    finding: str
+    evidence: Mapping[str, Any]
+
+
+def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
+    session: Session, instance: str, target: str, why: str, by: str, due_at: datetime, *, without_backup: bool,
+    now: datetime,
+) -> MoveFacts:  # fmt: skip
+    """A move that was agreed on.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        UnknownServer: no server has this name.
+        MoveUnderWay: another move of the instance is not at its end.
+    """
+    source = instances.lock(session, instance).server_name
+    if other := open_move(session, instance):
+        message = f"Instance {instance} moves already, from {other.source_name} to {other.target_name} ({other.state})."
+        raise MoveUnderWay(message, f"Look at it: phm move status {instance}.")
+    row = Move(
+        instance_name=instance, source_name=source, target_name=target, state=MoveState.PLANNED, why=why,
+        without_backup=without_backup, agreed_at=now, agreed_by=by, due_at=due_at, finding="", evidence={},
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    evidence = {"move": row.id, "from": source, "to": target, "due_at": due_at.isoformat()}
+    deeds.record(session, by, "move planned", instances.subject_of(instance), why=why, evidence=evidence, now=now)
+    return _facts(row)
+
+
+def move_facts(session: Session, move_id: int) -> MoveFacts:
+    """One move.
+
+    Raises:
+        UnknownMove: none has this number.
+    """
+    return _facts(_row(session, move_id))
+
+
+def moves_of(session: Session, instance: str) -> list[MoveFacts]:
+    """All moves of an instance, the first planned first."""
+    rows = select(Move).where(Move.instance_name == instance).order_by(Move.id)
+    return [_facts(row) for row in session.scalars(rows)]
+
+
+def all_moves(session: Session, *states: MoveState) -> list[MoveFacts]:
+    """The moves in these states, or all, the first planned first."""
+    rows = select(Move).order_by(Move.id)
+    if states:
+        rows = rows.where(Move.state.in_(states))
+    return [_facts(row) for row in session.scalars(rows)]
+
+
+def open_move(session: Session, instance: str) -> MoveFacts | None:
+    """The move of an instance that is not at its end."""
+    row = session.scalars(select(Move).where(Move.instance_name == instance, Move.state.in_(UNDER_WAY))).first()
+    return None if row is None else _facts(row)
+
+
+def former_homes(session: Session, instance: str) -> list[str]:
+    """The servers that an instance has left, by name: each passes its requests on (P10)."""
+    query = select(Move.source_name).where(Move.instance_name == instance, Move.state.in_(SWITCHED_EVER)).distinct()
+    now_on = instances.instance_facts(session, instance).server_name
+    return sorted(name for name in session.scalars(query) if name != now_on)
+
+
+def record_state(
+    session: Session, move_id: int, to: MoveState, now: datetime, *, finding: str = "",
+    evidence: Mapping[str, Any] | None = None,
+) -> MoveFacts:  # fmt: skip
+    """How far a move is, along the edges; what is known of it is added to its evidence.
+
+    Raises:
+        UnknownMove: none has this number.
+        ForbiddenEdge: no edge leads there.
+    """
+    row = _row(session, move_id, lock=True)
+    before = MoveState(row.state)
+    row.state, row.finding = step(before, to), finding
+    row.evidence = {**row.evidence, **(evidence or {})}
+    if to is MoveState.COPYING and row.begun_at is None:
+        row.begun_at = now
+    if to in {MoveState.DONE, MoveState.CALLED_OFF}:
+        row.ended_at = now
+    if to is not before:
+        told = {"move": move_id, "from": row.source_name, "to": row.target_name, **(evidence or {})}
+        subject = instances.subject_of(row.instance_name)
+        deeds.record(session, deeds.SERVICE, f"move {to}", subject, why=finding, evidence=told, now=now)
+    session.flush()
+    return _facts(row)
+
+
+def record_finding(session: Session, move_id: int, finding: str) -> None:
+    """Why a move did not get on; its state stays, so that the next run finds how far it had come."""
+    _row(session, move_id, lock=True).finding = finding
+    session.flush()
+
+
+def record_stop(session: Session, move_id: int, seconds: float) -> None:
+    """How long nobody was served, as seen from outside."""
+    _row(session, move_id, lock=True).stop_seconds = seconds
+    session.flush()
+
+
+def give_up_kept(session: Session, instance: str, server: str, now: datetime) -> None:
+    """What earlier moves of an instance left on a server is kept no longer: the instance comes back there."""
+    for one in moves_of(session, instance):
+        if one.source_name == server and one.state is MoveState.DONE:
+            record_state(session, one.id, MoveState.RETIRED, now, finding="The instance comes back there.")
+
+
+def switch(session: Session, move_id: int, evidence: Mapping[str, Any], now: datetime) -> MoveFacts:
+    """The instance is on its target from now on, and is counted there: one transaction, with all servers locked.
+
+    Raises:
+        UnknownMove: none has this number.
+        ForbiddenEdge: the move is not at this point.
+    """
+    lock_servers(session)
+    row = _row(session, move_id, lock=True)
+    session.get_one(
+        Instance, row.instance_name, with_for_update=True, populate_existing=True
+    ).server_name = row.target_name
+    row.switched_at = now
+    return record_state(session, move_id, MoveState.SWITCHED, now, evidence=evidence)
+
+
+def _row(session: Session, move_id: int, *, lock: bool = False) -> Move:
+    """The row of a number, locked if asked for."""
+    row = session.get(Move, move_id, with_for_update=lock, populate_existing=lock)
+    if row is None:
+        raise UnknownMove(f"There is no move {move_id}.", "List them (phm move status) and take one of them.")
+    return row
+
+
+def _facts(row: Move) -> MoveFacts:
+    """The row, frozen."""
+    return MoveFacts(
+        id=row.id,
+        instance_name=InstanceName(row.instance_name),
+        source_name=ServerName(row.source_name),
+        target_name=ServerName(row.target_name),
+        state=MoveState(row.state),
+        why=row.why,
+        without_backup=row.without_backup,
+        agreed_at=row.agreed_at,
+        agreed_by=row.agreed_by,
+        due_at=row.due_at,
+        begun_at=row.begun_at,
+        switched_at=row.switched_at,
+        ended_at=row.ended_at,
+        stop_seconds=row.stop_seconds,
+        finding=row.finding,
+        evidence=row.evidence,
+    )

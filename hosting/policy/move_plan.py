@@ -1,0 +1,208 @@
+"""How an instance moves between servers: by which way, for how long, what forbids it, what a failure means (P24)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from hosting.errors import Refused
+from hosting.policy.placement import takes_instances
+from hosting.policy.quota import FREE_MIB_LEAST, MIB
+from hosting.policy.states import InstanceState, MoveState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from hosting.policy.values import InstanceFacts, ServerFacts
+
+DUMP_MOST_BYTES = 40 * MIB
+"""Up to this size the database is dumped and loaded while the instance is closed (MOVES.md, fallbacks)."""
+
+FRESH = timedelta(days=1)
+"""A backup that is not older lets a move begin."""
+
+LOADED_A_SECOND = 20 * MIB
+SENT_A_SECOND = 60 * MIB
+STOP_SECONDS = 3.0
+"""What closing, comparing and opening take, whatever the size; a plan, with room."""
+
+
+class Method(StrEnum):
+    """How the database goes: as a dump in the stop, or by replication while the customer works."""
+
+    DUMP = "dump"
+    REPLICATION = "replication"
+
+
+class Meaning(StrEnum):
+    """What the next run does about a move that did not come to its end."""
+
+    BEGIN = "begin"
+    UNDO = "undo"
+    GO_ON = "go on"
+    NOTHING = "nothing"
+
+
+class MoveForbidden(Refused):
+    """An instance can't be moved so, now; names every reason."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What has to go over, and the room that it finds, in bytes.
+
+    Args:
+        database: files of the instance's tables on the source.
+        files: its folder on the source.
+        free: what the target's disks have left, by path: the files' and the database's.
+    """
+
+    database: int
+    files: int
+    free: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """What could stand in the way, as it was found.
+
+    Args:
+        leased: who works on the instance, in words; empty where nobody does.
+        restoring: a restore was begun and is not at its end.
+        last_backup: the moment of the last good backup.
+        without_backup: an operator's word that it may begin without a fresh one.
+        unmoved: what the database has beside tables: events, triggers, routines, views.
+        replicating: the target replicates from some server already.
+    """
+
+    leased: str = ""
+    restoring: bool = False
+    last_backup: datetime | None = None
+    without_backup: bool = False
+    unmoved: int = 0
+    replicating: bool = False
+
+
+@dataclass(frozen=True)
+class MovePlan:
+    """What a move will be.
+
+    Args:
+        method: of the database.
+        seconds: the whole of it, estimated.
+        stop_seconds: of it the time that the instance is closed, estimated.
+    """
+
+    method: Method
+    seconds: float
+    stop_seconds: float
+
+
+def method_for(database_bytes: int) -> Method:
+    """The way that keeps the stop short."""
+    return Method.DUMP if database_bytes <= DUMP_MOST_BYTES else Method.REPLICATION
+
+
+def plan(sizes: Sizes) -> MovePlan:
+    """The way, with estimates."""
+    method = method_for(sizes.database)
+    loading = sizes.database / LOADED_A_SECOND
+    stop = STOP_SECONDS + (loading if method is Method.DUMP else 0.0)
+    return MovePlan(method, round(30.0 + loading + sizes.files / SENT_A_SECOND, 1), round(stop, 1))
+
+
+def objections(
+    instance: InstanceFacts, source: ServerFacts, target: ServerFacts, *, sizes: Sizes, found: Obstacles, now: datetime
+) -> list[str]:
+    """Everything that forbids the move, a sentence each; nothing where it may begin."""
+    return [
+        *_of_places(instance, source, target),
+        *_of_versions(source, target),
+        *_of_room(target, sizes),
+        *_of_moment(sizes, found, now),
+    ]
+
+
+def check(instance: InstanceFacts, target: ServerFacts, objected: Sequence[str]) -> None:
+    """See that nothing was objected.
+
+    Raises:
+        MoveForbidden: something was; names all of it.
+    """
+    if objected:
+        message = f"Instance {instance.name} can't move to {target.name}: {' '.join(objected)}"
+        raise MoveForbidden(message, "Put that right, or choose another server.")
+
+
+def meaning_of(state: MoveState) -> Meaning:
+    """What a run does that finds a move in a state: before the switch it is undone, after it is gone on with."""
+    if state is MoveState.PLANNED:
+        return Meaning.BEGIN
+    if state in {MoveState.COPYING, MoveState.FROZEN}:
+        return Meaning.UNDO
+    return Meaning.GO_ON if state is MoveState.SWITCHED else Meaning.NOTHING
+
+
+def _of_places(instance: InstanceFacts, source: ServerFacts, target: ServerFacts) -> list[str]:
+    """Whether both servers may do this."""
+    said = []
+    if target.name == source.name:
+        return ["It is there already."]
+    if instance.state not in {InstanceState.ACTIVE, InstanceState.SUSPENDED}:
+        said.append(f"It is {instance.state}.")
+    if not takes_instances(target):
+        said.append(f"{target.name} takes no instances ({target.state}, in {target.country}).")
+    if target.free_gib < instance.storage_gib:
+        said.append(f"{instance.storage_gib} GiB are booked, {target.free_gib} GiB are left to book on {target.name}.")
+    return said
+
+
+def _of_versions(source: ServerFacts, target: ServerFacts) -> list[str]:
+    """A target is never behind its source."""
+    said = []
+    for key, title in (("php", "PHP"), ("mariadb", "MariaDB")):
+        have, want = str(target.facts.get(key, "")), str(source.facts.get(key, ""))
+        if _numbers(have) < _numbers(want):
+            said.append(f"{title} on {target.name} is {have or 'unknown'}, on {source.name} {want}.")
+    lacking = sorted(set(source.facts.get("php_modules", ())) - set(target.facts.get("php_modules", ())))
+    if lacking:
+        said.append(f"{target.name} lacks the PHP modules {', '.join(lacking)}.")
+    return said
+
+
+def _of_room(target: ServerFacts, sizes: Sizes) -> list[str]:
+    """The target's disks take it: the files once more while they are put in place, the database twice for its log."""
+    needs = {"/srv": sizes.files, "/var/lib/mysql": 2 * sizes.database}
+    return [
+        f"The disk of {path} on {target.name} has {sizes.free.get(path, 0) // MIB} MiB left, {needed // MIB} MiB come."
+        for path, needed in needs.items()
+        if sizes.free.get(path, 0) < needed + FREE_MIB_LEAST * MIB
+    ]
+
+
+def _of_moment(sizes: Sizes, found: Obstacles, now: datetime) -> list[str]:
+    """Whether it may begin now."""
+    said = []
+    if found.leased:
+        said.append(f"It is worked on by {found.leased}.")
+    if found.restoring:
+        said.append("A restore of it was begun and is not at its end.")
+    if not found.without_backup and (found.last_backup is None or now - found.last_backup > FRESH):
+        last = f"of {found.last_backup:%Y-%m-%d %H:%M} UTC" if found.last_backup else "never made"
+        said.append(f"Its last good backup is {last}: back it up first, or say --without-backup.")
+    if found.unmoved:
+        said.append(
+            f"Its database has {found.unmoved} events, triggers, routines or views, which nobody expects there."
+        )
+    if found.replicating and method_for(sizes.database) is Method.REPLICATION:
+        said.append("The target takes in another instance's database just now.")
+    return said
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version as numbers: 10.11.19-MariaDB → (10, 11, 19)."""
+    head = version.partition("-")[0].partition("+")[0]
+    return tuple(int(part) for part in head.split(".") if part.isdigit())
