@@ -12,8 +12,8 @@ from blocks.backup_store import BackupStore
 from blocks.loading import load
 from hosting.errors import ServiceError
 from hosting.inventory import leases, recovery_points
-from hosting.inventory.backup_views import all_backups
-from hosting.policy.backup_audit import AuditedInstance, Finding, Severity, StoredGeneration
+from hosting.inventory.backup_views import all_backups, audited_instances
+from hosting.policy.backup_audit import Finding, Severity, StoredGeneration
 from hosting.policy.restore_audit import OpenRestore
 from tasks.letters import local, tell_findings
 from tasks.records import inventory, now
@@ -21,13 +21,14 @@ from tasks.restored_aside import open_restores
 from tasks.step import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from hosting.inventory.backup_views import InstanceBackups
-    from hosting.policy.values import GenerationFacts, InstanceName
+    from hosting.policy.backup_audit import AuditedInstance
+    from hosting.policy.values import GenerationFacts
 
 MIB = 2**20
 
@@ -43,27 +44,14 @@ class BackupRecords:
     Args:
         backups: of all instances that are open.
         generations: that were ever recorded.
-        last_failures: what the last failed run said, by instance; empty where the last one did not fail.
+        audited: the same instances as the audit looks at them.
         restores: that are not at their end.
     """
 
     backups: Sequence[InstanceBackups]
     generations: Sequence[GenerationFacts]
-    last_failures: Mapping[InstanceName, str]
+    audited: Sequence[AuditedInstance]
     restores: Sequence[OpenRestore]
-
-    def audited(self) -> list[AuditedInstance]:
-        """The instances as the audit looks at them."""
-        return [
-            AuditedInstance(
-                one.instance.name,
-                one.instance.active_at or one.instance.reserved_at,
-                one.points,
-                one.terms,
-                self.last_failures[one.instance.name],
-            )
-            for one in self.backups
-        ]
 
 
 @reading
@@ -84,9 +72,8 @@ def read_backup_records() -> BackupRecords:
     """What the inventory knows."""
     with inventory().reading() as session:
         backups = all_backups(session)
-        failures = {one.instance.name: recovery_points.last_failure(session, one.instance.name) for one in backups}
         generations = recovery_points.all_generations(session)
-        return BackupRecords(backups, generations, failures, _restores(session))
+        return BackupRecords(backups, generations, audited_instances(session, backups), _restores(session))
 
 
 def _restores(session: Session) -> list[OpenRestore]:

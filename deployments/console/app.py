@@ -63,6 +63,11 @@ VERBS = (
     Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),
     Verb("calendar", "deployments.console.service_days", "Days closed or opened for set-ups: close, open, list."),
     Verb("level", "deployments.console.level", "Service levels: set, list, terms."),
+    Verb("backups", "deployments.console.backups", "How the backups of all instances stand.", "backups"),
+    Verb("snapshots", "deployments.console.backups", "The points to which instances can be restored.", "snapshots"),
+    Verb("backup", "deployments.console.backup", "Back up an instance or a server now.", "backup"),
+    Verb("restore", "deployments.console.backup", "Bring an instance back to a point.", "restore"),
+    Verb("rehearse", "deployments.console.backup", "Restore a point on trial, and compare it.", "rehearse"),
     Verb("escrow", "deployments.console.escrow", "When all else is lost: export, restore-control."),
 )
 """Every verb; a new one is a line here. One whose module isn't installed (the fleet isn't shipped) is not shown."""

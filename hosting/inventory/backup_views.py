@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from hosting.inventory.backup_rows import generation_facts
+from hosting.inventory.backup_rows import generation_facts, point_facts
 from hosting.inventory.instances import all_instances
 from hosting.inventory.levels import terms_of_instances
 from hosting.inventory.models import Generation, Snapshot
-from hosting.policy.backup_audit import BackupStanding, backup_standing
-from hosting.policy.backup_plan import Due, due_backup
+from hosting.inventory.recovery_points import last_failure
+from hosting.policy.backup_audit import AuditedInstance, BackupStanding, backup_standing
+from hosting.policy.backup_plan import GOING, Due, due_backup
 from hosting.policy.states import GenerationState, InstanceState
 from hosting.policy.values import PointFacts, PointKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -70,6 +71,29 @@ def all_backups(session: Session, states: Collection[InstanceState] = BACKED_UP)
         for one in all_instances(session)
         if one.state in states
     ]
+
+
+def audited_instances(session: Session, backups: Iterable[InstanceBackups]) -> list[AuditedInstance]:
+    """The instances as the audit looks at them: with what the last failed run said."""
+    return [
+        AuditedInstance(
+            one.instance.name,
+            one.instance.active_at or one.instance.reserved_at,
+            one.points,
+            one.terms,
+            last_failure(session, one.instance.name),
+        )
+        for one in backups
+    ]
+
+
+def points_with_manifests(session: Session, instance: str | None = None) -> list[PointFacts]:
+    """The points of an instance that can be restored, or of all, the oldest first; whole, so not for each minute."""
+    query = select(Snapshot).join(Generation, Snapshot.generation == Generation.id)
+    query = query.where(Generation.state.not_in(GOING)).order_by(Snapshot.taken_at, Snapshot.id)
+    if instance is not None:
+        query = query.where(Snapshot.instance_name == instance)
+    return [point_facts(row) for row in session.scalars(query)]
 
 
 def points_there(session: Session) -> defaultdict[str, list[PointFacts]]:

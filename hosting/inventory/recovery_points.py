@@ -101,7 +101,7 @@ def open_generation(session: Session, instance_name: str) -> GenerationFacts:
     current = current_generation(generations_of(session, instance_name), points_of(session, instance_name))
     if current is None:
         message = f"Instance {instance_name} has no generation that an incremental backup could be added to."
-        raise NoOpenGeneration(message, f"Make a full backup: phm backup {instance_name} --kind full.")
+        raise NoOpenGeneration(message, f"Make a full backup: phm backup {instance_name} --full.")
     return current
 
 

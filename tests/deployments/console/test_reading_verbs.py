@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 READING = (
     "order list", "order show A-1", "promises", "instance list", "instance show {instance}", "server list",
-    "server show app1", "release list", "case list", "calendar list", "level list", "level terms",
+    "server show app1", "release list", "case list", "calendar list", "level list", "level terms", "backups",
+    "snapshots", "snapshots {instance}",
 )  # fmt: skip
 
 
