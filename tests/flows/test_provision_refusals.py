@@ -69,7 +69,7 @@ def test_an_unknown_order_is_told(service: Service) -> None:
 @pytest.mark.parametrize("reference", ["", "../x", "A 1", "x" * 65])
 def test_a_reference_that_is_none_is_refused_by_the_form(service: Service, reference: str) -> None:
     with pytest.raises(AssertionError, match="String should"):
-        service.runner.run(Plan(reference))
+        service.runner.run(Plan(parameters={"order": reference}))
 
 
 @contextlib.contextmanager
