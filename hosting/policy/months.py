@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from hosting.policy.terms import TIME_ZONE
 
 MONTHS = 12
 
@@ -16,3 +19,15 @@ def months_after(day: date, months: int) -> date:
     years, month = divmod(day.month - 1 + months, MONTHS)
     year, month = day.year + years, month + 1
     return date(year, month, min(day.day, monthrange(year, month)[1]))
+
+
+def day_of(moment: datetime) -> date:
+    """The day of the service's zone on which a moment lies; raises ValueError if it is naive."""
+    if moment.utcoffset() is None:
+        raise ValueError(f"a moment without a zone: {moment}")
+    return moment.astimezone(ZoneInfo(TIME_ZONE)).date()
+
+
+def start_of(day: date) -> datetime:
+    """The moment in UTC at which a day of the service's zone begins."""
+    return datetime.combine(day, time(), ZoneInfo(TIME_ZONE)).astimezone(UTC)

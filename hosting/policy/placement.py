@@ -20,9 +20,36 @@ class NoServerHasRoom(Refused):
     """No server that may take the instance has the room that is booked."""
 
 
+class MoveNeeded(Refused):
+    """The server of an instance lacks the room that it is to have, and another one has it (P24)."""
+
+    def __init__(self, here: ServerFacts, extra_gib: int, there: ServerFacts) -> None:
+        """Keep who has what."""
+        self.here, self.extra_gib, self.there = here, extra_gib, there
+        left = max(0, here.free_gib)
+        message = (
+            f"{extra_gib} GiB more are needed on {here.name}, which has {left} GiB left; {there.name} has the room."
+        )
+        super().__init__(message, f"Agree on a move to {there.name} with the customer; then confirm the booking again.")
+
+
 def takes_instances(server: ServerFacts) -> bool:
     """Whether a server may take an instance at all: in Germany, dedicated, active and not draining (P02, P12)."""
     return server.country == COUNTRY and server.dedicated and server.state is ServerState.ACTIVE
+
+
+def check_takes(server: ServerFacts, pool_gib: int) -> None:
+    """See that a server that a person named may take an instance, and has the room that is booked for it.
+
+    Raises:
+        NoServerHasRoom: it may not, or hasn't.
+    """
+    if not takes_instances(server):
+        message = f"The server {server.name} takes no instances: it is {server.state}, in {server.country}."
+        raise NoServerHasRoom(message, "Name another one.")
+    if server.free_gib < pool_gib:
+        message = f"The server {server.name} has {server.free_gib} GiB of room; {pool_gib} GiB are booked."
+        raise NoServerHasRoom(message, "Name another one, or free room.")
 
 
 def choose_server(pool_gib: int, servers: Sequence[ServerFacts]) -> ServerFacts:
@@ -43,3 +70,20 @@ def choose_server(pool_gib: int, servers: Sequence[ServerFacts]) -> ServerFacts:
         message = f"No server has room for {pool_gib} GiB: {few}, the most free is {best} GiB."
         raise NoServerHasRoom(message, "Add a server (phm server add) or free room, then run again.")
     return min(fitting, key=lambda server: (-server.free_gib, server.instances, server.name))
+
+
+def server_for_growth(extra_gib: int, pool_gib: int, here: ServerFacts, servers: Sequence[ServerFacts]) -> ServerFacts:
+    """Where an instance has the room that it is to have: its own server if it can be, else the one it would move to.
+
+    Args:
+        extra_gib: what is booked anew.
+        pool_gib: all that is booked then.
+        here: the instance's server, which may be draining: what is on it may still grow.
+        servers: all servers.
+
+    Raises:
+        NoServerHasRoom: none has it; says what the best one could give.
+    """
+    if here.free_gib >= extra_gib:
+        return here
+    return choose_server(pool_gib, [server for server in servers if server.name != here.name])
