@@ -47,8 +47,9 @@ class Fleet:
         self.places = Places(root or home())
         self.cache = cache
         self.hosts = Hosts(self.plan, self.places, image.key())
-        kinds = (NameServer, ObjectStore, MailSink)
-        self.services: tuple[Service, ...] = tuple(kind(self.plan, self.places) for kind in kinds)
+        self.zone = NameServer(self.plan, self.places)
+        others = (ObjectStore(self.plan, self.places), MailSink(self.plan, self.places))
+        self.services: tuple[Service, ...] = (self.zone, *others)
 
     def up(self, progress: Progress = silent, *, replace: bool = False, names: tuple[str, ...] = ()) -> dict[str, Any]:
         """Start what does not run; returns the description of `fleet.json`. At once where all runs already.
@@ -75,6 +76,8 @@ class Fleet:
                 progress("runs already")
             else:
                 self.start_all(chosen, progress)
+            if added := self.zone.ensure_hosts():
+                progress(f"the zone lacked {', '.join(added)}")
             for host in filter(self.hosts.outdated, wanted):
                 progress(f"{host.name} lies on an older image; `phm fleet reset {host.name}` makes it anew")
             return description.publish(self.hosts)

@@ -89,6 +89,7 @@ class Plan:
         HostPlan("app3", 3, SUBNET[13], srv="ext4", default=False),
         HostPlan("app4", 4, SUBNET[14], default=False),
         HostPlan("app5", 5, SUBNET[15], default=False),
+        HostPlan("app6", 6, SUBNET[16], default=False),
         HostPlan("app7", 7, SUBNET[17], default=False),
         HostPlan("app8", 8, SUBNET[18], default=False),
     )

@@ -9,8 +9,11 @@ import dns.exception
 import dns.message
 import dns.query
 import dns.rcode
+import dns.tsigkeyring
+import dns.update
 
 from fleet import description
+from fleet.errors import FleetError
 from fleet.service import Service
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 TTL = 5
 QUERY_SECONDS = 1
+UPDATE_SECONDS = 5
 
 SETTINGS = """\
 server:
@@ -97,6 +101,42 @@ class NameServer(Service):
             *(f"{host.name} A {host.address}" for host in self.plan.hosts),
         ]
         return "\n".join(lines) + "\n"
+
+    def ensure_hosts(self) -> tuple[str, ...]:
+        """Add the hosts that the zone lacks: it was first written for an earlier plan, and is kept since.
+
+        A host that the zone knows keeps its record, whatever it says: the service may have changed it.
+
+        Raises:
+            FleetError: the name server does not take the records.
+        """
+        missing = [host for host in self.plan.hosts if not self.knows(host.name)]
+        if missing:
+            secret = description.ensure_secrets(self.places.secrets, self.plan.names).tsig
+            ring = dns.tsigkeyring.from_text({description.TSIG_NAME: (description.TSIG_ALGORITHM, secret)})
+            update = dns.update.Update(self.plan.zone, keyring=ring)
+            for host in missing:
+                update.add(host.name, TTL, "A", str(host.address))
+            self.send(update)
+        return tuple(host.name for host in missing)
+
+    def knows(self, name: str) -> bool:
+        """Whether the zone has an address for a name."""
+        query = dns.message.make_query(f"{name}.{self.plan.zone}", "A")
+        try:
+            return bool(dns.query.udp(query, str(self.plan.gateway), QUERY_SECONDS, self.port).answer)
+        except (dns.exception.DNSException, OSError) as error:
+            raise FleetError("The fleet's name server does not answer.", "Look at `phm fleet status`.") from error
+
+    def send(self, update: dns.update.Update) -> None:
+        """Change the zone; raises as `ensure_hosts`."""
+        try:
+            code = dns.query.tcp(update, str(self.plan.gateway), UPDATE_SECONDS, self.port).rcode()
+        except (dns.exception.DNSException, OSError) as error:
+            raise FleetError("The fleet's name server takes no records.", "Look at `phm fleet status`.") from error
+        if code != dns.rcode.NOERROR:
+            said = dns.rcode.to_text(code)
+            raise FleetError(f"The fleet's name server refused records: {said}.", "Try `phm fleet reset`.")
 
     def argv(self) -> Sequence[str | Path]:
         """Knot in the foreground."""

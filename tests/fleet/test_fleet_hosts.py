@@ -186,6 +186,19 @@ def test_names_are_changed_with_the_key_only_and_survive_a_crash(fleet: Fleet) -
         resolver.resolve("example.org", "A")
 
 
+def test_a_host_that_the_zone_lacks_is_added_and_what_it_knows_stays(fleet: Fleet) -> None:
+    told, ring = zone_of(fleet)
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers = [told["address"]]
+    assert fleet.zone.ensure_hosts() == ()
+    gone = dns.update.Update("phlymail.test", keyring=ring)
+    gone.delete("app6", "A")
+    assert dns.query.tcp(gone, told["address"], 5).rcode() == dns.rcode.NOERROR
+    assert fleet.zone.ensure_hosts() == ("app6",)
+    assert [record.address for record in resolver.resolve("app6.phlymail.test", "A")] == ["10.77.0.16"]
+    assert fleet.zone.ensure_hosts() == ()
+
+
 def test_a_server_knows_the_fleets_names_and_no_others(fleet: Fleet) -> None:
     assert said(fleet, "app1", "getent hosts app2.phlymail.test").split()[0] == "10.77.0.12"
     assert fleet.run("app1", "getent hosts example.org").returncode == 2
