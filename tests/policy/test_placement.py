@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosting.policy.placement import NoServerHasRoom, choose_server, takes_instances
+from hosting.policy.placement import NoServerHasRoom, check_takes, choose_server, takes_instances
 from hosting.policy.states import ServerState
 from hosting.policy.values import ServerFacts, ServerName
 
@@ -105,3 +105,11 @@ def test_many_orders_are_placed_evenly() -> None:
         fleet = [server(name, 500, 5 * number, number) for name, number in booked.items()]
         booked[choose_server(5, fleet).name] += 1
     assert booked == {"app1": 10, "app2": 10}
+
+
+def test_a_server_that_a_person_names_has_to_take_instances_and_to_have_the_room() -> None:
+    check_takes(server(room_gib=50, booked_gib=25), 25)
+    with pytest.raises(NoServerHasRoom, match="24 GiB of room; 25 GiB are booked"):
+        check_takes(server(room_gib=50, booked_gib=26), 25)
+    with pytest.raises(NoServerHasRoom, match="app1 takes no instances: it is draining"):
+        check_takes(server(state=ServerState.DRAINING), 5)
