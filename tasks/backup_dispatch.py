@@ -50,7 +50,7 @@ def ask_for_due_backups() -> list[str]:
 
 def due_servers(session: Session, at: datetime) -> list[ServerName]:
     """The servers that are to back up now, by the records."""
-    found = all_backups(session)
+    found = all_backups(session, newest_only=True)
     waiting = [
         WaitingBackup(one.instance.server_name, due, one.terms, one.instance.active_at, one.standing.last_good_at)
         for one in found

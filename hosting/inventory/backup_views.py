@@ -6,9 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from hosting.inventory.backup_rows import generation_facts, point_facts
+from hosting.inventory.backup_rows import point_facts
 from hosting.inventory.instances import all_instances
 from hosting.inventory.levels import terms_of_instances
 from hosting.inventory.models import Generation, Snapshot
@@ -16,7 +16,7 @@ from hosting.inventory.recovery_points import last_failure
 from hosting.policy.backup_audit import AuditedInstance, BackupStanding, backup_standing
 from hosting.policy.backup_plan import GOING, Due, due_backup
 from hosting.policy.states import GenerationState, InstanceState
-from hosting.policy.values import PointFacts, PointKind
+from hosting.policy.values import GenerationFacts, InstanceName, PointFacts, PointKind, ReleaseId, ServerName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hosting.policy.terms import Terms
-    from hosting.policy.values import GenerationFacts, InstanceFacts
+    from hosting.policy.values import InstanceFacts
 
 BACKED_UP = frozenset({InstanceState.ACTIVE, InstanceState.SUSPENDED})
 """The states of an instance that is backed up."""
@@ -58,13 +58,19 @@ class InstanceBackups:
         return backup_standing(self.points, {one.id: one.state for one in self.generations})
 
 
-def all_backups(session: Session, states: Collection[InstanceState] = BACKED_UP) -> list[InstanceBackups]:
-    """The backups of all instances in these states, in the order of the instances' numbers; asked in four queries."""
-    generations: defaultdict[str, list[GenerationFacts]] = defaultdict(list)
-    there = select(Generation).where(Generation.state != GenerationState.DROPPED)
-    for row in session.scalars(there.order_by(Generation.begun_at, Generation.id)):
-        generations[row.instance_name].append(generation_facts(row))
-    points = points_there(session)
+def all_backups(
+    session: Session, states: Collection[InstanceState] = BACKED_UP, *, newest_only: bool = False
+) -> list[InstanceBackups]:
+    """The backups of all instances in these states, in the order of the instances' numbers; asked in four queries.
+
+    Args:
+        session: to read from.
+        states: of the instances.
+        newest_only: of each generation's points of a kind only the newest good and the newest damaged one, which is
+            all that what is due depends on; for who asks each minute.
+    """
+    generations = generations_there(session)
+    points = newest_points(session) if newest_only else points_there(session)
     terms = terms_of_instances(session)
     return [
         InstanceBackups(one, terms[one.name], tuple(generations[one.name]), tuple(points[one.name]))
@@ -94,6 +100,32 @@ def points_with_manifests(session: Session, instance: str | None = None) -> list
     if instance is not None:
         query = query.where(Snapshot.instance_name == instance)
     return [point_facts(row) for row in session.scalars(query)]
+
+
+def generations_there(session: Session) -> defaultdict[str, list[GenerationFacts]]:
+    """The generations that are not dropped, the oldest first, by instance."""
+    found: defaultdict[str, list[GenerationFacts]] = defaultdict(list)
+    query = select(*Generation.__table__.columns).where(Generation.state != GenerationState.DROPPED)
+    for row in session.execute(query.order_by(Generation.begun_at, Generation.id)).mappings():
+        found[row["instance_name"]].append(GenerationFacts(**{**row, "state": GenerationState(row["state"])}))
+    return found
+
+
+def newest_points(session: Session) -> defaultdict[str, list[PointFacts]]:
+    """Of each generation that is there its newest full and incremental point, a good and a damaged one, by instance.
+
+    They hold no more than what the plan of backups looks at.
+    """
+    kinds = (Snapshot.instance_name, Snapshot.generation, Snapshot.server_name, Snapshot.kind, Snapshot.damaged)
+    query = select(*kinds, func.max(Snapshot.taken_at)).join(Generation, Snapshot.generation == Generation.id)
+    query = query.where(Generation.state != GenerationState.DROPPED).group_by(*kinds)
+    found: defaultdict[str, list[PointFacts]] = defaultdict(list)
+    for name, generation, server, kind, damaged, taken_at in session.execute(query):
+        place = InstanceName(name), generation, ServerName(server)
+        found[name].append(
+            PointFacts("", *place, PointKind(kind), taken_at, ReleaseId(""), {}, "", "", damaged=damaged)
+        )
+    return found
 
 
 def points_there(session: Session) -> defaultdict[str, list[PointFacts]]:

@@ -11,6 +11,7 @@ import time_machine
 
 from hosting.errors import ServiceError
 from hosting.inventory import cases, deeds, recovery_points, work
+from hosting.inventory.backup_views import all_backups
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import WorkState
 from hosting.policy.values import PointKind
@@ -136,6 +137,24 @@ def test_what_was_put_before_a_person_is_settled_by_a_later_run(
     told(inventory, "run-2", "", NIGHT + 2 * HOUR, monkeypatch)
     with inventory.reading() as session:
         assert [case.key for case in cases.open_cases(session)] == ["app11"]
+
+
+def test_what_is_asked_each_minute_decides_as_all_that_is_known_would(inventory: Inventory, name: str) -> None:
+    with_backup(inventory, name, "g1", NIGHT - 20 * HOUR, PointKind.INCREMENTAL)
+    with_backup(inventory, name, "g2", NIGHT - 10 * HOUR)
+    with_backup(inventory, name, "g2", NIGHT - 9 * HOUR, PointKind.INCREMENTAL)
+    with_backup(inventory, name, "g2", NIGHT - 8 * HOUR, PointKind.INCREMENTAL, damaged=True)
+    other = opened(inventory, "A-2", NIGHT - 5 * HOUR)
+    third = opened(inventory, "A-3", NIGHT - 50 * HOUR)
+    with_backup(inventory, third, "g3", NIGHT - 48 * HOUR)
+    with_backup(inventory, third, "g3", NIGHT - 26 * HOUR, PointKind.INCREMENTAL)
+    with inventory.reading() as session:
+        whole, newest = all_backups(session), all_backups(session, newest_only=True)
+    assert [one.instance.name for one in whole] == [name, other, third]
+    for hours in range(-3, 200, 7):
+        at = NIGHT + hours * HOUR
+        assert [one.due(at) for one in newest] == [one.due(at) for one in whole]
+    assert [one.standing.last_good_at for one in newest] == [one.standing.last_good_at for one in whole]
 
 
 def test_a_failure_is_told_for_the_audit_until_there_is_a_point(inventory: Inventory, name: str) -> None:
