@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_markdown_artifact
+from prefect.runtime import flow_run
 
 from blocks.backup_store import BackupStore
 from blocks.envelope import envelope
 from blocks.loading import load
 from hosting.errors import ServiceError
+from hosting.inventory import cases
+from hosting.inventory.cases import CONTROL_NOT_BACKED_UP
 from hosting.inventory.control_archive import ControlArchive, pack
+from hosting.inventory.deeds import SERVICE
 from hosting.inventory.portable import take_rows
+from hosting.inventory.session import in_transaction
 from hosting.policy.control_backups import KEPT, droppable, key_at
 from hosting.policy.store_rights import CONTROL
 from hosting.settings import SETTINGS_FILE, home
@@ -22,7 +28,11 @@ from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.orm import Session
+
+SUBJECT = "control machine"
 
 
 class NotReadBack(ServiceError):
@@ -94,6 +104,43 @@ def report_control_backup(made: ControlBackup, dropped: Sequence[str]) -> None:
 | Dropped, older than {KEPT.days} days | {len(dropped)} |
 """,
     )
+
+
+@contextlib.contextmanager
+def telling_control_failure() -> Iterator[None]:
+    """A backup that fails is put before a person, once; the case is settled when a later one is good."""
+    try:
+        yield
+    except ServiceError as error:
+        said = str(error)
+        with contextlib.suppress(ServiceError):  # an inventory that does not answer: the failed run has to do
+            in_transaction(inventory(), lambda session: _put_before_a_person(session, said))
+        raise
+    in_transaction(inventory(), _settle)
+
+
+def _put_before_a_person(session: Session, said: str) -> None:
+    """The case, unless it is open already."""
+    if not _waiting(session):
+        at = now()
+        key = f"{CONTROL_NOT_BACKED_UP}:{at.isoformat()}"
+        cases.raise_case(session, key, CONTROL_NOT_BACKED_UP, SUBJECT, said, facts=_run(), now=at)
+
+
+def _settle(session: Session) -> None:
+    """What waited has come right by itself."""
+    for case in _waiting(session):
+        cases.settle_case(session, case.id, SERVICE, "A later backup is good.", now())
+
+
+def _waiting(session: Session) -> list[cases.CaseFacts]:
+    """The open cases of this kind."""
+    return [case for case in cases.open_cases(session) if case.kind == CONTROL_NOT_BACKED_UP]
+
+
+def _run() -> dict[str, str]:
+    """The run that failed, for who looks for it."""
+    return {"run": str(flow_run.id)} if flow_run.id else {}
 
 
 def _settings() -> str:

@@ -27,6 +27,12 @@ NOT_DONE = "work not done"
 REHEARSAL_FAILED = "rehearsal failed"
 """The kind of the case that a recovery point is which could not be brought back as it was recorded."""
 
+LEFT_BEHIND = "old state left behind"
+"""The kind of the case that a server is which still has an instance that was restored on another one."""
+
+CONTROL_NOT_BACKED_UP = "control machine not backed up"
+"""The kind of the case that the control machine is while its own backup does not get into the store."""
+
 
 class UnknownCase(Refused):
     """No case has this number."""

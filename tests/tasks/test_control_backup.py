@@ -27,14 +27,16 @@ from deployments.console.settings_from_fleet import as_toml, settings_of, write_
 from deployments.runtime.environment import Places, api_login
 from flows.back_up_control import back_up_control
 from hosting.errors import ServiceError
-from hosting.inventory import instances, recovery_points
+from hosting.inventory import cases, instances, recovery_points
+from hosting.inventory.deeds import SERVICE
 from hosting.inventory.portable import take_rows
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.control_backups import key_at
 from hosting.policy.placement import choose_server
 from hosting.policy.values import PointFacts, PointKind
 from hosting.settings import load_settings
-from tasks.control_backup import drop_old_control_backups, store_control_backup
+from tasks.cases import TOLD
+from tasks.control_backup import drop_old_control_backups, store_control_backup, telling_control_failure
 from tasks.escrow import escrow
 from tests.fleet_fixture import fleet
 from tests.inventory.words import NOW, RELEASE, placed, received, server, take, with_servers
@@ -223,6 +225,22 @@ def test_without_an_escrow_certificate_nothing_is_stored(lost: Service) -> None:
     with pytest.raises(ServiceError, match="no escrow certificate"):
         store_control_backup.fn()
     assert {found.key for found in store.objects("control/")} <= keys
+
+
+def test_a_failing_backup_is_put_before_a_person_once_and_settled_by_a_good_one(lost: Service) -> None:
+    provide(load(BackupStore).model_copy(update={"escrow_certificate_pem": ""}))
+    for _ in range(2):
+        with pytest.raises(ServiceError, match="no escrow certificate"), telling_control_failure():
+            store_control_backup.fn()
+    with lost.inventory.reading() as session:
+        (case,) = cases.open_cases(session)
+    assert case.kind in TOLD
+    assert "no escrow certificate" in case.summary
+    with telling_control_failure():
+        pass  # a backup that is good
+    with lost.inventory.reading() as session:
+        assert cases.open_cases(session) == []
+        assert cases.cases_of(session, case.subject)[0].settled_by == SERVICE
 
 
 @pytest.mark.prefect
