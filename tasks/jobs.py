@@ -34,7 +34,7 @@ PASSING = ("busy", "store", "database")
 """Kinds of complaint that may heal by themselves: what the job needs does not answer now."""
 
 WHAT_TO_DO = {
-    "disk full": "Free room on it, then run again.",
+    "disk full": "Free room on the server, then run again.",
     "denied": "Look at the key that the settings name for it and at its rights, then run again.",
     "differs": "Bring another point back.",
     "damaged": "Bring a point of another generation back.",

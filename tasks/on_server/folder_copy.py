@@ -13,8 +13,6 @@ from pathlib import Path
 OWN_COPIES = (".php", ".ini", ".wpop", ".phml", ".tpl", ".build", ".name")
 """Files that the product writes in place: a hard link would change with them."""
 
-NO_SPACE = "No space left on device"
-
 
 def make(source: str, target: str, *, btrfs: bool) -> None:
     """Hold the source at the target, whose parent is there.
@@ -64,12 +62,3 @@ def ran(*argv: str, seconds: float) -> None:
         subprocess.TimeoutExpired: it took too long.
     """
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=seconds)
-
-
-def reason(error: OSError | subprocess.SubprocessError) -> str:
-    """Why something could not be done, in few words."""
-    if isinstance(error, subprocess.CalledProcessError) and error.stderr:
-        return str(error.stderr.decode(errors="replace").strip().splitlines()[-1])
-    if isinstance(error, OSError):
-        return f"{error.strerror}: {error.filename or 'a pipe'}"
-    return str(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROGRESS_SECONDS = 0.5
+NO_SPACE = "No space left on device"
 
 
 class Complaint(Exception):
@@ -69,6 +71,15 @@ def main(work: Callable[[dict[str, Any], Progress], dict[str, Any]], folder: str
         return 1
     except OSError as error:
         kind = "disk full" if error.errno in {28, 122} else "failed"
-        write_whole(place / "complaint", {"kind": kind, "what": f"{error.strerror}: {error.filename or 'a pipe'}"})
+        write_whole(place / "complaint", {"kind": kind, "what": reason(error)})
         return 1
     return 0
+
+
+def reason(error: OSError | subprocess.SubprocessError) -> str:
+    """Why something could not be done, in few words."""
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+    if isinstance(error, subprocess.CalledProcessError) and error.stderr:
+        return str(error.stderr.decode(errors="replace").strip().splitlines()[-1])
+    return str(error)

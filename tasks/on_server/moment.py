@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from tasks.on_server import folder_copy
-from tasks.on_server.job import Complaint
+from tasks.on_server.job import NO_SPACE, Complaint, reason
 from tasks.on_server.mariadb_session import DatabaseSaid, Session
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Holding(threading.Thread):
         try:
             folder_copy.make(self.request["data"], str(self.copy), btrfs=self.request["btrfs"])
         except (OSError, subprocess.SubprocessError) as error:
-            self.failure = folder_copy.reason(error)
+            self.failure = reason(error)
 
 
 def output(dump: subprocess.Popen[bytes]) -> BufferedReader:
@@ -130,7 +130,7 @@ def check_begun(first: bytes | None, failure: str) -> None:
         Complaint: one of them is not.
     """
     if failure:
-        kind = "disk full" if folder_copy.NO_SPACE in failure else "folder"
+        kind = "disk full" if NO_SPACE in failure else "folder"
         raise Complaint(kind, f"the instance's folder could not be held: {failure}")
     if first is None:
         raise Complaint("busy", f"its dump did not begin within {HOLD_SECONDS:.0f} s: somebody changes its tables")

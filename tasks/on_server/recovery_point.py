@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
 PIECE = 1 << 18
+LOST = ("Error 2002:", "Error 2006:", "Error 2013:", "error: 2002", "error: 2006", "error: 2013")
+"""How mariadb-dump says that MariaDB went away."""
+
 DUMP_LOCK = "/run/phm/dump.lock"
 LOAD_LOOK_SECONDS = 2.0
 EXAMPLES = 5
@@ -44,21 +47,21 @@ def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     wait_for_quiet(request["load_most"], request["load_seconds"])
     restic = Restic(request)
     work = Path(request["work"])
-    was_left = (work / "point").exists()  # by a job that was killed, with restic's lock
+    unfinished = work / "unfinished"
+    was_broken_off = unfinished.exists()
     folder_copy.drop(work / "point")
+    work.mkdir(parents=True, mode=0o700, exist_ok=True)
+    unfinished.touch()
     progress.tell("opening the repository", now=True)
     began = time.monotonic()
     try:
         made = restic.ensure_repository() if request["begins"] else False
-        if was_left:
-            restic.drop_stale_locks()
-        return taken(request, restic, work, progress) | {
-            "repository_made": made,
-            "seconds": round(time.monotonic() - began, 3),
-            "peak_kib": most_memory(),
-        }
+        if was_broken_off:
+            restic.drop_stale_locks()  # restic tells those of the dead from those of the living
+        told = taken(request, restic, work, progress) | {"repository_made": made}
+        unfinished.unlink()
+        return told | {"seconds": round(time.monotonic() - began, 3), "peak_kib": most_memory()}
     except ResticSaid as error:
-        restic.clear_after(error)
         raise Complaint(error.kind, str(error)) from None
     except DatabaseSaid as error:
         raise Complaint("database", f"MariaDB said: {error}") from None
@@ -81,7 +84,7 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
                 said = pass_on(dump, tally, database, progress, request["dump_bytes"])
             moment.rows, missing = counted()
         check_kept_in_time(moment)
-        check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said))
+        check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said), dump.returncode, said)
         database.end_input()
         progress.tell("reading files", now=True)
         known = {} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl"))
@@ -133,14 +136,15 @@ def check_kept_in_time(moment: Moment) -> None:
         raise Complaint("engine", f"tables without transactions can't be dumped in time: {tables}")
 
 
-def check_dump(found: list[str]) -> None:
+def check_dump(found: list[str], exit_code: int, said: str) -> None:
     """See that nothing speaks against keeping the dump.
 
     Raises:
-        Complaint: something does; names all of it.
+        Complaint: something does; names all of it. A dump that was killed, or lost its MariaDB, can be tried again.
     """
     if found:
-        raise Complaint("dump", "; ".join(found))
+        broken_off = exit_code < 0 or any(words in said for words in LOST)
+        raise Complaint("database" if broken_off else "dump", "; ".join(found))
 
 
 @contextlib.contextmanager

@@ -18,7 +18,6 @@ from tasks.on_server import new_repository
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-LOCKED = "repository is already locked"
 MISSING = ("The specified key does not exist", "repository does not exist")
 """How it says, up to 0.16 and since, that there is no repository; a store that doesn't answer is told otherwise."""
 
@@ -31,7 +30,9 @@ KINDS = (
 )
 """What restic's words mean to who asked, and where none of them stands: the store does not answer as it should."""
 
-ENDED_FROM_OUTSIDE = "exit code -9"
+NO_REASONS = ("Is there a repository at the following location?", "s3:")
+"""Lines that restic adds and that help nobody here."""
+
 END_SECONDS = 10.0
 
 
@@ -114,12 +115,6 @@ class Restic:
     def drop_stale_locks(self) -> None:
         """Remove the locks of dead runs; restic itself tells them from live ones."""
         self.run("unlock")
-
-    def clear_after(self, error: ResticSaid) -> None:
-        """Remove what a restic that ended so has left, or what kept it out; whoever tries again finds the way free."""
-        if LOCKED in str(error) or ENDED_FROM_OUTSIDE in str(error):
-            with contextlib.suppress(ResticSaid):
-                self.drop_stale_locks()
 
 
 class Backup:
@@ -211,4 +206,5 @@ class Backup:
 def ending(verb: str, code: int, err: bytes) -> str:
     """How restic ended, in one line."""
     lines = [line.strip() for line in err.decode(errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(NO_REASONS)]
     return f"restic {verb} ended with exit code {code}: {' | '.join(lines[-3:])[:400] or 'it said nothing'}"
