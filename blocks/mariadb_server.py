@@ -50,6 +50,17 @@ class MariadbServer:
         except (OSError, EOFError) as error:
             raise Unreachable(f"The database of {self._server} went away.", "The step is repeated.") from error
 
+    def named_rows(self, statement: Statement) -> list[dict[str, Any]]:
+        """The rows with the names of their columns; raises as `rows`."""
+        try:
+            with self._connection.cursor(pymysql.cursors.DictCursor) as cursor:
+                cursor.execute(statement.sql, statement.values or None)
+                return [dict(row) for row in cursor.fetchall()]
+        except pymysql.MySQLError as error:
+            raise _meaning(error, self._server, statement.sql) from None  # its text may quote values
+        except (OSError, EOFError) as error:
+            raise Unreachable(f"The database of {self._server} went away.", "The step is repeated.") from error
+
     def run(self, statements: Iterable[Statement]) -> None:
         """Statements one after another; raises as `rows`."""
         for statement in statements:

@@ -204,6 +204,30 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.move_instance.move_instance",
+        queue=INTERACTIVE,
+        promises=("P10", "P24"),
+        what=(
+            "Moves an instance to another server: copied while the customer works, closed for seconds, compared, "
+            "switched, proven through its new and its old address.\n\n"
+            "Runs are made by `dispatch-due-work` when a move that an operator recorded (`phm move run`) is due. Before "
+            "the switch every failure is undone, after it a run goes on: start one by hand for a move that stands still."
+        ),
+        runbook="docs/runbooks/move-instance.md",
+    ),
+    Deployment(
+        entrypoint="flows.move_instance.retire_moved_sources",
+        queue=BULK,
+        promises=("P24",),
+        what=(
+            "Every morning: what moves left on their sources goes once its days are over.\n\n"
+            "Each source goes on passing requests on (P10). Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/move-instance.md",
+        crons={"mornings": "50 6 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",
         queue=BULK,
         promises=("P08",),

@@ -37,7 +37,7 @@ LOGS_TURNED = """\
 # Written by the hosting service: a log that grows fast does not wait for the night.
 17 * * * * root /usr/sbin/logrotate /etc/logrotate.d/phm
 """
-MODULES = "ssl headers rewrite proxy proxy_fcgi http2 setenvif alias mpm_event"
+MODULES = "ssl headers rewrite proxy proxy_fcgi proxy_http http2 setenvif alias mpm_event"
 
 _APACHE = """
 r=unchanged

@@ -25,6 +25,9 @@ PROVISION = "provision-instance"
 BACK_UP_SERVER = "back-up-server"
 """The work of backing up what is due on a server; its subject is the server's name, an @ and the minute in UTC."""
 
+MOVE = "move-instance"
+"""The work of a move that was agreed on; its subject is the move's number."""
+
 CHANGE_BOOKING = "change-booking"
 """The work of an instance's bookings whose day has come, or of a change that was asked for; its subject is the
 instance's name, an @ and the day, or a # and the change's number."""

@@ -56,6 +56,12 @@ class Terms:
     backup_stale_after: timedelta = timedelta(hours=26)  # no good backup for so long is a finding (P22)
     rehearse_within_days: int = 28  # each instance's backup is proven by a restore within (P20)
     restored_aside_days: int = 7  # what a restore replaced stays aside for so long
+    # Moves (P24)
+    moved_kept_days: int = 7  # what a move left behind on its source stays there for so long
+    # Off-peak times (P15)
+    off_peak_opens: time = time(22, 0)  # each night
+    off_peak_closes: time = time(6, 0)
+    off_peak_days: tuple[int, ...] = (5, 6)  # wholly: so Friday, 22:00 to Monday, 06:00 is one window
     # First access
     access_link_days: int = 14
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 LOGIN_FORM = 'id="authform"'
 """The sign of the front end's login page; a 200 alone proves nothing (phlymail.md section 0)."""
 
+HEALTH = "api.php"
+"""Answers 401 where the instance is healthy and online, without making a session (phlymail.md section 0)."""
+
 NOT_FOUND = (403, 404)
 
 FILE_OF_A_PAGE = re.compile(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+?\.(?:js|css)(?:\?[^"']*)?)["']""")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from tasks.on_server import check_generation, job, recovery_point, restore_point
+from tasks.on_server import check_generation, job, move_in, recovery_point, restore_point
 
 WORK = {
     "take-point": recovery_point.take,
     "restore-point": restore_point.restore,
     "check-generation": check_generation.check,
+    "move-files": move_in.files,
+    "move-tree": move_in.tree,
+    "move-database": move_in.database,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,150 @@
+"""`phm move`: instances that go to another server."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from deployments.console.context import Reason, acting, now, reading, reason_given, working
+from deployments.console.output import Json, emit, emit_one
+from deployments.console.wording import local
+from hosting.errors import Refused
+from hosting.policy.terms import TIME_ZONE
+from hosting.settings import load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.moves import MoveFacts
+    from hosting.settings import Settings
+    from tasks.move_preview import Preview
+
+app = typer.Typer(help="Moves: instances that go to another server.")
+
+MIB = 2**20
+Name = Annotated[str, typer.Argument(help="The instance's name.")]
+Target = Annotated[str, typer.Argument(help="The server that it goes to.")]
+At = Annotated[str, typer.Option("--at", help="When, e.g. 2026-12-01T23:30 in Berlin's time; now, if left out.")]
+WithoutBackup = Annotated[
+    bool, typer.Option("--without-backup", help="Begin although the last good backup is older than a day.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")]
+COLUMNS = {
+    "id": "move", "instance_name": "instance", "source_name": "from", "target_name": "to", "state": "state",
+    "due_at": "due", "switched_at": "switched", "stop_seconds": "stop, s", "finding": "finding",
+}  # fmt: skip
+TITLES = {
+    "instance": "instance", "source": "from", "target": "to", "files": "files", "database": "database",
+    "way": "database goes", "takes": "takes about", "closed": "of it closed",
+}  # fmt: skip
+
+
+@app.command("plan")
+def plan_move(name: Name, target: Target, *, without_backup: WithoutBackup = False, as_json: Json = False) -> None:
+    """Show what a move would be, and everything that forbids it; nothing is touched."""
+    show(previewed(load_settings(), name, target, without_backup=without_backup), as_json=as_json)
+
+
+@app.command("run")
+def run_move(
+    name: Name, target: Target, reason: Reason, *, at: At = "", without_backup: WithoutBackup = False, yes: Yes = False
+) -> None:
+    """Move an instance, as it was agreed on with the customer; the reason says how."""
+    ask_for(name, target, reason, at=at, without_backup=without_backup, yes=yes)
+
+
+@app.command("back")
+def move_back(
+    name: Name, reason: Reason, *, at: At = "", without_backup: WithoutBackup = False, yes: Yes = False
+) -> None:
+    """Move an instance with its present data to the server that it came from last."""
+    from hosting.inventory.moves import SWITCHED_EVER, moves_of  # noqa: PLC0415  # not before it is needed: help is quick
+
+    with reading() as session:
+        been = [move.source_name for move in moves_of(session, name) if move.state in SWITCHED_EVER]
+    if not been:
+        raise Refused(f"Instance {name} has never moved.", "Name the server: phm move run.")
+    ask_for(name, been[-1], reason, at=at, without_backup=without_backup, yes=yes)
+
+
+@app.command("status")
+def status(name: Annotated[str, typer.Argument(help="Of this instance only.")] = "", *, as_json: Json = False) -> None:
+    """List moves with how far they are, the last one first."""
+    from hosting.inventory.moves import all_moves, moves_of  # noqa: PLC0415  # as above
+
+    with reading() as session:
+        found = moves_of(session, name) if name else all_moves(session)
+    emit([asdict(move) for move in reversed(found)], COLUMNS, as_json=as_json, empty="Nothing has moved.")
+
+
+def ask_for(name: str, target: str, reason: str, *, at: str, without_backup: bool, yes: bool) -> None:
+    """Record the move and its work, after the plan was shown."""
+    settings, why, due_at = load_settings(), reason_given(reason), moment(at)
+    found = previewed(settings, name, target, without_backup=without_backup)
+    show(found, as_json=False)
+    if found.objections:
+        raise Refused("It can't be moved so.", "Put right what is listed above.")
+    if not yes:
+        typer.echo("Nothing was changed. To do it, give --yes.")
+        return
+
+    def record(session: Session, by: str, when: datetime) -> MoveFacts:
+        from hosting.inventory import moves, work  # noqa: PLC0415  # as above
+
+        due = due_at or when
+        made = moves.plan_move(session, name, target, why, by, due, without_backup=without_backup, now=when)
+        work.ask_for(session, work.MOVE, str(made.id), due, by=by, now=when)
+        return made
+
+    move = acting(record, settings)
+    typer.echo(f"It is move {move.id}, due {local(move.due_at)}; the dispatcher starts it within a minute of that.")
+
+
+def moment(at: str) -> datetime | None:
+    """A moment of Berlin's clock, not in the past; None where none was given.
+
+    Raises:
+        Refused: it is none, or has passed.
+    """
+    if not at:
+        return None
+    try:
+        told = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise Refused(f"{at} is no moment.", "Write it like 2026-12-01T23:30.") from error
+    found = told if told.tzinfo else told.replace(tzinfo=ZoneInfo(TIME_ZONE))
+    if found < now():
+        raise Refused(f"{at} has passed.", "Give a moment to come, or leave --at out.")
+    return found
+
+
+def previewed(settings: Settings, name: str, target: str, *, without_backup: bool) -> Preview:
+    """The plan, asked of both servers."""
+    from deployments.connections import provide_all  # noqa: PLC0415  # as above
+    from tasks.move_preview import preview  # noqa: PLC0415  # as above
+
+    provide_all(settings)
+    with working(f"Asking both servers about {name}"):
+        return preview(name, target, without_backup=without_backup)
+
+
+def show(found: Preview, *, as_json: bool) -> None:
+    """The plan as people or programs read it."""
+    if as_json:
+        emit_one(asdict(found), {}, as_json=True)
+        return
+    told: dict[str, Any] = {
+        **asdict(found),
+        "files": f"{found.sizes.files / MIB:.1f} MiB",
+        "database": f"{found.sizes.database / MIB:.1f} MiB",
+        "way": "as a dump while it is closed" if found.plan.method == "dump" else "by replication while it works",
+        "takes": f"{found.plan.seconds:.0f} s",
+        "closed": f"{found.plan.stop_seconds:.0f} s",
+    }
+    emit_one(told, TITLES, as_json=False)
+    for said in found.objections:
+        typer.echo(f"  forbidden: {said}")

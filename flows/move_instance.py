@@ -1,0 +1,208 @@
+"""An instance goes to another server, closed for seconds, nothing lost, its old address kept (P10, P24)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.states import Completed
+from pydantic import BaseModel, ConfigDict, Field
+
+from hosting.errors import ServiceError
+from hosting.policy.move_plan import Meaning, Method, check, meaning_of, objections, plan
+from hosting.policy.states import MoveState
+from hosting.policy.terms import STANDARD
+from tasks.application import ensure_application, ensure_release, ensure_sealed
+from tasks.databases import ensure_database
+from tasks.leases import working_on
+from tasks.move_database import (
+    catch_up,
+    compare_database,
+    drain,
+    ensure_transactional,
+    follow_database,
+    frozen_database,
+    held_moment,
+    load_database,
+)
+from tasks.move_ends import called_off, record_after_check, telling_move_failure
+from tasks.move_files import copy_files, copy_last_files
+from tasks.move_letters import tell_customer_moved
+from tasks.move_records import (
+    read_kept_too_long,
+    read_move,
+    read_obstacles,
+    record_begun,
+    record_done,
+    record_retired,
+    record_state,
+    record_stop,
+    record_switched,
+)
+from tasks.move_sides import (
+    clear_target,
+    close_source,
+    end_source_processes,
+    ensure_can_pass_on,
+    ensure_source_fenced,
+    ensure_target_closed,
+    ensure_way,
+    ensure_way_closed,
+    open_target,
+    read_sides,
+    read_sizes,
+    reopen_source,
+    retire_source,
+)
+from tasks.outgoing import ensure_outgoing_network
+from tasks.outside import watched
+from tasks.probes import prove_instance_answers, url_of
+from tasks.records import now
+from tasks.snapshots import end_backup_job
+from tasks.storage import check_disks, ensure_storage, ensure_storage_limit
+from tasks.system_users import ensure_system_user
+from tasks.web import ensure_cron, ensure_php_pool
+
+if TYPE_CHECKING:
+    from hosting.policy.move_plan import MovePlan
+    from tasks.move_records import Move
+
+ROUNDS = 2
+"""Rounds of the files while the customer works: all, and what has changed meanwhile; the last one is in the stop."""
+
+
+class MoveRequest(BaseModel):
+    """Move an instance as it was agreed on; run again, it is gone on with or undone and begun anew."""
+
+    model_config = ConfigDict(extra="forbid")
+    move: int = Field(title="Move", description="Its number, as phm move status shows it.", ge=1)
+
+
+@flow(name="move-instance", flow_run_name="move-instance {request.move}", persist_result=False)
+def move_instance(request: MoveRequest) -> Any:
+    """Bring an instance to its new server: copied while the customer works, closed for seconds, compared, switched.
+
+    Before the switch every failure is undone: the source serves as before. After it the run is gone on with.
+
+    Args:
+        request: Which move.
+    """
+    move = read_move(request.move)
+    with telling_move_failure(move):
+        meaning = meaning_of(move.facts.state)
+        if meaning is Meaning.NOTHING:
+            return Completed(message=f"Move {move.facts.id} of {move.name} is {move.facts.state} already.")
+        with working_on(move.source, move.instance, "move"):
+            end_backup_job(move.source, move.instance)
+            if meaning is Meaning.UNDO:
+                move = undo(move)
+            if meaning is not Meaning.GO_ON:
+                move = brought_over(move)
+            evidence = finish(move)
+        return Completed(message=f"{move.name} is on {move.target.name}: {evidence['url']}.")
+
+
+def brought_over(move: Move) -> Move:
+    """The instance on its target, the switch recorded; undone where that fails."""
+    sizes = read_sizes(move)
+    found = replace(read_obstacles(move), **read_sides(move))
+    objected = objections(move.instance, move.source, move.target, sizes=sizes, found=found, now=now())
+    check(move.instance, move.target, objected)
+    check_disks(move.target)
+    what = plan(sizes, replicating=found.replicating)
+    move = record_begun(move, what)
+    try:
+        prepare(move)
+        copy_live(move, what)
+        return stop_and_switch(move, what)
+    except ServiceError as error:
+        if read_move(move.facts.id).facts.state is not MoveState.SWITCHED:
+            undo(move)
+            called_off(move, error)
+        raise
+
+
+def prepare(move: Move) -> None:
+    """The target as a set-up leaves it, but closed, and a way to the source."""
+    clear_target(move)
+    ensure_can_pass_on(move)
+    ensure_way(move)
+    ensure_system_user(move.target, move.instance)
+    ensure_storage(move.target, move.instance)
+    ensure_database(move.target, move.instance)
+    ensure_release(move.target, move.instance)
+    ensure_application(move.target, move.instance)
+    ensure_sealed(move.target, move.instance)
+    ensure_php_pool(move.target, move.instance)
+    ensure_outgoing_network(move.target, move.instance)
+    ensure_target_closed(move)
+
+
+def copy_live(move: Move, what: MovePlan) -> None:
+    """All that can go over while the customer works."""
+    copy_files(move, 1)
+    if what.method is Method.REPLICATION:
+        ensure_transactional(move)
+        follow_database(move, load_database(move)["gtid"])
+        catch_up(move)
+    copy_files(move, ROUNDS)
+
+
+def stop_and_switch(move: Move, what: MovePlan) -> Move:
+    """Closed, the rest brought over and compared, switched, open again on the other side; watched from outside."""
+    with watched(url_of(move.source, move.instance)) as watch:
+        move = record_state(move, MoveState.FROZEN)
+        close_source(move)
+        with frozen_database(move) as position:
+            end_source_processes(move)
+            evidence: dict[str, Any] = {"files": copy_last_files(move, ROUNDS + 1)}
+            if what.method is Method.REPLICATION:
+                drain(move, position)
+            else:
+                load_database(move)
+            if what.compared_in_stop:
+                evidence["database"] = compare_database(move)
+            with held_moment(move, wanted=not what.compared_in_stop) as held:
+                move = record_switched(move, evidence)
+                open_target(move)
+                watch.served_again()
+                record_stop(move, watch.stop_seconds)
+                if held:
+                    record_after_check(move, held)
+    return move
+
+
+def finish(move: Move) -> dict[str, Any]:
+    """Open on the target, passed on by the source, proven through both addresses, told; whatever run comes here."""
+    open_target(move)
+    ensure_source_fenced(move)
+    evidence = prove_instance_answers(move.target, move.instance)
+    passed_on = replace(move.target, host_name=move.source.host_name)
+    evidence["old_url"] = prove_instance_answers(passed_on, move.instance)["url"]
+    ensure_cron(move.target, move.instance)
+    ensure_storage_limit(move.target, move.instance)
+    ensure_way_closed(move)
+    tell_customer_moved(move)
+    record_done(move, {"proof": evidence})
+    return evidence
+
+
+def undo(move: Move) -> Move:
+    """The source serves as before, first of all; nothing is left on the target."""
+    reopen_source(move)
+    move = record_state(move, MoveState.COPYING)
+    ensure_way_closed(move)
+    clear_target(move)
+    return move
+
+
+@flow(name="retire-moved-sources", persist_result=False)
+def retire_moved_sources() -> Any:
+    """What moves left on their sources goes once its days are over; each source passes requests on for ever."""
+    kept = read_kept_too_long(STANDARD.moved_kept_days)
+    for move in kept:
+        with working_on(move.source, move.instance, "retire"):
+            retire_source(move)
+            record_retired(move)
+    return Completed(message=f"{len(kept)} kept sources are gone.")

@@ -1,0 +1,279 @@
+"""An instance's database on its way to another server: loaded, followed, frozen, compared (MOVES.md; P24)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import PurePosixPath as Path
+from typing import TYPE_CHECKING, Any
+
+from blocks.loading import load
+from blocks.mariadb_server import MariadbServer, mariadb_of
+from blocks.ssh_host import SshHost
+from hosting.commands import mariadb, replication
+from hosting.commands.files import ensure_file, ensure_gone
+from hosting.commands.server_link import DATABASE_PORTS, ensure_tunnel
+from hosting.errors import StepFailed, Unreachable
+from tasks.jobs import end_job, run_job
+from tasks.move_records import new_password
+from tasks.step import reading, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hosting.policy.values import ServerFacts
+    from tasks.jobs import Told
+    from tasks.move_records import Move
+
+LOAD_MOST_SECONDS = 12 * 3600.0
+CATCH_UP_SECONDS = 3600.0
+DRAIN_SECONDS = 5.0
+GONE_SECONDS = 5.0
+Sums = dict[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Two connections that read the same moment: the fenced source, and the target as it was at the switch."""
+
+    source: MariadbServer
+    target: MariadbServer
+    name: str
+
+
+class NotTheSame(StepFailed):
+    """Source and target don't hold the same."""
+
+
+def job_of(instance: str) -> str:
+    """The one job that loads a move's database."""
+    return f"move-database-{instance}"
+
+
+@reading
+def load_database(move: Move, told: Told | None = None) -> Mapping[str, Any]:
+    """The source's database in the target's empty one, as it is at one moment, which is told as a position.
+
+    Raises:
+        Unreachable: one of the servers, or the way between them, does not answer.
+        StepFailed: it could not be loaded.
+    """
+    id_ = job_of(move.name)
+    end_job(move.target, id_)
+    request = {"name": move.name, "database": move.layout.database}
+    return run_job(move.target, id_, "move-database", request, seconds=LOAD_MOST_SECONDS, told=told)
+
+
+@step
+def ensure_transactional(move: Move) -> bool:
+    """Every table of the source can be read at one moment: old installations have some that can't."""
+    changed = False
+    with mariadb_of(load(SshHost).connection(move.source)) as database:
+        for table, engine in database.rows(replication.tables_with_engines(move.layout.database)):
+            if engine != "InnoDB":
+                database.rows(replication.make_transactional(move.layout.database, table))
+                changed = True
+    return changed
+
+
+@reading
+def follow_database(move: Move, gtid: str) -> None:
+    """The target takes in what the customer changes on the source, from the loaded position on.
+
+    Raises:
+        Unreachable: one of the servers, or the way between them, does not answer.
+        StepFailed: the filter is not as it has to be, or the target takes in something already.
+    """
+    ssh, password = load(SshHost), new_password()
+    source, target = ssh.connection(move.source), ssh.connection(move.target)
+    target.run(ensure_tunnel(move.name, move.instance.number))
+    target.run(ensure_file(Path(replication.FILTER_FILE), replication.filter_file(move.layout.database)))
+    with mariadb_of(source) as database:
+        database.run(replication.create_mover(move.mover, password))
+    port = DATABASE_PORTS + move.instance.number
+    with mariadb_of(target) as database:
+        _end_following(database)
+        database.run(replication.start_replicating(move.layout.database, gtid, port, move.mover, password))
+    with mariadb_of(target) as database:
+        status = slave_status(database)
+        if status.get("Replicate_Wild_Do_Table") != replication.filter_pattern(move.layout.database):
+            database.rows(replication.stop_replicating())
+            raise StepFailed("The target would take in other databases too.", "Nothing was taken in; report this.")
+
+
+@reading
+def catch_up(move: Move) -> None:
+    """The target has taken in all that the source had when this began.
+
+    Raises:
+        StepFailed: it stopped, or does not come after; says with which error.
+    """
+    with mariadb_of(load(SshHost).connection(move.source)) as database:
+        wanted = str(database.value(replication.position()) or "")
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    with mariadb_of(load(SshHost).connection(move.target)) as database:
+        while database.value(replication.wait_for(wanted, 5)) != 0:
+            _check_follows(database, move)
+            if time.monotonic() > deadline:
+                message = f"{move.target.name} did not come after {move.source.name} within an hour."
+                raise StepFailed(message, "Move it at a quieter time.")
+
+
+@contextlib.contextmanager
+def frozen_database(move: Move) -> Iterator[str]:
+    """While this lasts nobody writes into the source's database; the position of its last change.
+
+    The account stays locked afterwards: only `let_in_again` opens it, where the move is undone.
+
+    Raises:
+        StepFailed: somebody would not go.
+        Unreachable: the database, or somebody's long work in it, kept us waiting.
+    """
+    with mariadb_of(load(SshHost).connection(move.source)) as keeper:
+        user, database = move.layout.database, move.layout.database
+        lock_out(keeper, user)
+        tables = [str(row[0]) for row in keeper.rows(replication.tables_with_engines(database))]
+        keeper.run(replication.fence(database, tables))
+        yield str(keeper.value(replication.position()) or "")
+
+
+def lock_out(database: MariadbServer, user: str) -> None:
+    """The account is locked, and none of its connections is left."""
+    deadline = time.monotonic() + GONE_SECONDS
+    while True:
+        database.run(replication.lock_out(user))
+        if not database.value(replication.count_connections(user)):
+            return
+        if time.monotonic() > deadline:
+            message = "A connection of the instance to its database does not end: it takes something long back."
+            raise StepFailed(message, "Move it at a quieter time.")
+        time.sleep(0.01)
+
+
+def let_in_again(move: Move) -> None:
+    """The source's instance may use its database."""
+    with mariadb_of(load(SshHost).connection(move.source)) as database:
+        database.rows(replication.let_in(move.layout.database))
+
+
+@reading
+def drain(move: Move, position: str) -> None:
+    """The target has taken in the source's last change, and takes in no more.
+
+    Raises:
+        StepFailed: it did not in time.
+    """
+    with mariadb_of(load(SshHost).connection(move.target)) as database:
+        if position and database.value(replication.wait_for(position, DRAIN_SECONDS)) != 0:
+            _check_follows(database, move)
+            message = f"{move.target.name} did not take in the last changes within {DRAIN_SECONDS:.0f} s."
+            raise StepFailed(message, "Move it at a quieter time.")
+        database.rows(replication.stop_replicating())
+
+
+@contextlib.contextmanager
+def held_moment(move: Move, *, wanted: bool) -> Iterator[Held | None]:
+    """The target's database as it is before the first change of the customer's there; nothing where it isn't wanted."""
+    if not wanted:
+        yield None
+        return
+    ssh = load(SshHost)
+    with mariadb_of(ssh.connection(move.source)) as source, mariadb_of(ssh.connection(move.target)) as target:
+        target.rows(replication.hold_moment())
+        yield Held(source, target, move.layout.database)
+
+
+@reading
+def compare_database(move: Move) -> dict[str, int]:
+    """Both sides in the stop, row by row; how many tables and rows that is.
+
+    Raises:
+        NotTheSame: they differ.
+    """
+    ssh, name = load(SshHost), move.layout.database
+
+    def sums(server: ServerFacts) -> Sums:
+        with mariadb_of(ssh.connection(server)) as database:
+            return sums_of(database, name)
+
+    with ThreadPoolExecutor() as pool:
+        source, target = pool.map(sums, (move.source, move.target))
+    return compare(source, target, move.target.name)
+
+
+def end_following(move: Move) -> bool:
+    """Neither replication nor filter nor its user is left on either server; each may be asked for alone."""
+    ssh = load(SshHost)
+    with mariadb_of(ssh.connection(move.target)) as database:
+        changed = _end_following(database)
+    changed |= ssh.connection(move.target).run(ensure_gone(Path(replication.FILTER_FILE))).changed
+    with mariadb_of(ssh.connection(move.source)) as database:
+        database.run(replication.drop_mover(move.mover))
+    return changed
+
+
+def _end_following(database: MariadbServer) -> bool:
+    """The connection gone, if there is one."""
+    if not slave_status(database):
+        return False
+    database.rows(replication.stop_replicating())
+    database.rows(replication.forget_replication())
+    return True
+
+
+def slave_status(database: MariadbServer) -> dict[str, Any]:
+    """What the target says of the move's replication; empty where there is none."""
+    for row in database.named_rows(replication.slaves()):
+        if row.get("Connection_name") == replication.CONNECTION:
+            return row
+    return {}
+
+
+def _check_follows(database: MariadbServer, move: Move) -> None:
+    """See that the replication runs.
+
+    Raises:
+        StepFailed: it stopped with an error.
+        Unreachable: it can't reach the source now.
+    """
+    status = slave_status(database)
+    if int(status.get("Last_SQL_Errno") or 0):
+        message = f"{move.target.name} stopped taking in changes with error {status['Last_SQL_Errno']}."
+        raise StepFailed(message, "The source serves on; report this.", last_lines=str(status["Last_SQL_Error"])[:300])
+    if status.get("Slave_SQL_Running") != "Yes":
+        raise Unreachable(f"{move.target.name} takes in no changes.", "Run the move again.")
+
+
+def sums_of(database: MariadbServer, name: str) -> Sums:
+    """Rows and sums of each table as this connection sees it."""
+    columns: dict[str, list[str]] = {}
+    shape: dict[str, list[Any]] = {}
+    for table, column, *rest in database.rows(replication.columns_of(name)):
+        columns.setdefault(table, []).append(column)
+        shape.setdefault(table, []).append((column, *rest))
+    rows = database.rows(replication.sums(name, columns)) if columns else ()
+    return {str(table): (*(int(value) for value in found), tuple(shape[table])) for table, *found in rows}
+
+
+def compare(source: Sums, target: Sums, where: str) -> dict[str, int]:
+    """See that both hold the same; how many tables and rows that is.
+
+    Raises:
+        NotTheSame: they don't; names the tables.
+    """
+    differing = sorted(table for table in {*source, *target} if source.get(table) != target.get(table))
+    if differing or not source:
+        named = ", ".join(differing[:5]) or "no table at all"
+        raise NotTheSame(f"The database on {where} is not the source's: {named}.", "Look at both; nothing was deleted.")
+    return {"tables": len(source), "rows": sum(one[0] for one in source.values())}
+
+
+def drop_database(server: ServerFacts, move: Move) -> bool:
+    """Neither database nor user of the instance is on a server."""
+    with mariadb_of(load(SshHost).connection(server)) as database:
+        changed = bool(database.rows(mariadb.find_database(move.layout.database)))
+        database.rows(mariadb.drop_database(move.layout.database))
+        database.rows(mariadb.drop_user(move.layout.database))
+    return changed

@@ -1,0 +1,34 @@
+"""The letter that tells a customer that his instance has moved (P10, P24)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks.loading import load
+from blocks.mail_relay import MailRelay
+from hosting.inventory import moves
+from hosting.templates.letters import compose
+from tasks.letters import local, send_letter
+from tasks.probes import url_of
+from tasks.records import inventory
+from tasks.step import step
+
+if TYPE_CHECKING:
+    from tasks.move_records import Move
+
+
+@step
+def tell_customer_moved(move: Move) -> bool:
+    """The new address, that the old one goes on working, and how long nobody was served."""
+    with inventory().reading() as session:
+        facts = moves.move_facts(session, move.facts.id)
+    values = {
+        "name": move.order.customer_name,
+        "order": move.order.reference,
+        "url": url_of(move.target, move.instance),
+        "old_url": url_of(move.source, move.instance),
+        "at": local(facts.switched_at),
+        "stop_seconds": max(1, round(facts.stop_seconds or 1)),
+    }
+    letter, order = compose("moved", move.order.language, values), move.order
+    return send_letter(f"moved:{facts.id}", letter, order.email, order.language, load(MailRelay).sender)

@@ -1,0 +1,215 @@
+"""What the inventory knows of a move: read whole, its phases recorded, the switch in one transaction (P24)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hosting.inventory import deeds, instances, leases, moves, orders, recovery_points, servers, work
+from hosting.inventory.session import in_transaction
+from hosting.policy.move_plan import Obstacles
+from hosting.policy.states import MoveState
+from hosting.product.layout import BACKUP, InstanceLayout
+from tasks.records import inventory, now
+from tasks.restore_records import open_restore
+from tasks.step import reading
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
+
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.moves import MoveFacts
+    from hosting.policy.move_plan import MovePlan
+    from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
+
+
+@dataclass(frozen=True)
+class Move:
+    """A move with what it is about.
+
+    Args:
+        facts: as the inventory has it.
+        instance: which one.
+        source: the server that it leaves.
+        target: the server that it goes to.
+        order: of the instance.
+        homes: the servers that it has left in earlier moves.
+    """
+
+    facts: MoveFacts
+    instance: InstanceFacts
+    source: ServerFacts
+    target: ServerFacts
+    order: OrderFacts
+    homes: tuple[ServerFacts, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The instance's."""
+        return self.instance.name
+
+    @property
+    def layout(self) -> InstanceLayout:
+        """The instance's places, the same on both servers."""
+        return InstanceLayout.of(self.instance)
+
+    @property
+    def work(self) -> Path:
+        """Where rounds of the files lie, on either server."""
+        return BACKUP / f"{self.instance.name}-move"
+
+    @property
+    def both_btrfs(self) -> bool:
+        """Whether the files go as snapshots."""
+        return self.source.has_btrfs and self.target.has_btrfs
+
+    @property
+    def mover(self) -> str:
+        """The database user of the move, on the source."""
+        return f"phm_move_{self.instance.name}"
+
+    @property
+    def target_was_home(self) -> bool:
+        """Whether the target passes the instance's requests on, since it was there before."""
+        return self.target.name in {home.name for home in self.homes}
+
+
+@reading
+def read_move(move_id: int) -> Move:
+    """A move with everything around it.
+
+    Raises:
+        UnknownMove: none has this number.
+    """
+    with inventory().reading() as session:
+        facts = moves.move_facts(session, move_id)
+        instance = instances.instance_facts(session, facts.instance_name)
+        homes = [servers.server_facts(session, name) for name in moves.former_homes(session, instance.name)]
+        return Move(
+            facts,
+            instance,
+            servers.server_facts(session, facts.source_name),
+            servers.server_facts(session, facts.target_name),
+            orders.order_facts(session, instance.order_reference),
+            tuple(home for home in homes if home.name != facts.source_name),
+        )
+
+
+@reading
+def read_obstacles(move: Move) -> Obstacles:
+    """What the inventory knows that could stand in the way of a move."""
+    with inventory().reading() as session:
+        return obstacles_of(session, move.instance, without_backup=move.facts.without_backup)
+
+
+def obstacles_of(
+    session: Session, instance: InstanceFacts, *, without_backup: bool, own_lease: bool = True
+) -> Obstacles:
+    """The same from an open session; the lease counts where it is not this run's own."""
+    lease = None if own_lease else leases.lease_of(session, instance.name)
+    held = lease if lease and lease.expires_at > now() else None
+    good = [point.taken_at for point in recovery_points.points_of(session, instance.name) if not point.damaged]
+    return Obstacles(
+        leased=f"{held.owner} ({held.purpose})" if held else "",
+        restoring=open_restore(session, instances.subject_of(instance.name)) is not None,
+        last_backup=max(good, default=None),
+        without_backup=without_backup,
+    )
+
+
+@reading
+def record_begun(move: Move, what: MovePlan) -> Move:
+    """The copying begins; what an earlier move left on the target is given up, since it goes for this one."""
+
+    def begin(session: Session) -> MoveFacts:
+        moves.give_up_kept(session, move.name, move.target.name, now())
+        evidence = {"method": what.method, "estimated": {"seconds": what.seconds, "stop_seconds": what.stop_seconds}}
+        return moves.record_state(session, move.facts.id, MoveState.COPYING, now(), evidence=evidence)
+
+    return replace(move, facts=in_transaction(inventory(), begin))
+
+
+@reading
+def record_state(move: Move, to: MoveState, finding: str = "", evidence: dict[str, Any] | None = None) -> Move:
+    """How far the move is."""
+
+    def record(session: Session) -> MoveFacts:
+        return moves.record_state(session, move.facts.id, to, now(), finding=finding, evidence=evidence)
+
+    return replace(move, facts=in_transaction(inventory(), record))
+
+
+@reading
+def record_switched(move: Move, evidence: dict[str, Any]) -> Move:
+    """The instance is on its target from now on, and is counted there."""
+
+    def switch(session: Session) -> tuple[MoveFacts, InstanceFacts]:
+        facts = moves.switch(session, move.facts.id, evidence, now())
+        return facts, instances.instance_facts(session, move.name)
+
+    facts, instance = in_transaction(inventory(), switch)
+    return replace(move, facts=facts, instance=instance)
+
+
+@reading
+def record_stop(move: Move, seconds: float) -> None:
+    """How long nobody was served, as seen from outside."""
+    in_transaction(inventory(), lambda session: moves.record_stop(session, move.facts.id, seconds))
+
+
+@reading
+def record_done(move: Move, evidence: dict[str, Any]) -> None:
+    """The move is through; a full backup on the new server is due, and so is this run's work."""
+
+    def record(session: Session) -> None:
+        at = now()
+        moves.record_state(session, move.facts.id, MoveState.DONE, at, evidence=evidence)
+        work.record_done(session, work.MOVE, str(move.facts.id))
+        work.ask_for(
+            session, work.BACK_UP_SERVER, f"{move.target.name}@{at:%Y-%m-%dT%H:%MZ}", at, by=deeds.SERVICE, now=at
+        )
+
+    in_transaction(inventory(), record)
+
+
+def record_finding(move: Move, finding: str) -> None:
+    """Why the move did not get on; the next run finds from its state how far it had come."""
+    in_transaction(inventory(), lambda session: moves.record_finding(session, move.facts.id, finding))
+
+
+def record_called_off(move: Move, finding: str) -> None:
+    """The move is undone: the source serves as before, nothing of it is left on the target."""
+
+    def record(session: Session) -> None:
+        moves.record_state(session, move.facts.id, MoveState.CALLED_OFF, now(), finding=finding)
+        work.record_failed(session, work.MOVE, str(move.facts.id), finding)
+
+    in_transaction(inventory(), record)
+
+
+@reading
+def record_retired(move: Move) -> None:
+    """Nothing is kept on the source any more."""
+    record_state.fn(move, MoveState.RETIRED)
+
+
+@reading
+def read_kept_too_long(kept_days: int) -> list[Move]:
+    """The moves whose source has been kept for its days; never one to which the instance came back, or comes."""
+    with inventory().reading() as session:
+        due = [
+            one
+            for one in moves.all_moves(session, MoveState.DONE)
+            if one.ended_at
+            and (now() - one.ended_at).days >= kept_days
+            and instances.instance_facts(session, one.instance_name).server_name != one.source_name
+            and moves.open_move(session, one.instance_name) is None
+        ]
+    return [read_move.fn(one.id) for one in due]
+
+
+def new_password() -> str:
+    """For a database user that lives as long as a move."""
+    return secrets.token_hex(16)

@@ -1,0 +1,187 @@
+"""The two ends of a move: the target made ready, the source closed and left, one of them open at a time (P10, P24)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from blocks.loading import load
+from blocks.mariadb_server import mariadb_of
+from blocks.service_settings import ServiceSettings
+from blocks.ssh_host import SshHost
+from hosting.commands import enrolment, mariadb, replacing, replication
+from hosting.commands.application import AUTHORITIES
+from hosting.commands.files import ensure_gone
+from hosting.commands.server_link import admit, dismiss, ensure_key
+from hosting.commands.services import APACHE, PHP_FPM, install, reload, uninstall
+from hosting.commands.storage import parse_free, read_free, used_bytes
+from hosting.commands.system_users import ensure_no_user
+from hosting.policy.limits import LIMITS
+from hosting.policy.move_plan import Sizes
+from hosting.templates import render
+from tasks.jobs import end_job
+from tasks.move_database import drop_database, end_following, let_in_again
+from tasks.move_database import job_of as database_job
+from tasks.move_files import end_files_jobs
+from tasks.step import reading, step
+from tasks.web import FOR_OPERATOR, ensure_cron, ensure_site
+
+if TYPE_CHECKING:
+    from hosting.policy.values import ServerFacts
+    from tasks.move_records import Move
+
+RETRY_SECONDS = 5
+GERMAN = "Ihre phlyMail-Installation zieht gerade auf einen anderen Server um und ist in wenigen Sekunden zurück."
+ENGLISH = "Your phlyMail is moving to another server and will be back in a few seconds."
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+DISKS = ("/srv", "/var/lib/mysql")
+
+
+@reading
+def read_sizes(move: Move) -> Sizes:
+    """What has to go over, and the room that it finds."""
+    source, target = load(SshHost).connection(move.source), load(SshHost).connection(move.target)
+    with mariadb_of(source) as database:
+        held = int(database.value(mariadb.database_bytes(move.layout.database)))
+    files = int(source.run(used_bytes(move.layout.data, btrfs=move.source.has_btrfs)).out)
+    return Sizes(held, files, parse_free(DISKS, target.run(read_free(*DISKS)).out))
+
+
+@reading
+def read_sides(move: Move) -> dict[str, Any]:
+    """What the servers themselves say that could stand in the way: `unmoved`, `replicating`."""
+    ssh = load(SshHost)
+    with mariadb_of(ssh.connection(move.source)) as database:
+        unmoved = int(database.value(replication.count_unmoved(move.layout.database)))
+    with mariadb_of(ssh.connection(move.target)) as database:
+        replicating = bool(database.rows(replication.slaves()))
+    return {"unmoved": unmoved, "replicating": replicating}
+
+
+@step
+def ensure_way(move: Move) -> bool:
+    """The target reaches the source by a key of this move alone."""
+    block = load(SshHost)
+    public = block.connection(move.target).run(ensure_key(move.name, move.source, block.user)).out.strip()
+    return block.connection(move.source).run(admit(move.name, move.target, public)).changed
+
+
+@step
+def ensure_can_pass_on(move: Move) -> bool:
+    """The source's Apache has what it needs to pass requests on, before anything is closed."""
+    ssh = load(SshHost).connection(move.source)
+    changed = ssh.run(enrolment.ensure_apache_modules()).changed
+    return ssh.run(reload(APACHE, host=move.source.host_name), FOR_OPERATOR).changed or changed
+
+
+@step
+def ensure_target_closed(move: Move) -> bool:
+    """The target answers 503 for the instance; where it was before, it goes on to pass requests on."""
+    if move.target_was_home:
+        return False
+    return _close(move.target, move)
+
+
+@step
+def close_source(move: Move) -> bool:
+    """The source answers 503 with a page that says why, and begins no cron job."""
+    changed = load(SshHost).connection(move.source).run(ensure_gone(move.layout.cron_file)).changed
+    return _close(move.source, move) or changed
+
+
+@step
+def end_source_processes(move: Move) -> bool:
+    """None of the instance's processes runs on the source; after its database is closed to them."""
+    return load(SshHost).connection(move.source).run(replacing.end_processes_at_once(move.layout.user)).changed
+
+
+@step
+def open_target(move: Move) -> bool:
+    """The target serves, the source and every earlier home pass on to it; side by side, since customers wait."""
+    with ThreadPoolExecutor() as pool:
+        opened = pool.submit(lambda: ensure_site.fn(move.target, move.instance).changed)
+        passed = [pool.submit(_pass_on, home, move) for home in (move.source, *move.homes) if home != move.target]
+        return any(one.result() for one in (opened, *passed))
+
+
+@step
+def ensure_source_fenced(move: Move) -> bool:
+    """Nothing of the instance runs or may be changed on the source any more: it is kept as it was."""
+    ssh = load(SshHost).connection(move.source)
+    changed = ssh.run(ensure_gone(move.layout.cron_file)).changed
+    changed |= ssh.run(replacing.end_processes_at_once(move.layout.user)).changed
+    with mariadb_of(ssh) as database:
+        database.run(replication.lock_out(move.layout.database))
+    return changed
+
+
+@step
+def ensure_way_closed(move: Move) -> bool:
+    """No key, tunnel, replication or round of files of the move is left on either server."""
+    changed = end_following(move)
+    end_files_jobs(move)
+    for server in (move.target, move.source):
+        ssh = load(SshHost).connection(server)
+        changed |= ssh.run(dismiss(move.name)).changed
+        changed |= ssh.run(replacing.drop_folders(move.work)).changed
+    return changed
+
+
+@step
+def reopen_source(move: Move) -> bool:
+    """The source serves as before: the move is undone, first of all for the customer."""
+    let_in_again(move)
+    changed = ensure_site.fn(move.source, move.instance).changed
+    return ensure_cron.fn(move.source, move.instance).changed or changed
+
+
+@step
+def clear_target(move: Move) -> bool:
+    """Nothing of the instance is left on the target; where it was before, that still passes requests on."""
+    end_job(move.target, database_job(move.name))
+    end_files_jobs(move)
+    if not move.target_was_home:
+        load(SshHost).connection(move.target).run(uninstall(APACHE, move.layout.site_file))
+    return drop_side(move.target, move)
+
+
+@step
+def retire_source(move: Move) -> bool:
+    """What was kept on the source is gone; it passes requests on for the life of the contract (P10)."""
+    return drop_side(move.source, move)
+
+
+def drop_side(server: ServerFacts, move: Move) -> bool:
+    """Nothing of the instance on a server but what answers for its address."""
+    ssh, layout = load(SshHost).connection(server), move.layout
+    changed = False
+    for command in (
+        uninstall(PHP_FPM, layout.pool_file),
+        replacing.end_processes(layout.user),
+        ensure_gone(layout.cron_file, layout.php_ini, layout.log),
+        replacing.drop_folders(move.work, layout.data, layout.code.parent, layout.scratch),
+        ensure_no_user(layout.user),
+    ):
+        changed |= ssh.run(command).changed
+    return drop_database(server, move) or changed
+
+
+def _close(server: ServerFacts, move: Move) -> bool:
+    """The page that says why, in force."""
+    page = render(
+        "apache/closed.conf.j2", name=move.name, host_name=server.host_name, retry_seconds=RETRY_SECONDS,
+        german=GERMAN, english=ENGLISH,
+    )  # fmt: skip
+    command = install(APACHE, move.layout.site_file, page, host=server.host_name)
+    return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
+
+
+def _pass_on(server: ServerFacts, move: Move) -> bool:
+    """A server that the instance has left hands each request to the target, whose certificate it checks."""
+    trust = AUTHORITIES if load(ServiceSettings).authorities_pem else SYSTEM_AUTHORITIES
+    page = render(
+        "apache/passed_on.conf.j2", name=move.name, host_name=server.host_name, target=move.target.host_name,
+        authorities=trust, seconds=LIMITS.web_seconds + 20,
+    )  # fmt: skip
+    command = install(APACHE, move.layout.site_file, page, host=server.host_name)
+    return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed

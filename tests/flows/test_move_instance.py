@@ -1,0 +1,153 @@
+"""An instance moves while its customer works: nothing acknowledged is missing, one side serves, the old address lives."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hosting.inventory import letters
+from hosting.policy.states import MoveState
+from tests.service import moves
+from tests.service.customer import site
+from tests.service.mailbox_data import fill
+from tests.service.moves import Customer, Sides
+from tests.service.plans import Fault
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts
+    from tests.service.plans import Outcome
+    from tests.service_fixture import Service
+
+pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
+
+BULK = """
+CREATE TABLE IF NOT EXISTS bulk (id INT PRIMARY KEY AUTO_INCREMENT, content BLOB) ENGINE=InnoDB;
+INSERT INTO bulk (content) SELECT RANDOM_BYTES(1024) FROM seq_1_to_60000;
+"""
+"""So much that the database goes by replication."""
+
+
+@pytest.fixture(scope="module")
+def sides(service: Service) -> Sides:
+    """The two hosts; instances begin on the first."""
+    moves.known_by_name(service)
+    service.only_server(service.hosts[0])
+    return Sides(service, service.hosts[0], service.hosts[1])
+
+
+@pytest.fixture(scope="module")
+def instance(service: Service, sides: Sides) -> InstanceFacts:
+    """An instance with a life in it; where it is changes from test to test."""
+    made = service.provision()
+    service.all_servers()
+    fill(service, made)
+    return made
+
+
+def other(sides: Sides, instance: InstanceFacts) -> str:
+    """The host on which the instance is not."""
+    here = moves.now_on(sides.service, instance).server_name
+    return sides.target if here == sides.source else sides.source
+
+
+def check_moved(sides: Sides, instance: InstanceFacts, outcome: Outcome, number: int) -> None:
+    """It is where it should be, and nothing else is anywhere."""
+    service = sides.service
+    assert outcome.completed, outcome
+    move = moves.numbered(service, number)
+    assert move.state is MoveState.DONE
+    assert moves.now_on(service, instance).server_name == move.target_name
+    assert moves.leftovers(service, instance, move.target_name) == []
+    assert moves.leftovers(service, instance, move.source_name) == []
+    assert moves.site_of(service, instance, move.target_name).startswith(f"# Instance {instance.name} of order")
+    assert moves.site_of(service, instance, move.source_name).startswith(f"# Instance {instance.name} has moved to")
+    assert moves.crons_on(service, instance) == [move.target_name]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("way", ["replication", "dump", "large"])
+def test_a_move_loses_nothing_that_a_working_customer_was_told_is_kept(
+    service: Service, sides: Sides, instance: InstanceFacts, way: str
+) -> None:
+    before = moves.now_on(service, instance)
+    target = other(sides, instance)
+    if way == "large":
+        service.on(f"echo '{BULK}' | mariadb phm_{instance.name}", before.server_name)
+    move = moves.plan(service, instance, target)
+    busy = moves.another_taken_in(service, target) if way == "dump" else contextlib.nullcontext()
+    with busy, Customer(service, before, target) as customer:
+        outcome = moves.run(service, move)
+        customer.goes_on()
+    check_moved(sides, instance, outcome, move.id)
+    done = moves.facts(service, move)
+    assert done.evidence["method"] == ("dump" if way == "dump" else "replication")
+    assert done.evidence["database"]["tables"] > 50
+    assert done.evidence["files"]["files"] > 10
+    assert done.stop_seconds is not None
+    sys.stdout.write(f"{way}: closed {done.stop_seconds} s, the customer waited {customer.longest:.2f} s\n")
+    assert len(customer.kept) > 5
+    for address in (moves.now_on(service, instance), before):
+        assert customer.missing_at(address) == []
+    assert customer.served_by_both() == []
+    assert customer.still_logged_in()
+    with service.inventory.reading() as session:
+        assert letters.letter_sent(session, f"moved:{move.id}")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "step",
+    [
+        "follow_database",
+        "close_source",
+        "copy_last_files",
+        "drain",
+        "record_switched",
+        "open_target",
+        "ensure_way_closed",
+    ],
+)
+def test_a_run_killed_after_a_step_is_undone_or_gone_on_with_by_the_next(
+    service: Service, sides: Sides, instance: InstanceFacts, step: str
+) -> None:
+    move = moves.plan(service, instance, other(sides, instance))
+    killed = moves.run(service, move, Fault(step, "after"))
+    assert killed.state == "Killed", killed
+    assert moves.serving(service, instance) in ([], [moves.now_on(service, instance).server_name])
+    check_moved(sides, instance, moves.run(service, move), move.id)
+
+
+@pytest.mark.timeout(900)
+def test_a_move_that_fails_in_the_stop_leaves_the_source_open_and_the_target_empty(
+    service: Service, sides: Sides, instance: InstanceFacts
+) -> None:
+    source, target = moves.now_on(service, instance).server_name, other(sides, instance)
+    move = moves.plan(service, instance, target)
+    service.on(f"mariadb phm_{instance.name} -e 'DROP TABLE IF EXISTS bulk'", source)
+    with moves.table_that_differs(service, instance):
+        outcome = moves.run(service, move)
+    assert outcome.error == "NotTheSame", outcome
+    assert moves.facts(service, move).state is MoveState.CALLED_OFF
+    assert moves.now_on(service, instance).server_name == source
+    assert moves.serving(service, instance) == [source]
+    assert moves.leftovers(service, instance, source) == moves.leftovers(service, instance, target) == []
+    assert site(service, moves.now_on(service, instance)).ask("api.php").status_code == 401
+
+
+@pytest.mark.timeout(900)
+def test_a_cut_between_both_servers_is_waited_for(service: Service, sides: Sides, instance: InstanceFacts) -> None:
+    source, target = moves.now_on(service, instance).server_name, other(sides, instance)
+    address = service.server(source).address
+    service.on(f"ip route add blackhole {address}", target)
+    healing = threading.Timer(20, service.on, (f"ip route del blackhole {address}", target))
+    healing.start()
+    move = moves.plan(service, instance, target)
+    try:
+        outcome = moves.run(service, move)
+    finally:
+        healing.join()
+    check_moved(sides, instance, outcome if outcome.completed else moves.run(service, move), move.id)

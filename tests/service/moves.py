@@ -1,0 +1,221 @@
+"""A move between two of the fleet's hosts: planned, run, and what is left on either side."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Self
+
+import dns.query
+import dns.tsigkeyring
+import dns.update
+
+from hosting.errors import Unreachable
+from hosting.inventory import instances, moves
+from hosting.product.layout import InstanceLayout
+from tests.service.customer import site
+from tests.service.plans import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hosting.inventory.moves import MoveFacts
+    from hosting.policy.values import InstanceFacts
+    from tests.service.plans import Fault, Outcome
+    from tests.service_fixture import Service
+
+LEFT = """
+name=$1
+for p in /srv/backup/$name-move /run/phm/move/$name /etc/mysql/mariadb.conf.d/71-phm-move.cnf; do
+  [ ! -e $p ] || echo $p
+done
+mariadb -NBe "SELECT User, Host FROM mysql.user WHERE User LIKE 'phm_move%'; SHOW ALL SLAVES STATUS"
+grep -o "phm-move-$name" /root/.ssh/authorized_keys
+systemctl list-units --plain --no-legend "phm-move-$name*" "phm-job-move*$name*" | cut -d' ' -f1
+[ -d "/srv/instances/$name" ] || for p in /srv/code/$name /srv/scratch/$name /etc/php/8.2/fpm/pool.d/phm-$name.conf; do
+  [ ! -e $p ] || echo $p
+done
+:
+"""
+"""What only a move under way has on a host."""
+
+DIFFERS = (
+    "CREATE TABLE differs (id INT PRIMARY KEY, r DOUBLE AS (RAND()) VIRTUAL); INSERT INTO differs (id) VALUES (1), (2);"
+)
+"""A table that is never the same twice."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two hosts that are all the tests have."""
+
+    service: Service
+    source: str
+    target: str
+
+
+def known_by_name(service: Service) -> None:
+    """The hosts have their addresses in the zone, also where it is older than they are."""
+    told = service.fleet.description()
+    key = told["dns"]
+    ring = dns.tsigkeyring.from_text({key["tsig_name"]: (key["tsig_algorithm"], key["tsig_secret"])})
+    update = dns.update.Update("phlymail.test", keyring=ring)
+    for host in told["hosts"]:
+        if host["name"] in service.hosts:
+            update.replace(host["name"], 5, "A", host["address"])
+    dns.query.tcp(update, key["address"], 5)
+
+
+def plan(service: Service, instance: InstanceFacts, target: str) -> MoveFacts:
+    """A move that was agreed on."""
+    now = datetime.now(UTC)
+    with service.inventory.writing() as session:
+        return moves.plan_move(session, instance.name, target, "tests", "test", now, without_backup=True, now=now)
+
+
+def run(service: Service, move: MoveFacts, fault: Fault | None = None) -> Outcome:
+    """The move's run in a process of its own."""
+    return service.runner.run(Plan(flow="flows.move_instance.move_instance", parameters={"move": move.id}, fault=fault))
+
+
+def facts(service: Service, move: MoveFacts) -> MoveFacts:
+    """The move as it is now."""
+    return numbered(service, move.id)
+
+
+def numbered(service: Service, number: int) -> MoveFacts:
+    """The move of a number as it is now."""
+    with service.inventory.reading() as session:
+        return moves.move_facts(session, number)
+
+
+def now_on(service: Service, instance: InstanceFacts) -> InstanceFacts:
+    """The instance as it is now."""
+    with service.inventory.reading() as session:
+        return instances.instance_facts(session, instance.name)
+
+
+def leftovers(service: Service, instance: InstanceFacts, host: str) -> list[str]:
+    """What a move left on a host that it should not have."""
+    done = service.fleet.run(host, f"sh -s {instance.name}", text_in=LEFT)
+    return [line for line in done.stdout.split("\n") if line]
+
+
+def site_of(service: Service, instance: InstanceFacts, host: str) -> str:
+    """The first line of the instance's site on a host."""
+    return service.on(f"head -n 1 /etc/apache2/phm/instances/{instance.name}.conf 2>/dev/null || :", host).strip()
+
+
+def crons_on(service: Service, instance: InstanceFacts) -> list[str]:
+    """The hosts on which the instance's cron job is."""
+    return [host for host in service.hosts if service.on(f"ls /etc/cron.d | grep -x phm-{instance.name} || :", host)]
+
+
+def serving(service: Service, instance: InstanceFacts) -> list[str]:
+    """The hosts that serve the instance themselves."""
+    return [host for host in service.hosts if " of order " in site_of(service, instance, host)]
+
+
+@contextlib.contextmanager
+def another_taken_in(service: Service, host: str) -> Iterator[None]:
+    """While this lasts the host replicates from somewhere already."""
+    service.on("mariadb -e \"CHANGE MASTER 'other' TO MASTER_HOST='127.0.0.1', MASTER_USER='nobody'\"", host)
+    try:
+        yield
+    finally:
+        service.on("mariadb -e \"RESET SLAVE 'other' ALL\"", host)
+
+
+@contextlib.contextmanager
+def table_that_differs(service: Service, instance: InstanceFacts) -> Iterator[None]:
+    """While this lasts the database can't be found the same on the other side."""
+    host, database = now_on(service, instance).server_name, InstanceLayout.of(instance).database
+    service.on(f"mariadb {database} -e '{DIFFERS}'", host)
+    try:
+        yield
+    finally:
+        service.on(f"mariadb {database} -e 'DROP TABLE differs'", host)
+
+
+class Customer:
+    """Puts file after file by WebDAV at the address that he knows, and remembers what he was told is kept."""
+
+    def __init__(self, service: Service, instance: InstanceFacts, target: str) -> None:
+        self.service, self.instance, self.target = service, instance, target
+        self.kept: dict[str, bytes] = {}
+        self.moments: list[float] = []
+        self.both: list[list[str]] = []
+        self.ended = threading.Event()
+        self.site = site(service, instance)
+        assert self.site.log_in(service.secret(instance, "root_admin")).status_code == 302
+        self.name = f"c{secrets.token_hex(3)}"
+        self.site.make_user(self.name)
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self._put, self._look)]
+
+    def __enter__(self) -> Self:
+        for thread in self.threads:
+            thread.start()
+        self.goes_on()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+    def goes_on(self) -> None:
+        """Until some more was kept."""
+        wanted, deadline = len(self.kept) + 3, time.monotonic() + 60
+        while len(self.kept) < wanted:
+            assert time.monotonic() < deadline, "nothing is kept any more"
+            time.sleep(0.1)
+
+    @property
+    def longest(self) -> float:
+        """The longest time between two that were kept, in seconds."""
+        return max((after - before for before, after in pairwise(self.moments)), default=0.0)
+
+    def missing_at(self, instance: InstanceFacts) -> list[str]:
+        """What was kept, and can't be had as it was at the address of the instance as it was there."""
+        at = site(self.service, instance)
+        at.users = self.site.users
+        with at.client:
+            auth = at.digest(self.name)
+            return [
+                name for name, content in self.kept.items()
+                if at.ask(at.file(self.name, name), auth=auth).content != content
+            ]  # fmt: skip
+
+    def served_by_both(self) -> list[list[str]]:
+        """Whenever both hosts served the instance themselves."""
+        return self.both
+
+    def still_logged_in(self) -> bool:
+        """Whether the session from before is still good."""
+        page = self.site.ask(f"config.php?PHPSESSID={self.site.session}&action=users").text
+        return 'name="pass"' not in page
+
+    def _put(self) -> None:
+        number, other = 0, site(self.service, self.instance)
+        other.users = self.site.users
+        while not self.ended.wait(0.05):
+            number += 1
+            name, content = f"k{number}", secrets.token_bytes(2000)
+            try:
+                put = other.ask(other.file(self.name, name), "PUT", auth=other.digest(self.name), content=content)
+            except Unreachable:
+                continue
+            if put.status_code in {201, 204}:
+                self.kept[name] = content
+                self.moments.append(time.monotonic())
+
+    def _look(self) -> None:
+        while not self.ended.wait(0.2):
+            found = serving(self.service, self.instance)
+            if len(found) > 1:
+                self.both.append(found)
