@@ -10,7 +10,7 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from hosting.errors import ServiceError
+from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import deeds, instances, recovery_points, servers
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.session import in_transaction
@@ -76,7 +76,7 @@ def last_checks(session: Session) -> dict[InstanceName, LastCheck]:
 
 @task(name="check_on", cache_policy=NO_CACHE, persist_result=False)
 def check_on(server: ServerFacts, checks: Sequence[NextCheck]) -> list[Checked]:
-    """The checks of one server, one after another; one that fails stops none of the others."""
+    """The checks of one server, one after another; what does not answer one would not answer the next: it is left."""
     results = []
     for check in checks:
         try:
@@ -84,6 +84,8 @@ def check_on(server: ServerFacts, checks: Sequence[NextCheck]) -> list[Checked]:
         except ServiceError as error:
             run_logger().error("%s: %s", check.generation.id, error)  # one sentence is what helps here
             results.append(Checked(check, str(error)))
+            if isinstance(error, Unreachable):
+                break
     return results
 
 

@@ -79,6 +79,10 @@ def restore(
     database: Annotated[bool, typer.Option("--database", help="Only the database.")] = False,
     files: Annotated[bool, typer.Option("--files", help="Only the files.")] = False,
     path: Path = "",
+    server: Annotated[str, typer.Option("--server", help="On this server, in place of its own.")] = "",
+    lost: Annotated[
+        bool, typer.Option("--lost", help="With --server: its own one does not answer, and won't come back.")
+    ] = False,
     reason: WhyOptional = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")] = False,
     no_wait: NoWait = False,
@@ -89,14 +93,17 @@ def restore(
 
     what, settings = part_of(database=database, files=files, path=path), load_settings()
     request = checked_request({
-        "instance": instance, "point": point, "what": what, "path": path, "operator": who(),
+        "instance": instance, "point": point, "what": what, "path": path, "server": server, "old_server_lost": lost,
+        "operator": who(),
         "reason": reason_given(reason) if yes else "only looked at",
     })  # fmt: skip
-    known, server, wanted, terms = facts_of(instance, point)
+    known, onto, wanted, terms = facts_of(instance, point, server)
     check_point_of(known, wanted, what)
     typer.echo("\n".join(meaning_of(known, wanted, terms, what, path)))
+    if onto.name != known.server_name:
+        typer.echo("\n".join(meaning_elsewhere(known, onto, lost=lost)))
     if not yes:
-        typer.echo(room_on(settings, server, wanted, what))
+        typer.echo(room_on(settings, onto, wanted, what))
         typer.echo("Nothing was changed. To do it, give --yes and --reason.")
         return
     said = start_run(settings, "restore-instance", request, about=instance, wait=not no_wait)
@@ -132,11 +139,12 @@ def part_of(*, database: bool, files: bool, path: str) -> str:
     return "database" if database else "files" if files or path else "all"
 
 
-def facts_of(instance: str, point: str) -> tuple[InstanceFacts, ServerFacts, PointFacts, Terms]:
-    """The instance, its server, the point, and the terms.
+def facts_of(instance: str, point: str, server: str) -> tuple[InstanceFacts, ServerFacts, PointFacts, Terms]:
+    """The instance, the server on which it is to be, the point, and the terms.
 
     Raises:
         UnknownInstance: no instance has this name.
+        UnknownServer: no server has this name.
         UnknownPoint: no point has this id.
         Refused: the point is not there any more.
     """
@@ -150,8 +158,8 @@ def facts_of(instance: str, point: str) -> tuple[InstanceFacts, ServerFacts, Poi
         if point not in there:
             do = f"Take one of those that are: phm snapshots {wanted.instance_name}."
             raise Refused(f"The point {point} is not there any more: its generation was dropped.", do)
-        server = servers.server_facts(session, known.server_name)
-        return known, server, wanted, levels.terms_of_instance(session, instance)
+        onto = servers.server_facts(session, server or known.server_name)
+        return known, onto, wanted, levels.terms_of_instance(session, instance)
 
 
 def meaning_of(instance: InstanceFacts, point: PointFacts, terms: Terms, what: str, path: str) -> list[str]:
@@ -167,6 +175,18 @@ def meaning_of(instance: InstanceFacts, point: PointFacts, terms: Terms, what: s
         lines.append("The instance works on until the restored state is compared; then it is closed for some seconds.")
     lines.append(f"What is replaced stays aside on {instance.server_name} for {terms.restored_aside_days} days.")
     return lines
+
+
+def meaning_elsewhere(instance: InstanceFacts, server: ServerFacts, *, lost: bool) -> list[str]:
+    """What restoring on another server means besides, a line each."""
+    old = instance.server_name
+    closed = f"It is closed on {old} before."
+    if lost:
+        closed = f"{old} counts as lost: where it does not answer it can't be closed, and must not come back."
+    return [
+        f"It comes to {server.name}. {closed} What {old} still has of it stays there.",
+        f"Its URL becomes https://{server.host_name}/{instance.name}/: the customer has to be told.",
+    ]
 
 
 def replaced_by(point: PointFacts, what: str, path: str) -> str:

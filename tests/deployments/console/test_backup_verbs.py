@@ -33,7 +33,7 @@ def morning() -> Iterator[None]:
 
 def backed_up(inventory: Inventory) -> tuple[str, str]:
     """Two instances on app1: one with backups of two nights, one for which nothing ran."""
-    with_servers(inventory, server("app1", 1000, address="127.0.0.1", ssh_port=9))
+    with_servers(inventory, *(server(name, 1000, address="127.0.0.1", ssh_port=9) for name in ("app1", "app2")))
     good, without = (opened(inventory, order, NOW - 3 * DAY) for order in ("A-1", "A-2"))
     with_backup(inventory, good, f"{good}-g1", NOW - 32 * HOUR, proven_at=NOW - 27 * HOUR)
     with_backup(inventory, good, f"{good}-g1", NOW - 8 * HOUR, PointKind.INCREMENTAL)
@@ -111,6 +111,18 @@ def test_without_yes_a_restore_tells_what_it_means_and_changes_nothing(phm: Cons
     assert "Replaced is the path storage/user/3; " in only
     assert "Room that it needs on app1: 5 MiB on /srv.\n" in only
     assert "Replaced is the database (2 tables, 3.0 MiB); " in phm("restore", good, point, "--database").out
+
+
+def test_a_restore_on_another_server_tells_what_becomes_of_its_own(phm: Console) -> None:
+    good, _ = backed_up(phm.inventory)
+    point = point_ids(phm, good)[0]
+    elsewhere = phm("restore", good, point, "--server", "app2").out
+    assert "It comes to app2. It is closed on app1 before. What app1 still has of it stays there.\n" in elsewhere
+    assert f"https://app2.phlymail.test/{good}/" in elsewhere
+    assert "Room that it needs on app2" in elsewhere
+    lost = phm("restore", good, point, "--server", "app2", "--lost").out
+    assert "app1 counts as lost: where it does not answer it can't be closed, and must not come back." in lost
+    assert phm("restore", good, point, "--server", "app9").refusal.startswith("There is no server app9.")
 
 
 def test_what_can_not_be_restored_is_refused_before_anything_starts(phm: Console) -> None:
