@@ -74,6 +74,18 @@ class SshHost(Block):
                 known = self._connections[key] = self._connect(server)
             return known
 
+    def expect(self, server: ServerFacts) -> None:
+        """Begin to connect in the background: a server takes a tenth of a second before a connection's first command.
+
+        Who needs the connection waits for it, or tries anew where this came to nothing.
+        """
+
+        def connect() -> None:
+            with contextlib.suppress(ServiceError):
+                self.connection(server)
+
+        threading.Thread(target=connect, name=f"ssh-{server.name}", daemon=True).start()
+
     @contextlib.contextmanager
     def own_connection(self, server: ServerFacts) -> Iterator[SshConnection]:
         """A connection that nobody else uses, closed at the end; raises as `connection` does."""

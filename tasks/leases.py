@@ -71,6 +71,7 @@ def working_on_copy(server: ServerFacts, copy: str, purpose: str) -> Iterator[No
 def _holding(name: str, owner: str, server: ServerFacts, lock: Path) -> Iterator[None]:
     """A lease that was taken, renewed and given back, with the lock on the host; steps inside stop when it is lost."""
     known = inventory()
+    load(SshHost).expect(server)  # the steps' connection, while the lock's is made
     try:
         with (
             _heartbeat(known, name, owner) as lost,

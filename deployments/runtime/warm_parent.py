@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deployments.runtime.warm_requests import CannotServe, Request, agree, close, listen, receive
+from hosting import templates
 from hosting.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ def preload(modules: Sequence[str]) -> None:
         names = ", ".join(thread.name for thread in threading.enumerate()[1:])
         message = f"A flow module starts threads when it is imported: {names}."
         raise CannotServe(message, "Open things in tasks, not at import.")
+    templates.read_all()
     gc.collect()
     gc.freeze()
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, configure_mappers, mapped_column
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -450,3 +450,6 @@ class DayOverride(Base):
     opened: Mapped[bool]
     reason: Mapped[str]
     by: Mapped[str]
+
+
+configure_mappers()  # at the first question else, by each of the runs that are forked after this

@@ -6,7 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from hosting.templates.wording import moment
+from hosting.templates.wording import day, moment
 
 
 def render(name: str, /, **values: object) -> str:
@@ -26,6 +26,12 @@ def render(name: str, /, **values: object) -> str:
     return _environment().get_template(name).render(**values)
 
 
+def read_all() -> None:
+    """Read all templates now, so that no process that is forked from this one has to."""
+    for name in _environment().list_templates(extensions=["j2"]):
+        _environment().get_template(name)
+
+
 @cache
 def _environment() -> Environment:
     """One environment a process; its templates are read once."""
@@ -38,4 +44,5 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["moment"] = moment
+    environment.filters["day"] = day
     return environment
