@@ -111,11 +111,11 @@ def test_while_the_store_is_down_a_generation_stays_marked(inventory: Inventory,
 
 def test_nothing_is_taken_from_under_a_restore(inventory: Inventory, name: str) -> None:
     def lease(session: Session) -> None:
-        leases.acquire(session, name, "run 1", "restore", now=NOW, ttl=timedelta(seconds=60))
+        leases.acquire(session, name, "run 1", "restore", now=datetime.now(UTC), ttl=timedelta(minutes=5))
 
     in_transaction(inventory, lease)
     assert going() == []
-    with time_machine.travel(NOW + timedelta(minutes=2), tick=False):
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=6), tick=False):
         tell(inventory, name, BEGUN, "1", NOW)
         assert going() == []
         tell(inventory, name, CALLED_OFF, "1", NOW)
