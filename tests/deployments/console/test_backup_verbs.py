@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 import time_machine
+from prefect.client.schemas.actions import ArtifactCreate
+from rich.progress import Progress, TaskID
 
+from deployments.console.runs import show
 from hosting.inventory import deeds, recovery_points
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.states import GenerationState
@@ -165,8 +169,16 @@ def test_a_run_is_started_in_the_operators_name_and_followed_to_its_end(service:
     assert last.startswith("Nobody stated that the store of backups http://127.0.0.1:9 stands in Germany (P02)."), last
     assert "/runs/flow-run/" in said.stderr
     with inventory.reading() as session:
-        told = [deed for deed in deeds.deeds_of(session, "server:app1") if deed.why == "before the works"]
-    assert [deed.what for deed in told] == ["run started by an operator"]
+        done = [deed for deed in deeds.deeds_of(session, "server:app1") if deed.why == "before the works"]
+    assert [deed.what for deed in done] == ["run started by an operator"]
+    run = UUID(said.stderr.partition("/runs/flow-run/")[2].split()[0])
+    with service.client() as client, Progress(disable=True) as bars:
+        told = ArtifactCreate(type="progress", flow_run_id=run, data=42.0, description="k3v9: storing files")
+        client._client.post("/artifacts/", json=told.model_dump(mode="json", exclude_unset=True)).raise_for_status()
+        shown: dict[str, TaskID] = {}
+        for _ in range(2):
+            show(client, run, bars, shown)
+        assert [(bar.completed, bar.description) for bar in bars.tasks] == [(42.0, "k3v9: storing files")]
     started = service.phm("backup", good, "--no-wait")
     assert (started.returncode, started.stdout) == (0, "It is started.\n")
     inventory.close()
