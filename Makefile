@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-xml php8.2-curl \
   openssh-client curl chromium fonts-dejavu-core nftables iproute2
 
-.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup images clean
+.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup bench-move images clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,6 +39,9 @@ bench-provision: setup packages  ## the flow beside a plain script, the whole wa
 
 bench-backup: setup packages  ## backups and restores beside plain scripts and borgmatic
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.backup
+
+bench-move: setup packages  ## how long an instance is closed while it moves, beside a plain offline move
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.move
 
 images: setup packages  ## the screenshots in docs/images, from a real run
 	@$(AS_ROOT) $(BIN)/python -m tests.images

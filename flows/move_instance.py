@@ -27,7 +27,7 @@ from tasks.move_database import (
     load_database,
 )
 from tasks.move_ends import called_off, record_after_check, telling_move_failure
-from tasks.move_files import copy_files, copy_last_files
+from tasks.move_files import compare_files, copy_files, hold_files, last_round
 from tasks.move_letters import tell_customer_moved
 from tasks.move_records import (
     read_kept_too_long,
@@ -151,20 +151,20 @@ def copy_live(move: Move, what: MovePlan) -> None:
 
 def stop_and_switch(move: Move, what: MovePlan) -> Move:
     """Closed, the rest brought over and compared, switched, open again on the other side; watched from outside."""
-    with watched(url_of(move.source, move.instance)) as watch:
+    with watched(url_of(move.source, move.instance)) as watch, last_round(move, ROUNDS + 1) as last:
         move = record_state(move, MoveState.FROZEN)
         close_source(move)
         with frozen_database(move) as position:
             end_source_processes(move)
-            evidence: dict[str, Any] = {"files": copy_last_files(move, ROUNDS + 1)}
+            hold_files(last)
             if what.method is Method.REPLICATION:
                 drain(move, position)
             else:
                 load_database(move)
-            if what.compared_in_stop:
-                evidence["database"] = compare_database(move)
+            compared = {"database": compare_database(move)} if what.compared_in_stop else {}
+            compared["files"] = compare_files(last)
             with held_moment(move, wanted=not what.compared_in_stop) as held:
-                move = record_switched(move, evidence)
+                move = record_switched(move, compared)
                 open_target(move)
                 watch.served_again()
                 record_stop(move, watch.stop_seconds)

@@ -87,11 +87,14 @@ def read_move(move_id: int) -> Move:
         facts = moves.move_facts(session, move_id)
         instance = instances.instance_facts(session, facts.instance_name)
         homes = [servers.server_facts(session, name) for name in moves.former_homes(session, instance.name)]
+        target = servers.server_facts(session, facts.target_name)
+        if facts.state in moves.BEFORE_SWITCH:  # its own room is kept for it there
+            target = replace(target, booked_gib=target.booked_gib - instance.storage_gib)
         return Move(
             facts,
             instance,
             servers.server_facts(session, facts.source_name),
-            servers.server_facts(session, facts.target_name),
+            target,
             orders.order_facts(session, instance.order_reference),
             tuple(home for home in homes if home.name != facts.source_name),
         )

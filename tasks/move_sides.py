@@ -12,7 +12,7 @@ from blocks.ssh_host import SshHost
 from hosting.commands import enrolment, mariadb, replacing, replication
 from hosting.commands.application import AUTHORITIES
 from hosting.commands.files import ensure_gone
-from hosting.commands.server_link import admit, dismiss, ensure_key
+from hosting.commands.server_link import admit, dismiss, ensure_key, take_writes
 from hosting.commands.services import APACHE, PHP_FPM, install, reload, uninstall
 from hosting.commands.storage import parse_free, read_free, used_bytes
 from hosting.commands.system_users import ensure_no_user
@@ -91,8 +91,8 @@ def close_source(move: Move) -> bool:
 
 @step
 def end_source_processes(move: Move) -> bool:
-    """None of the instance's processes runs on the source; after its database is closed to them."""
-    return load(SshHost).connection(move.source).run(replacing.end_processes_at_once(move.layout.user)).changed
+    """What the instance was at is ended, once its database is closed; where there is btrfs its folder takes no more."""
+    return _stop_writing(move)
 
 
 @step
@@ -109,10 +109,9 @@ def ensure_source_fenced(move: Move) -> bool:
     """Nothing of the instance runs or may be changed on the source any more: it is kept as it was."""
     ssh = load(SshHost).connection(move.source)
     changed = ssh.run(ensure_gone(move.layout.cron_file)).changed
-    changed |= ssh.run(replacing.end_processes_at_once(move.layout.user)).changed
     with mariadb_of(ssh) as database:
         database.run(replication.lock_out(move.layout.database))
-    return changed
+    return _stop_writing(move) or changed
 
 
 @step
@@ -131,6 +130,8 @@ def ensure_way_closed(move: Move) -> bool:
 def reopen_source(move: Move) -> bool:
     """The source serves as before: the move is undone, first of all for the customer."""
     let_in_again(move)
+    if move.source.has_btrfs:
+        load(SshHost).connection(move.source).run(take_writes(move.layout.data, taken=True))
     changed = ensure_site.fn(move.source, move.instance).changed
     return ensure_cron.fn(move.source, move.instance).changed or changed
 
@@ -164,6 +165,15 @@ def drop_side(server: ServerFacts, move: Move) -> bool:
     ):
         changed |= ssh.run(command).changed
     return drop_database(server, move) or changed
+
+
+def _stop_writing(move: Move) -> bool:
+    """Nothing that runs on the source goes on, and nothing new writes into the folder."""
+    ssh = load(SshHost).connection(move.source)
+    commands = [replacing.end_processes_of_now(move.layout.user)]
+    if move.source.has_btrfs:
+        commands.append(take_writes(move.layout.data, taken=False))
+    return any(answer.changed for answer in ssh.run_in_a_row(*commands))
 
 
 def _close(server: ServerFacts, move: Move) -> bool:

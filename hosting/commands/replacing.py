@@ -41,13 +41,16 @@ done
 echo changed
 """
 
-# Once nothing that they do counts any more they are not asked.
-_PROCESSES_AT_ONCE = """
-pkill -KILL -u "$1" || { echo unchanged; exit; }
+# Those that run now: FPM begins a new one for each request that waits, and would for ever if that were ended too.
+_PROCESSES_OF_NOW = """
+pids=$(pgrep -u "$1") || { echo unchanged; exit; }
+kill -KILL $pids 2>/dev/null || :
 i=0
-while pgrep -u "$1" >/dev/null; do
-  i=$((i+1)); [ $i -lt 100 ] || { echo "its processes do not end" >&2; exit 4; }
-  pkill -KILL -u "$1" || :; sleep 0.02
+for p in $pids; do
+  while [ -e "/proc/$p" ] && ! grep -q '^State:.Z' "/proc/$p/status" 2>/dev/null; do
+    i=$((i+1)); [ $i -lt 100 ] || { echo "its processes do not end" >&2; exit 4; }
+    sleep 0.02
+  done
 done
 echo changed
 """
@@ -108,9 +111,9 @@ def end_processes(user: str) -> Command:
     return script("end processes", _PROCESSES, user)
 
 
-def end_processes_at_once(user: str) -> Command:
-    """No process of a user runs, whatever it was about to do."""
-    return script("end processes", _PROCESSES_AT_ONCE, user)
+def end_processes_of_now(user: str) -> Command:
+    """None of a user's processes of this moment goes on; those that begin later are others."""
+    return script("end processes", _PROCESSES_OF_NOW, user)
 
 
 def drop_folders(*folders: Path) -> Command:

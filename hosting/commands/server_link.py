@@ -19,7 +19,8 @@ PLACE = "/run/phm/move"
 DATABASE_PORTS = 33_000
 """On the target's loopback; the instance's number is added. Instances' own users reach no inner address."""
 
-# Dumps are read in one transaction; the position in the binary log is that transaction's own.
+# Dumps are read in one transaction; the position in the binary log is that transaction's own. A snapshot that is asked
+# for before it is there is waited for: in the stop nothing has to be begun any more.
 _SERVE = """\
 #!/bin/sh
 # What the other server of a move may ask for, and nothing else.
@@ -32,6 +33,7 @@ case "${SSH_ORIGINAL_COMMAND:-}" in
     set -- ${SSH_ORIGINAL_COMMAND}
     cd "/srv/backup/$name-move"
     case "$2${4:-}" in *[!0-9]*) exit 9 ;; esac
+    i=0; until [ -e "$2" ]; do i=$((i+1)); [ $i -lt 30000 ] || exit 75; sleep 0.02; done
     if [ -n "${4:-}" ]; then exec btrfs -q send -p "$4" "$2"; else exec btrfs -q send "$2"; fi ;;
   sessions) exec tar -C "/srv/scratch/$name" -cf - sessions ;;
   "rsync --server "*) exec rrsync -ro "/srv/instances/$name" ;;
@@ -110,6 +112,17 @@ mkdir -p -m 700 "$(dirname "$to")"
 [ ! -e "$to" ] || btrfs subvolume delete "$to" >/dev/null
 btrfs subvolume snapshot -r "$from" "$to" >/dev/null; sync -f "$to"; echo changed
 """
+
+
+_TAKES = """
+have=$(btrfs property get -ts "$1" ro); [ "$have" != "ro=$2" ] || { echo unchanged; exit; }
+btrfs property set -ts "$1" ro "$2"; echo changed
+"""
+
+
+def take_writes(folder: Path, *, taken: bool) -> Command:
+    """A subvolume takes writes, or takes none from anybody."""
+    return script("takes writes", _TAKES, str(folder), "false" if taken else "true")
 
 
 def ensure_key(instance: str, source: ServerFacts, user: str) -> Command:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from hosting.errors import Refused
 from hosting.inventory import deeds, instances
 from hosting.inventory.models import Instance, Move
-from hosting.inventory.servers import lock_servers
+from hosting.inventory.servers import lock_servers, server_facts
 from hosting.policy.states import MoveState, step
 from hosting.policy.values import InstanceName, ServerName
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 UNDER_WAY = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED)
 """The states of a move that is not at its end."""
+
+BEFORE_SWITCH = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN)
+"""The states of a move whose instance is on its source, and is counted on both servers."""
 
 SWITCHED_EVER = (MoveState.SWITCHED, MoveState.DONE, MoveState.RETIRED)
 """The states of a move whose source has been left for good."""
@@ -74,6 +77,8 @@ def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
         UnknownServer: no server has this name.
         MoveUnderWay: another move of the instance is not at its end.
     """
+    lock_servers(session)
+    server_facts(session, target)
     source = instances.lock(session, instance).server_name
     if other := open_move(session, instance):
         message = f"Instance {instance} moves already, from {other.source_name} to {other.target_name} ({other.state})."

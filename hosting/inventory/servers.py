@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 
 from hosting.errors import Refused
 from hosting.inventory.deeds import record
-from hosting.inventory.models import Instance, Server
-from hosting.policy.states import InstanceState, ServerState, step
+from hosting.inventory.models import Instance, Move, Server
+from hosting.policy.states import InstanceState, MoveState, ServerState, step
 from hosting.policy.values import ServerFacts, ServerName
 
 if TYPE_CHECKING:
@@ -140,14 +140,27 @@ def subject_of(name: str) -> str:
 
 
 def facts_of(session: Session, rows: Sequence[Server]) -> list[ServerFacts]:
-    """Servers' rows as facts, with the instances counted that haven't ended."""
+    """Servers' rows as facts, with the instances counted that haven't ended, and the room of those that come."""
     counted = (
         select(Instance.server_name, func.sum(Instance.storage_gib), func.count())
         .where(Instance.state != InstanceState.ENDED)
         .group_by(Instance.server_name)
     )
     booked = {name: (int(gib), number) for name, gib, number in session.execute(counted)}
-    return [_facts(row, *booked.get(row.name, (0, 0))) for row in rows]
+    coming = _coming(session)
+    found = [(row, *booked.get(row.name, (0, 0))) for row in rows]
+    return [_facts(row, gib + coming.get(row.name, 0), number) for row, gib, number in found]
+
+
+def _coming(session: Session) -> dict[str, int]:
+    """By server, the room that instances need there which are on their way to it."""
+    on_their_way = (
+        select(Move.target_name, func.sum(Instance.storage_gib))
+        .join(Instance, Instance.name == Move.instance_name)
+        .where(Move.state.in_([MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN]))
+        .group_by(Move.target_name)
+    )
+    return {name: int(gib) for name, gib in session.execute(on_their_way)}
 
 
 def _row(session: Session, name: str, *, lock: bool = False) -> Server:

@@ -6,9 +6,11 @@ the source answers a few words and nothing else (hosting/commands/server_link.py
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 18
 TAIL_BYTES = 1 << 12
+WAIT_SECONDS = 600.0
+SESSIONS_SECONDS = 5.0
 GTID = re.compile(rb"gtid_slave_pos='([0-9,-]+)'")
 CLIENT = (
     "mariadb", "--no-defaults", "--socket=/run/mysqld/mysqld.sock", "--user=root",
@@ -37,7 +41,7 @@ def files(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         Complaint: the source did not send them whole.
     """
-    progress.tell("files", now=True)
+    progress.tell("ready", now=True)
     work = Path(request["work"])
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = Path(request["data"])
@@ -46,21 +50,28 @@ def files(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     else:
         synchronised(request, data)
         come = data
+    logged_in = sessions(request) if request["last"] else None
     found = file_tree.tree(str(come), file_tree.read_lines(str(work / "tree")))
     file_tree.write_lines(str(work / "tree"), found)
     if request["last"]:
         if request["btrfs"]:
             put(come, data)
-        sessions(request)
+        end(logged_in)
     return file_tree.totals(found)
 
 
 def tree(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """On the source: number, bytes and sum of the files in a folder; what has not changed is not read again."""
-    progress.tell("files", now=True)
+    progress.tell("ready", now=True)
     kept = Path(request["kept"])
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    found = file_tree.tree(request["folder"], file_tree.read_lines(str(kept)))
+    known = file_tree.read_lines(str(kept))
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not Path(request["folder"]).exists():
+        if time.monotonic() > deadline:
+            raise Complaint("busy", "the folder was never held")
+        time.sleep(0.01)
+    found = file_tree.tree(request["folder"], known)
     file_tree.write_lines(str(kept), found)
     return file_tree.totals(found)
 
@@ -148,17 +159,26 @@ def put(come: Path, data: Path) -> None:
     folder_copy.ran("btrfs", "subvolume", "snapshot", str(come), str(data), seconds=60)
 
 
-def sessions(request: dict[str, Any]) -> None:
-    """Who is logged in stays so; not worth stopping for where it fails."""
+def sessions(request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]:
+    """Who is logged in stays so; begun here, and not worth stopping for where it fails."""
     user, scratch = request["user"], request["scratch"]
     sending = subprocess.Popen(asked(request["name"], "sessions"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     taking = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "tar", "-C", scratch, "-xf", "-"]
-    subprocess.run(
-        [*taking, "--no-same-owner"], check=False, stdin=sending.stdout, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    sending.kill()
-    sending.wait()
+    taken = subprocess.Popen(
+        [*taking, "--no-same-owner"], stdin=sending.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    return sending, taken
+
+
+def end(begun: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]] | None) -> None:
+    """The sessions have come, or time is too dear to wait for them."""
+    if begun is None:
+        return
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        begun[1].wait(SESSIONS_SECONDS)
+    for process in begun:
+        process.kill()
+        process.wait()
 
 
 def words_of(process: subprocess.Popen[bytes]) -> str:

@@ -104,7 +104,7 @@ def test_a_move_loses_nothing_that_a_working_customer_was_told_is_kept(
     [
         "follow_database",
         "close_source",
-        "copy_last_files",
+        "compare_files",
         "drain",
         "record_switched",
         "open_target",

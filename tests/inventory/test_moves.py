@@ -1,0 +1,139 @@
+"""A move's record: one at a time, its room kept on the target, the switch in one transaction, the way back (P10, P24)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hosting.inventory import deeds, instances, moves, servers
+from hosting.inventory.moves import MoveUnderWay, UnknownMove
+from hosting.inventory.servers import UnknownServer
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.placement import choose_server
+from hosting.policy.states import ForbiddenEdge, MoveState
+from tests.inventory.words import HOUR, NOW, RELEASE, placed, received, server, take, with_servers
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.moves import MoveFacts
+    from hosting.policy.values import InstanceFacts
+
+
+@pytest.fixture
+def name(inventory: Inventory) -> str:
+    """An instance of 25 GiB on app1; app2 is empty."""
+    with_servers(inventory, server("app1", 200), server("app2", 100))
+    take(inventory, placed("A-1"), received("money", order="A-1"))
+
+    def reserve(session: Session) -> InstanceFacts:
+        made = instances.reserve_instance(session, "A-1", choose_server, release=RELEASE, seal=str, now=NOW)
+        return instances.record_active(session, made.name, NOW, {})
+
+    return in_transaction(inventory, reserve).name
+
+
+def planned(inventory: Inventory, name: str, target: str = "app2") -> MoveFacts:
+    return in_transaction(
+        inventory,
+        lambda session: moves.plan_move(
+            session, name, target, "agreed by phone", "olga", NOW + HOUR, without_backup=False, now=NOW
+        ),
+    )
+
+
+def goes(inventory: Inventory, move: MoveFacts, *states: MoveState) -> MoveFacts:
+    for state in states:
+        to = partial(moves.record_state, move_id=move.id, to=state, now=NOW + HOUR)
+        if state is MoveState.SWITCHED:
+            to = partial(moves.switch, move_id=move.id, evidence={"files": 7}, now=NOW + HOUR)
+        move = in_transaction(inventory, to)
+    return move
+
+
+def booked(inventory: Inventory) -> dict[str, tuple[int, int]]:
+    with inventory.reading() as session:
+        return {str(one.name): (one.booked_gib, one.instances) for one in servers.all_servers(session)}
+
+
+TO_SWITCH = (MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED)
+
+
+def test_the_room_is_kept_on_the_target_from_the_plan_on_and_free_on_the_source_from_the_switch_on(
+    inventory: Inventory, name: str
+) -> None:
+    assert booked(inventory) == {"app1": (25, 1), "app2": (0, 0)}
+    move = planned(inventory, name)
+    assert booked(inventory) == {"app1": (25, 1), "app2": (25, 0)}
+    goes(inventory, move, MoveState.COPYING, MoveState.FROZEN)
+    assert booked(inventory) == {"app1": (25, 1), "app2": (25, 0)}
+    goes(inventory, move, MoveState.SWITCHED)
+    assert booked(inventory) == {"app1": (0, 0), "app2": (25, 1)}
+    with inventory.reading() as session:
+        assert instances.instance_facts(session, name).server_name == "app2"
+
+
+def test_a_move_that_is_called_off_gives_its_room_back(inventory: Inventory, name: str) -> None:
+    goes(inventory, planned(inventory, name), MoveState.COPYING, MoveState.CALLED_OFF)
+    assert booked(inventory) == {"app1": (25, 1), "app2": (0, 0)}
+
+
+def test_an_instance_moves_once_at_a_time(inventory: Inventory, name: str) -> None:
+    first = planned(inventory, name)
+    with pytest.raises(MoveUnderWay, match=rf"{name} moves already, from app1 to app2 \(planned\)"):
+        planned(inventory, name)
+    goes(inventory, first, MoveState.CALLED_OFF)
+    assert planned(inventory, name).id == first.id + 1
+
+
+def test_nothing_is_switched_that_was_not_frozen(inventory: Inventory, name: str) -> None:
+    move = goes(inventory, planned(inventory, name), MoveState.COPYING)
+    with pytest.raises(ForbiddenEdge):
+        goes(inventory, move, MoveState.SWITCHED)
+    with inventory.reading() as session:
+        assert instances.instance_facts(session, name).server_name == "app1"
+
+
+def test_a_server_that_an_instance_has_left_is_a_former_home_until_it_comes_back(
+    inventory: Inventory, name: str
+) -> None:
+    def homes() -> list[str]:
+        with inventory.reading() as session:
+            return moves.former_homes(session, name)
+
+    assert homes() == []
+    goes(inventory, planned(inventory, name), *TO_SWITCH, MoveState.DONE)
+    assert homes() == ["app1"]
+    goes(inventory, planned(inventory, name, "app1"), *TO_SWITCH, MoveState.DONE)
+    assert homes() == ["app2"]
+
+
+def test_what_a_move_left_is_given_up_where_the_instance_comes_back(inventory: Inventory, name: str) -> None:
+    first = goes(inventory, planned(inventory, name), *TO_SWITCH, MoveState.DONE)
+    in_transaction(inventory, lambda session: moves.give_up_kept(session, name, "app1", NOW + HOUR))
+    with inventory.reading() as session:
+        assert moves.move_facts(session, first.id).state is MoveState.RETIRED
+
+
+def test_each_phase_is_recorded_with_what_was_found(inventory: Inventory, name: str) -> None:
+    done = goes(inventory, planned(inventory, name), *TO_SWITCH, MoveState.DONE)
+    assert (done.begun_at, done.switched_at, done.ended_at) == (NOW + HOUR,) * 3
+    assert done.evidence == {"files": 7}
+    with inventory.reading() as session:
+        told = [(deed.by, deed.what) for deed in deeds.deeds_of(session, f"instance:{name}")][-5:]
+    assert told == [
+        ("olga", "move planned"),
+        ("service", "move copying"),
+        ("service", "move frozen"),
+        ("service", "move switched"),
+        ("service", "move done"),
+    ]
+
+
+def test_unknown_ends_are_refused(inventory: Inventory, name: str) -> None:
+    with inventory.reading() as session, pytest.raises(UnknownMove, match="There is no move 7"):
+        moves.move_facts(session, 7)
+    with pytest.raises(UnknownServer, match="There is no server app9"):
+        planned(inventory, name, "app9")
