@@ -66,7 +66,7 @@ def test_two_orders_at_once_on_one_server_are_both_set_up(service: Service, undi
     orders = [service.order(), service.order()]
     with runner(service.home / "second", service.environment, service.host) as second, ThreadPoolExecutor() as pool:
         work = [
-            pool.submit(one.run, Plan(order, order))
+            pool.submit(one.run, Plan(order, owner=order))
             for one, order in zip((service.runner, second), orders, strict=True)
         ]
         outcomes = [one.result() for one in work]
@@ -78,7 +78,9 @@ def test_two_orders_at_once_on_one_server_are_both_set_up(service: Service, undi
 def test_one_order_run_twice_at_once_is_set_up_once(service: Service, undisturbed: Undisturbed) -> None:
     order = service.order()
     with runner(service.home / "rival", service.environment, service.host) as rival, ThreadPoolExecutor() as pool:
-        work = [pool.submit(one.run, Plan(order, owner)) for one, owner in ((service.runner, "one"), (rival, "two"))]
+        work = [
+            pool.submit(one.run, Plan(order, owner=owner)) for one, owner in ((service.runner, "one"), (rival, "two"))
+        ]
         outcomes = [one.result() for one in work]
     assert sorted(outcome.error for outcome in outcomes) in (["", "LeaseHeld"], ["", ""]), outcomes
     assert differences(undisturbed.listing, listing(service, order)) == []
