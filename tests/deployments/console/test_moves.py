@@ -1,0 +1,64 @@
+"""`phm move`: what moved, and what is refused before any server is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hosting.inventory import instances, moves
+from hosting.inventory.session import in_transaction
+from hosting.policy.placement import choose_server
+from tests.inventory.words import HOUR, NOW, RELEASE
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tests.deployments.console.conftest import Console
+
+
+@pytest.fixture
+def name(phm: Console) -> str:
+    """An instance on the first of two servers, with a move to the other planned."""
+    phm.with_servers("app1", "app2")
+    phm.with_order()
+
+    def make(session: Session) -> str:
+        made = instances.reserve_instance(session, "A-1", choose_server, release=RELEASE, seal=str, now=NOW)
+        moves.plan_move(session, made.name, "app2", "by phone", "olga", NOW + HOUR, without_backup=False, now=NOW)
+        return made.name
+
+    return in_transaction(phm.inventory, make)
+
+
+def test_moves_are_listed_with_how_far_they_are(phm: Console, name: str) -> None:
+    said = phm("move", "status")
+    assert said.code == 0, said.err
+    assert f"{name} app1 app2 planned 2026-11-23 12:00" in " ".join(said.out.split())
+    told = json.loads(phm("move", "status", name, "--json").out)
+    assert [(one["id"], one["state"], one["due_at"], one["agreed_by"]) for one in told] == [
+        (1, "planned", "2026-11-23T11:00:00+00:00", "olga")
+    ]
+
+
+def test_nothing_has_moved_where_nothing_was_planned(phm: Console) -> None:
+    assert phm("move", "status").out == "Nothing has moved.\n"
+
+
+def test_there_is_no_way_back_for_who_never_moved(phm: Console, name: str) -> None:
+    said = phm("move", "back", name, "--reason", "asked")
+    assert (said.code, said.refusal) == (1, f"Instance {name} has never moved. Name the server: phm move run.")
+
+
+@pytest.mark.parametrize(
+    ("at", "sentence"), [("soon", "soon is no moment."), ("2020-01-01T00:00", "2020-01-01T00:00 has passed.")]
+)
+def test_a_moment_that_is_none_or_has_passed_is_refused(phm: Console, name: str, at: str, sentence: str) -> None:
+    said = phm("move", "run", name, "app2", "--reason", "asked", "--at", at)
+    assert said.code == 1
+    assert said.refusal.startswith(sentence)
+
+
+def test_a_move_needs_a_reason(phm: Console, name: str) -> None:
+    assert phm("move", "run", name, "app2", "--reason", " ").refusal.startswith("The reason is empty.")
