@@ -97,11 +97,15 @@ def end_source_processes(move: Move) -> bool:
 
 @step
 def open_target(move: Move) -> bool:
-    """The target serves, the source and every earlier home pass on to it; side by side, since customers wait."""
+    """The target serves; only then the source and every earlier home pass on to it, side by side.
+
+    A target that was a home before passes on to the source until it is open: if the source passed on to it at that
+    time, each request would go in a circle until neither server answers anybody.
+    """
+    changed = ensure_site.fn(move.target, move.instance).changed
+    left = [home for home in (move.source, *move.homes) if home.name != move.target.name]
     with ThreadPoolExecutor() as pool:
-        opened = pool.submit(lambda: ensure_site.fn(move.target, move.instance).changed)
-        passed = [pool.submit(_pass_on, home, move) for home in (move.source, *move.homes) if home != move.target]
-        return any(one.result() for one in (opened, *passed))
+        return any(pool.map(lambda home: _pass_on(home, move), left)) or changed
 
 
 @step
