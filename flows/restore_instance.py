@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from prefect import flow
 from prefect.states import Completed
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hosting.errors import StepFailed
 from hosting.policy.backup_budget import restore_seconds
-from tasks.application import ensure_application, ensure_release
+from tasks.application import ensure_application, ensure_release, ensure_sealed
+from tasks.elsewhere import check_old_server, drop_place, make_place, read_places
 from tasks.leases import working_on
 from tasks.probes import prove_instance_answers
 from tasks.progress import progress_of
-from tasks.records import now, read_server, record_operator
+from tasks.records import now, record_operator
 from tasks.recovery_points import check_point_of, read_instance, read_point, read_release, record_release
-from tasks.restore_records import begin_restore, call_off_restore, end_restore, record_brought_back
+from tasks.restore_records import (
+    begin_restore,
+    call_off_restore,
+    end_restore,
+    end_restore_elsewhere,
+    record_brought_back,
+)
 from tasks.restore_reports import report_restore
 from tasks.restoring import (
     check_not_taken_back,
@@ -32,7 +39,7 @@ from tasks.restoring import (
 )
 from tasks.snapshots import bring_back, end_backup_job, ensure_empty_database
 from tasks.storage import ensure_storage, ensure_storage_limit
-from tasks.web import ensure_cron, ensure_site
+from tasks.web import ensure_cron, ensure_php_pool, ensure_site
 
 if TYPE_CHECKING:
     from hosting.policy.values import GenerationFacts, InstanceFacts, ServerFacts
@@ -57,6 +64,17 @@ class RestoreRequest(BaseModel):
         max_length=500,
         pattern=r"^([^/].*)?$",
     )
+    server: str = Field(
+        "",
+        title="Server",
+        description="Another server that takes the instance, where its own is lost, e.g. app2. Empty: its own.",
+        pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$",
+    )
+    old_server_lost: bool = Field(
+        default=False,
+        title="Its own server is lost",
+        description="Go on though it does not answer; it must not come back with the old state.",
+    )
     operator: str = Field(title="Operator", description="Your name; recorded as stated.", min_length=1, max_length=64)
     reason: str = Field(title="Reason", description="Why it is restored; recorded.", min_length=1, max_length=500)
 
@@ -68,13 +86,21 @@ class RestoreRequest(BaseModel):
             raise ValueError("give a path below the data folder, without empty parts, . or ..")
         return path.removesuffix("/")
 
+    @model_validator(mode="after")
+    def _all_of_it_elsewhere(self) -> Self:
+        """Another server has nothing of the instance that a part could be put to."""
+        if self.server and (self.path or self.what != "all"):
+            raise ValueError("on another server all of it is restored: leave what and path as they are")
+        return self
+
 
 @flow(name="restore-instance", flow_run_name="restore-instance {request.instance}", persist_result=False)
 def restore_instance(request: RestoreRequest) -> Any:
     """Bring a point back beside what is there, prove it, put it in its place; the old state stays aside.
 
     The instance works on until the restored state is compared and ready; then it is closed for the seconds of the
-    exchange. A restored state that does not pass its proof is taken back.
+    exchange. A restored state that does not pass its proof is taken back. On another server it is set up anew, and
+    its own is closed before; where that is lost, an operator has to say so.
 
     Args:
         request: Which instance and point, and who asks.
@@ -83,22 +109,31 @@ def restore_instance(request: RestoreRequest) -> Any:
     instance = read_instance(request.instance)
     point, generation = read_point(request.point)
     check_point_of(instance, point, request.what)
-    server = read_server(instance.server_name)
+    server, old = read_places(instance, request.server)
+    closable = check_old_server(old, lost=request.old_server_lost) if old else False
     with working_on(server, instance, "restore"):
-        end_backup_job(server, instance)
+        if closable or not old:
+            end_backup_job(old or server, instance)
         check_room(server, point)
         restore = begin_restore(server, instance, point, request.path or request.what)
         if not restore.brought_back:
+            if old:
+                make_place(server, instance)
             beside(server, restore, generation, request)
             record_brought_back(restore)
         if request.path:
             put_path(server, restore, request.path)
             evidence = prove_instance_answers(server, instance)
+        elif old:
+            evidence = change_server(old if closable else None, server, restore)
         else:
             evidence = exchange(server, restore, request.what)
         clear_restore(server, restore)
-        end_restore(restore, evidence)
-    report_restore(server, restore, evidence)
+        if old:
+            end_restore_elsewhere(restore, server, old, evidence)
+        else:
+            end_restore(restore, evidence)
+    report_restore(server, restore, evidence, old)
     return Completed(message=f"{instance.name} is as it was at {point.taken_at:%Y-%m-%d %H:%M:%S} UTC ({point.id}).")
 
 
@@ -123,35 +158,68 @@ def beside(server: ServerFacts, restore: Restore, generation: GenerationFacts, r
 
 def exchange(server: ServerFacts, restore: Restore, what: str) -> dict[str, Any]:
     """The restored state in the place of the old one, open again; taken back where it does not pass its proof."""
-    old = restore.instance
-    instance = replace(old, release=read_release(restore.point.release_id))
-    ensure_release(server, instance)
+    instance = with_release_of(server, restore)
     ensure_closed(server, instance)
-    closed_at = now()
     try:
-        check_not_taken_back(server, restore)
-        if what != "files":
-            replace_database(server, restore)
-        if what != "database":
-            replace_folder(server, restore)
-        open_again(server, instance)
-        seconds = (now() - closed_at).total_seconds()
-        proof = prove_instance_answers(server, instance)
+        return bring_in(server, instance, restore, what)
     except StepFailed as error:
-        ensure_closed(server, old)
+        ensure_closed(server, restore.instance)
         put_back(server, restore)
         call_off_restore(restore, str(error))
-        open_again(server, old)
+        open_again(server, restore.instance)
         raise
+
+
+def change_server(old: ServerFacts | None, server: ServerFacts, restore: Restore) -> dict[str, Any]:
+    """The restored state open on another server, the old one closed before; where it fails, the old one opens again.
+
+    Args:
+        old: the server that is left, None where it does not answer.
+        server: the other one.
+        restore: what was brought back there.
+    """
+    instance = with_release_of(server, restore)
+    if old:
+        ensure_closed(old, restore.instance)
+    try:
+        return {**bring_in(server, instance, restore, "all"), "old_closed": old is not None}
+    except StepFailed as error:
+        drop_place(server, restore)
+        call_off_restore(restore, str(error))
+        if old:
+            open_again(old, restore.instance)
+        raise
+
+
+def with_release_of(server: ServerFacts, restore: Restore) -> InstanceFacts:
+    """The instance as it will be: with the release that the point was taken with, which is on the server."""
+    instance = replace(restore.instance, release=read_release(restore.point.release_id))
+    ensure_release(server, instance)
+    return instance
+
+
+def bring_in(server: ServerFacts, instance: InstanceFacts, restore: Restore, what: str) -> dict[str, Any]:
+    """The restored state in the place of a closed instance, open: the proof, and for how long it was closed."""
+    closed_at = now()
+    check_not_taken_back(server, restore)
+    if what != "files":
+        replace_database(server, restore)
+    if what != "database":
+        replace_folder(server, restore)
+    open_again(server, instance)
+    seconds = (now() - closed_at).total_seconds()
+    proof = prove_instance_answers(server, instance)
     record_release(instance)
     return {"proof": proof, "closed_seconds": round(seconds, 1)}
 
 
 def open_again(server: ServerFacts, instance: InstanceFacts) -> None:
-    """Code, links, limits, site and cron job of the state that is in its place."""
-    ensure_application(server, instance)
+    """Code, links, limits, pool, site and cron job of the state that is in its place."""
     ensure_storage(server, instance)
+    ensure_application(server, instance)
+    ensure_sealed(server, instance)
     ensure_caches_empty(server, instance)
     ensure_storage_limit(server, instance)
+    ensure_php_pool(server, instance)
     ensure_site(server, instance)
     ensure_cron(server, instance)

@@ -19,7 +19,6 @@ from tasks.rehearsals import choose_server_for
 from tasks.step import reading
 
 if TYPE_CHECKING:
-
     from hosting.inventory.copies import CopyFacts
     from hosting.policy.values import ServerFacts
     from tasks.copies import Copy

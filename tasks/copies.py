@@ -16,16 +16,13 @@ from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands import mariadb, replacing
 from hosting.commands.command import as_user
-from hosting.commands.files import ensure_file, ensure_gone, read_if_there
-from hosting.commands.services import APACHE, PHP_FPM, uninstall
-from hosting.commands.system_users import ensure_no_user
+from hosting.commands.files import ensure_file, read_if_there
 from hosting.policy.backup_budget import restore_seconds
 from hosting.policy.values import InstanceName, ReleaseFacts, ReleaseId
 from hosting.product.layout import BACKUP, REHEARSAL, REHEARSAL_SLOT, InstanceLayout, copy_name, copy_number
 from hosting.product.settings import of_a_copy, with_database
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.databases import ensure_database_and_user
-from tasks.jobs import end_job
 from tasks.outgoing import ensure_outgoing_network
 from tasks.progress import progress_of
 from tasks.restoring import check_room
@@ -33,6 +30,7 @@ from tasks.snapshots import bring_back
 from tasks.step import step
 from tasks.storage import ensure_storage
 from tasks.system_users import ensure_system_user
+from tasks.taking_away import take_away
 from tasks.web import ensure_php_pool, ensure_site
 
 if TYPE_CHECKING:
@@ -66,12 +64,17 @@ class Copy:
     @property
     def work(self) -> Path:
         """Where the point is brought back to."""
-        return BACKUP / f"{self.facts.name}-copy"
+        return work_of(self.facts.name)
 
     @property
     def data(self) -> Path:
         """Where the data folder is brought back to."""
         return self.work / "restored/srv/backup" / self.point.instance_name / "point/data"
+
+
+def work_of(name: str) -> Path:
+    """Where a copy's point is brought back to; the folder names a job, which takes no underscore."""
+    return BACKUP / f"{name.replace('_', '-')}-copy"
 
 
 def copy_of(origin: InstanceFacts, point: PointFacts, release: ReleaseFacts, server: ServerFacts, slot: int) -> Copy:
@@ -159,20 +162,5 @@ def ensure_copy_settings(server: ServerFacts, copy: Copy) -> bool:
 @step
 def drop_copy(server: ServerFacts, name: str) -> bool:
     """Nothing of a copy is left on the server: job, site, pool, database, folders, user; of a half-made one neither."""
-    ssh, layout = load(SshHost).connection(server), InstanceLayout(name, copy_number(REHEARSAL_SLOT), ANY_RELEASE)
-    work = BACKUP / f"{name}-copy"
-    changed = end_job(server, f"restore-{work.name}")
-    for command in (
-        uninstall(APACHE, layout.site_file),
-        uninstall(PHP_FPM, layout.pool_file),
-        replacing.end_processes(layout.user),
-        ensure_gone(layout.cron_file, layout.php_ini, layout.log),
-        replacing.drop_folders(work, layout.data, layout.code.parent, layout.scratch),
-        ensure_no_user(layout.user),
-    ):
-        changed |= ssh.run(command).changed
-    with mariadb_of(ssh) as database:
-        changed |= bool(database.rows(mariadb.find_database(layout.database)))
-        database.rows(mariadb.drop_database(layout.database))
-        database.rows(mariadb.drop_user(layout.database))
-    return changed
+    layout = InstanceLayout(name, copy_number(REHEARSAL_SLOT), ANY_RELEASE)
+    return take_away(server, layout, work_of(name))

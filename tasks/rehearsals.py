@@ -13,7 +13,6 @@ from hosting.commands.storage import parse_free, read_free
 from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import cases, deeds, instances, levels, recovery_points, rehearsals, releases, servers
 from hosting.inventory.cases import REHEARSAL_FAILED
-from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import in_transaction
 from hosting.policy.backup_plan import next_rehearsals, per_night
 from hosting.policy.placement import takes_instances
@@ -162,7 +161,7 @@ def drop_left_rehearsals() -> None:
         try:
             with working_on_copy(server, REHEARSAL, "clear"):
                 drop_copy.fn(server, REHEARSAL)
-        except (LeaseHeld, Unreachable) as error:
+        except ServiceError as error:
             run_logger().warning("%s", error)
 
 

@@ -6,13 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import deeds, instances, releases
+from hosting.inventory import cases, deeds, instances, releases
+from hosting.inventory.cases import LEFT_BEHIND
 from hosting.inventory.session import in_transaction
 from tasks.records import inventory, now
 from tasks.restoring import Restore, read_tables
 from tasks.step import reading
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
     from hosting.policy.values import InstanceFacts, PointFacts, ServerFacts
@@ -21,6 +24,7 @@ BEGUN = "restore begun"
 BROUGHT_BACK = "restore brought back"
 ENDED = "restore ended"
 CALLED_OFF = "restore taken back"
+NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state and fetches its mail"
 
 
 class RestoreUnderWay(Refused):
@@ -31,14 +35,22 @@ class RestoreUnderWay(Refused):
 def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFacts, what: str) -> Restore:
     """A restore that is begun now, or the one of the same point that a run before this one had begun.
 
+    One of another point, which had replaced nothing yet, is called off: a point that can't be brought back keeps
+    nobody from another one.
+
     Raises:
-        RestoreUnderWay: one of another point, or of another part, was begun and is not at its end.
+        RestoreUnderWay: one of another point, or of another part, has come further and is not at its end.
     """
+    wish = point.id, server.name, what
     tables = read_tables.fn(server, instance)
 
     def begin(session: Session) -> Restore:
         subject = instances.subject_of(instance.name)
         begun = open_restore(session, subject)
+        if begun is not None and wish_of(begun) != wish and can_be_called_off(begun, server):
+            told = {"point": begun["point"], "stamp": begun["stamp"], "why": f"{point.id} was asked for instead."}
+            deeds.record(session, deeds.SERVICE, CALLED_OFF, subject, evidence=told, now=now())
+            begun = None
         if begun is None:
             at = now()
             evidence = {
@@ -47,7 +59,7 @@ def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFact
             }  # fmt: skip
             deeds.record(session, deeds.SERVICE, BEGUN, subject, evidence=evidence, now=at)
             begun = evidence
-        if (begun["point"], begun["server"], begun["what"]) != (point.id, server.name, what):
+        if wish_of(begun) != wish:
             message = (
                 f"A restore of {instance.name} to {begun['point']} ({begun['what']}) was begun and is not at its end."
             )
@@ -61,6 +73,16 @@ def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFact
     return in_transaction(inventory(), begin)
 
 
+def wish_of(begun: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What a restore that was begun is to bring back where."""
+    return begun["point"], begun["server"], begun["what"]
+
+
+def can_be_called_off(begun: Mapping[str, Any], server: ServerFacts) -> bool:
+    """Whether nothing of a restore is in its place yet, neither here nor on another server."""
+    return not begun.get("brought_back") and begun["server"] == server.name
+
+
 @reading
 def record_brought_back(restore: Restore) -> None:
     """The point lies beside, compared: a run that comes after goes on with the exchange."""
@@ -71,6 +93,30 @@ def record_brought_back(restore: Restore) -> None:
 def end_restore(restore: Restore, evidence: dict[str, Any]) -> None:
     """The restored state is open and proven; the old one lies aside under the stamp."""
     _end(restore, ENDED, evidence)
+
+
+@reading
+def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFacts, evidence: dict[str, Any]) -> None:
+    """The instance is on the other server from this moment on, open and proven; what the old one has is for a person.
+
+    Args:
+        restore: what was brought back.
+        server: where.
+        old: the server that was left.
+        evidence: of the exchange; `old_closed` tells whether the old server answered and was closed.
+    """
+    name, told = restore.instance.name, {"point": restore.point.id, "stamp": restore.stamp, **evidence}
+
+    def switch(session: Session) -> None:
+        at, subject = now(), instances.subject_of(name)
+        instances.record_server(session, name, server.name, f"Restored there to {restore.point.id}.", at)
+        deeds.record(session, deeds.SERVICE, ENDED, subject, evidence=told, now=at)
+        state = "closed: take it away when nobody needs it" if evidence["old_closed"] else NOT_CLOSED
+        summary = f"{name} was restored on {server.name}. What {old.name} still has of it is {state}."
+        key, facts = f"left:{name}:{restore.stamp}", {"server": old.name, "closed": evidence["old_closed"]}
+        cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=at)
+
+    in_transaction(inventory(), switch)
 
 
 @reading

@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
 
 @reading
-def report_restore(server: ServerFacts, restore: Restore, evidence: Mapping[str, Any]) -> None:
-    """What was brought back, what lies aside, how long the instance was closed."""
+def report_restore(
+    server: ServerFacts, restore: Restore, evidence: Mapping[str, Any], old: ServerFacts | None = None
+) -> None:
+    """What was brought back, what lies aside, how long the instance was closed; with another server another URL."""
     point = restore.point
+    url = url_of(server, restore.instance)
+    moved = f", before {url_of(old, restore.instance)}: **tell the customer**, no letter goes out" if old else ""
     tables, files = len(restore.tables), point.manifest["files"]["files"]
     create_markdown_artifact(
         key=f"restore-{restore.instance.name}",
         description=f"Restore of {restore.instance.name}",
         markdown=f"""# {restore.instance.name} is as it was at {local(point.taken_at)}
 
-{url_of(server, restore.instance)}
+{url}{moved}
 
 | | |
 | --- | --- |

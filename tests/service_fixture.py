@@ -164,6 +164,14 @@ class Service:
         finally:
             self.on(mending)
 
+    def all_servers(self) -> None:
+        """Every server may take instances, and copies of them."""
+        with self.inventory.writing() as session:
+            for host in self.hosts:
+                servers.set_server_state(
+                    session, host, ServerState.ACTIVE, by="test", why="tests", now=datetime.now(UTC)
+                )
+
     def only_server(self, name: str) -> None:
         """New instances go to this one alone."""
         with self.inventory.writing() as session:

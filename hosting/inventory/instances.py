@@ -187,6 +187,38 @@ def record_active(session: Session, name: str, now: datetime, evidence: Mapping[
     return instance_facts(session, name)
 
 
+def record_release(session: Session, name: str, release_id: str, now: datetime) -> InstanceFacts:
+    """The release that an instance has now, where it is another one than was recorded.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        UnknownRelease: the release isn't registered.
+    """
+    before = instance_facts(session, name).release
+    after = release_facts(session, release_id)
+    if before.id != after.id:
+        session.get_one(Instance, name, with_for_update=True, populate_existing=True).release_id = after.id
+        evidence = {"from": before.version, "to": after.version, "release": after.id[:12]}
+        record(session, SERVICE, "release changed", subject_of(name), evidence=evidence, now=now)
+    return instance_facts(session, name)
+
+
+def record_server(session: Session, name: str, server_name: str, why: str, now: datetime) -> InstanceFacts:
+    """The server on which an instance is from now on; what is booked for it counts there.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+    """
+    lock_servers(session)
+    row = session.get(Instance, lock(session, name).name, populate_existing=True)
+    if row is not None and row.server_name != server_name:
+        evidence = {"from": row.server_name, "to": server_name, "pool_gib": row.storage_gib}
+        row.server_name = server_name
+        session.flush()
+        record(session, SERVICE, "server changed", subject_of(name), why=why, evidence=evidence, now=now)
+    return instance_facts(session, name)
+
+
 def sealed_secret(session: Session, name: str, purpose: str) -> str:
     """A secret of an instance as it was sealed.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LEFT = r"""
 is() { grep -E 'rehearsal|[a-z0-9]{6}_[0-9]' || true; }
-find /srv /etc /var/log/phm /run/php -name '*rehearsal*' -o -regextype posix-extended -regex '.*/(phm[-_])?[a-z0-9]{6}_[0-9].*' | sort
+find /srv /etc /var/log/phm /run/php -name '*rehearsal*' -o -name '*-copy' -o -regextype posix-extended -regex '.*/(phm[-_])?[a-z0-9]{6}_[0-9].*' | sort
 getent passwd | cut -d: -f1 | is; getent group | cut -d: -f1 | is
 mariadb -NBe "SHOW DATABASES" | is; mariadb -NBe "SELECT User FROM mysql.user" | is
 ps -eo user:32,args | grep -v grep | grep -E '^phm-(rehearsal|[a-z0-9]{6}_[0-9])|php-fpm: pool phm-(rehearsal|[a-z0-9]{6}_[0-9])' || true

@@ -6,6 +6,7 @@ The same seed gives the same content. Mails lie where the product keeps those th
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 from dataclasses import dataclass, field
@@ -166,3 +167,20 @@ def literal(text: str) -> str:
 def quoted(script: str) -> str:
     """A script within single quotes."""
     return script.replace("'", "'\\''")
+
+
+def missing(service: Service, made: Mailbox, instance: InstanceFacts) -> list[str]:
+    """What of it an instance lacks or has otherwise: each user's files by WebDAV, the mails on the server."""
+    mine, layout = site(service, instance), InstanceLayout.of(instance)
+    mine.users, found = made.passwords, []
+    with mine.client:
+        for (name, path), content in made.files.items():
+            answer = mine.ask(mine.file(name, path), auth=mine.digest(name))
+            found += [] if answer.content == content else [f"{name}/{path}: {answer.status_code}"]
+    wanted = {str(layout.data / path): hashlib.sha256(raw).hexdigest() for path, raw in made.mails.items()}
+    told = service.fleet.run(
+        instance.server_name,
+        "sha256sum -c --quiet 2>&1",
+        text_in="".join(f"{sum_}  {path}\n" for path, sum_ in wanted.items()),
+    )
+    return [*found, *told.stdout.splitlines()]

@@ -1,0 +1,91 @@
+"""An instance on another server than the one that it leaves: a place made for it, the old one closed (P12, P20)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blocks.loading import load
+from blocks.ssh_host import SshHost
+from hosting.commands.command import Command
+from hosting.errors import DriftFound, Refused, Unreachable
+from hosting.inventory import instances, moves, servers
+from hosting.policy.placement import check_takes
+from hosting.product.layout import InstanceLayout
+from tasks.databases import ensure_database
+from tasks.outgoing import ensure_outgoing_network
+from tasks.records import inventory
+from tasks.step import reading, step
+from tasks.system_users import ensure_system_user
+from tasks.taking_away import take_away
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
+    from tasks.restoring import Restore
+
+
+class OldServerSilent(Refused):
+    """The server that an instance leaves does not answer, and nobody stated that it is lost."""
+
+
+class NoPlaceThere(Refused):
+    """A server can't take the instance now, because of a move of it."""
+
+
+@reading
+def read_places(instance: InstanceFacts, wish: str) -> tuple[ServerFacts, ServerFacts | None]:
+    """The server on which an instance is restored, and the one that it leaves; None where it stays on its own.
+
+    Raises:
+        NoServerHasRoom: the one that was named can't take it.
+        NoPlaceThere: the instance is being moved, or passes requests on from there.
+    """
+    with inventory().reading() as session:
+        own = servers.server_facts(session, instance.server_name)
+        if wish in {"", own.name}:
+            return own, None
+        new = servers.server_facts(session, wish)
+        if moves.open_move(session, instance.name):
+            raise NoPlaceThere(f"{instance.name} is being moved.", "Wait for the move, or call it off.")
+        if new.name in moves.former_homes(session, instance.name):
+            message = f"{new.name} passes requests for {instance.name} on, which had its place there before."
+            raise NoPlaceThere(message, "Name another server.")
+    check_takes(new, instance.storage_gib)
+    return new, own
+
+
+@reading
+def check_old_server(old: ServerFacts, *, lost: bool) -> bool:
+    """Whether the server that is left answers, so that it can be closed first.
+
+    Raises:
+        OldServerSilent: it does not, and nobody stated that it is lost.
+    """
+    try:
+        load(SshHost).connection(old).run(Command("look", ("true",)))
+    except Unreachable as error:
+        if lost:
+            return False
+        message = f"{old.name} does not answer, and would serve the old state if it came back. {error.what}"
+        raise OldServerSilent(message, "Bring it back, or state that it is lost for good.") from error
+    return True
+
+
+def make_place(server: ServerFacts, instance: InstanceFacts) -> None:
+    """User, empty database with its rights, and rules for the network; the rest comes with what is brought back."""
+    ensure_system_user(server, instance)
+    ensure_database(server, instance)
+    ensure_outgoing_network(server, instance)
+
+
+@step
+def drop_place(server: ServerFacts, restore: Restore) -> bool:
+    """What was set up on another server did not pass its proof: nothing of it stays there.
+
+    Raises:
+        DriftFound: the inventory says that the instance is there.
+    """
+    name = restore.instance.name
+    with inventory().reading() as session:
+        if instances.instance_facts(session, name).server_name == server.name:
+            raise DriftFound(f"{name} is on {server.name}.", "Nothing was taken away; look at both.")
+    return take_away(server, InstanceLayout.of(restore.instance), restore.work)
