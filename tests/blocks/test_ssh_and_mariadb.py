@@ -19,6 +19,7 @@ from hosting.commands.command import Command, script
 from hosting.commands.locks import hold
 from hosting.commands.mariadb import Statement
 from hosting.errors import StepFailed, Unreachable
+from hosting.policy.values import ServerName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,40 @@ def test_an_exit_code_is_told_with_the_last_lines(ssh: SshConnection) -> None:
     with pytest.raises(StepFailed) as caught:
         ssh.run(script("try", "echo one; echo secret two >&2; exit 7", secrets=("secret",)), "Do this.")
     assert str(caught.value) == f"try failed on {ssh.server.name} with exit code 7. [**** two | one] Do this."
+
+
+def test_of_commands_in_a_row_the_one_that_failed_is_told(ssh: SshConnection) -> None:
+    first, last = script("first", "cat; echo changed", stdin=b"in\n"), script("last", "touch /run/phm/never")
+    told = script("second", "echo secret two >&2; exit 7", secrets=("secret",))
+    with pytest.raises(StepFailed) as caught:
+        ssh.run_in_a_row(first, told, last, do="Do this.")
+    assert str(caught.value) == f"second failed on {ssh.server.name} with exit code 7. [**** two] Do this."
+    assert caught.value.exit_code == 7
+    assert ssh.ask(Command("test", ("test", "-e", "/run/phm/never"))).exit_code == 1
+    assert [answer.changed for answer in ssh.run_in_a_row(first, Command("true", ("true",)))] == [True, False]
+
+
+def test_a_connection_that_is_lost_during_a_row_is_a_loss(ssh: SshConnection) -> None:
+    text = 'p=$$; until [ "$(ps -o comm= $p)" = sshd ]; do p=$(ps -o ppid= $p | tr -d " "); done; kill -9 $p; sleep 20'
+    kill = script("kill", text)  # its own end of the connection
+    with pytest.raises(Unreachable, match=r"The connection to app\d was lost during true and kill"):
+        ssh.run_in_a_row(Command("true", ("true",)), kill)
+
+
+def test_a_connection_that_is_expected_is_the_one_that_is_given(service: Service) -> None:
+    block = load(SshHost)
+    block.connection(service.server()).close()
+    block.expect(service.server())
+    given = block.connection(service.server())
+    assert given.run(Command("true", ("true",))).exit_code == 0
+    assert block.connection(service.server()) is given
+
+
+def test_whoever_expects_a_connection_is_not_told_that_there_is_none(service: Service) -> None:
+    block, nowhere = load(SshHost), replace(service.server(), name=ServerName("nowhere"), ssh_port=2222)
+    block.expect(nowhere)
+    with pytest.raises(Unreachable, match="does not answer by SSH"):
+        block.connection(nowhere)
 
 
 def test_a_killed_connection_is_a_loss_and_the_next_one_is_new(service: Service) -> None:
