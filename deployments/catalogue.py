@@ -228,6 +228,32 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.change_booking.change_booking",
+        queue=INTERACTIVE,
+        promises=("P05", "P06", "P07", "P23", "P25"),
+        what=(
+            "Books or cancels accounts and storage of an instance, or shows what that would mean.\n\n"
+            "Users and stored bytes are measured first; a refusal says what is missing and from when it would work. "
+            "What is cancelled for a later day is asked again on that day, by a run that `dispatch-due-work` makes; if "
+            "it is needed after all, it runs on, and customer and operator are told."
+        ),
+        runbook="docs/runbooks/bookings.md",
+    ),
+    Deployment(
+        entrypoint="flows.measure_storage.measure_storage",
+        queue=BULK,
+        promises=("P04", "P07"),
+        what=(
+            "Every hour: instances that were not measured since midnight, and those whose pool is nearly full, are "
+            "measured by one command a server.\n\n"
+            "Each is kept within what it has booked, its customer is warned at 80, 90 and 100 percent, and told of more "
+            "users than accounts. Harmless to start at any time, for one instance or for all."
+        ),
+        runbook="docs/runbooks/bookings.md",
+        crons={"hourly": "20 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",
         queue=BULK,
         promises=("P08",),

@@ -6,9 +6,19 @@ from prefect import flow
 
 from hosting.errors import ServiceError
 from tasks.backup_dispatch import ask_for_due_backups
+from tasks.bookings import ask_for_due_bookings
 from tasks.cases import tell_operators
 from tasks.run_ends import settle_ended_runs
 from tasks.runs import ask_for_paid_orders, dispatch_open_work
+
+BEATS = (
+    ask_for_paid_orders,
+    ask_for_due_bookings,
+    ask_for_due_backups,
+    settle_ended_runs,
+    dispatch_open_work,
+    tell_operators,
+)
 
 
 @flow(name="dispatch-due-work", persist_result=False)
@@ -18,7 +28,7 @@ def dispatch_due_work() -> None:
     One beat that fails keeps none of the others from being done; the run fails at the end.
     """
     failures = []
-    for beat in (ask_for_paid_orders, ask_for_due_backups, settle_ended_runs, dispatch_open_work, tell_operators):
+    for beat in BEATS:
         try:
             beat()
         except ServiceError as error:

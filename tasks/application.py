@@ -19,7 +19,7 @@ from hosting.commands.files import ensure_file, ensure_link, read_if_there
 from hosting.errors import DriftFound, StepFailed
 from hosting.policy.states import InstanceState
 from hosting.product.accounts import digest
-from hosting.product.layout import CUSTOMER_ADMIN, ROOT_ADMIN, InstanceLayout
+from hosting.product.layout import CUSTOMER_ADMIN, ROOM_FILE, ROOT_ADMIN, InstanceLayout
 from hosting.product.releases import object_key
 from hosting.product.settings import (
     Relay,
@@ -29,6 +29,7 @@ from hosting.product.settings import (
     neutral_autoupdate,
     with_product_state,
 )
+from hosting.templates import render
 from tasks.databases import ensure_database_and_user
 from tasks.records import unsealed
 from tasks.step import step
@@ -54,11 +55,12 @@ def ensure_release(server: ServerFacts, instance: InstanceFacts) -> bool:
 
 @step
 def ensure_application(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """The instance's tree of its release, and the link by which a release is switched."""
+    """The instance's tree of its release with the hoster's hook in it, and the link by which a release is switched."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
+    hook = ensure_file(layout.hook, render("php/SystemProvisioning.php.j2", room_file=ROOM_FILE))
     link = ensure_link(layout.current, layout.release.folder)
-    return any(answer.changed for answer in ssh.run_in_a_row(application.ensure_code(layout), link))
+    return any(answer.changed for answer in ssh.run_in_a_row(application.ensure_code(layout), hook, link))
 
 
 @step

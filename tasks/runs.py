@@ -17,8 +17,18 @@ from hosting.inventory.calendars import calendar_for
 from hosting.inventory.deeds import SERVICE
 from hosting.inventory.promises import open_promises
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.inventory.work import BACK_UP_SERVER, MOVE, PROVISION, WorkFacts, ask_for, mark_dispatched, work_in
+from hosting.inventory.work import (
+    BACK_UP_SERVER,
+    CHANGE_BOOKING,
+    MOVE,
+    PROVISION,
+    WorkFacts,
+    ask_for,
+    mark_dispatched,
+    work_in,
+)
 from hosting.policy.states import WorkState
+from tasks.bookings import parameters_of
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
 PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
     PROVISION: lambda subject: {"request": {"order": subject}},
     BACK_UP_SERVER: lambda subject: {"request": {"server": subject.partition("@")[0]}},
+    CHANGE_BOOKING: parameters_of,
     MOVE: lambda subject: {"request": {"move": int(subject)}},
 }
 """How a kind of work becomes the parameters of its deployment, which has the kind's name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from hosting.policy.states import InstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date, datetime
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -74,11 +75,13 @@ def settle_due_ends(session: Session, instance: str, need: Need, now: datetime) 
     row = locked_row(session, instance)
     contract, today = contract_of(session, instance), day_of(now)
     ends = settle_ends(contract, today, need)
+    with_contract = any(end.booking.kind is BookingKind.BASE for end in ends)
     for end in ends:
-        _settle(session, instance, end, need, now=now, day=contract.end_of(end.booking))
+        told = {"day": str(contract.end_of(end.booking)), "with_contract": with_contract}
+        _settle(session, instance, end, need, now=now, told=told)
     if ends:
         follow_bookings(session, row)
-    if any(end.booking.kind is BookingKind.BASE for end in ends):
+    if with_contract:
         _end_contract(session, row, today, now)
     return ends
 
@@ -132,20 +135,21 @@ def facts_of(row: Booking) -> BookingFacts:
     )
 
 
-def _settle(session: Session, instance: str, end: BookingEnd, need: Need, *, now: datetime, day: date | None) -> None:
+def _settle(
+    session: Session, instance: str, end: BookingEnd, need: Need, *, now: datetime, told: dict[str, Any]
+) -> None:
     """One booking over, or running on."""
     row = session.get_one(Booking, end.booking.id, with_for_update=True, populate_existing=True)
-    evidence: dict[str, Any] = {
-        "booking": row.id, "kind": row.kind, "day": str(day), "users": need.users, "used_bytes": need.used_bytes,
-    }  # fmt: skip
+    evidence = {"booking": row.id, "kind": row.kind, "users": need.users, "used_bytes": need.used_bytes, **told}
     if end.refusal is None:
-        row.ends_on, row.cancelled_at, row.over_at = day, row.cancelled_at or now, now
+        row.ends_on, row.over_at = date.fromisoformat(told["day"]), now
+        row.cancelled_at = row.cancelled_at or now
         record(session, SERVICE, ENDED, subject_of(instance), evidence=evidence, now=now)
         return
     row.ends_on = row.cancelled_at = None
     record(session, SERVICE, RUNS_ON, subject_of(instance), why=str(end.refusal), evidence=evidence, now=now)
-    summary = f"{instance}: a cancelled {row.kind} did not end on {day} and runs on. {end.refusal}"
-    key = f"booking_runs_on:{row.id}:{day}"
+    summary = f"{instance}: a cancelled {row.kind} did not end on {told['day']} and runs on. {end.refusal}"
+    key = f"booking_runs_on:{row.id}:{told['day']}"
     cases.raise_case(session, key, "booking_runs_on", subject_of(instance), summary, facts=evidence, now=now)
 
 

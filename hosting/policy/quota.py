@@ -8,13 +8,16 @@ what is on its way is not cut off by a failing write.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hosting.errors import StepFailed
+from hosting.policy.months import day_of
 from hosting.policy.terms import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
 MIB = 2**20
 
@@ -24,6 +27,16 @@ FREE_MIB_LEAST = 100
 
 class DiskFull(StepFailed):
     """A server's disk has no room to work."""
+
+
+def rebuilding_may_help(missing_bytes: int, use: Use) -> bool:
+    """Whether tables written anew could make what is stored fit: InnoDB's files don't shrink by deleting (P25).
+
+    Args:
+        missing_bytes: by how much it does not fit.
+        use: what is stored.
+    """
+    return 0 < missing_bytes <= use.database_bytes // REBUILD_GAINS
 
 
 def check_free(server: str, free_bytes: Mapping[str, int]) -> None:
@@ -54,6 +67,13 @@ EASED_BELOW = 50
 
 FENCE_ABOVE = 50
 """The kernel's limit lies so far above the pool, in per mille of it; a server's reserve is larger than that."""
+
+
+HOURLY = timedelta(minutes=50)
+"""An instance whose pool is nearly full is measured each hour: what the product is told is no older then."""
+
+REBUILD_GAINS = 2
+"""A database that is written anew comes to this part of itself at best: half of it was left empty by deleting."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,19 @@ def warning(per_mille: int, told: Collection[int]) -> UseWarning:
     still = {threshold for threshold in told if per_mille > threshold - EASED_BELOW}
     new = reached - still
     return UseWarning(max(new, default=None), frozenset(still | reached))
+
+
+def is_due(last_at: datetime | None, per_mille: int, now: datetime) -> bool:
+    """Whether an instance is to be measured: once a night, and each hour where its pool is nearly full.
+
+    Args:
+        last_at: when it was measured last, None if never.
+        per_mille: how much of the pool was used then.
+        now: the moment.
+    """
+    if last_at is None or day_of(last_at) < day_of(now):
+        return True
+    return per_mille >= min(WARN_AT) and now - last_at >= HOURLY
 
 
 def files_limit(storage_gib: int, database_bytes: int) -> int:

@@ -37,6 +37,9 @@ REHEARSAL = "rehearsal"
 REHEARSAL_SLOT = 0
 """Its place among a server's copies; operators get the others."""
 
+ROOM_FILE = "room.ini"
+"""The name of the file that tells the product its quota and usage."""
+
 TABLE_PREFIX = "phlymail"
 ROOT_ADMIN = "provider"
 """Our own administrator in each instance (is_root=yes)."""
@@ -114,6 +117,16 @@ class InstanceLayout:
     def current(self) -> Path:
         """The link by which a release is switched."""
         return CODE / self.name / "current"
+
+    @property
+    def room_file(self) -> Path:
+        """What the product is told of quota and usage, beside its releases: it may read it, and no more."""
+        return CODE / self.name / ROOM_FILE
+
+    @property
+    def hook(self) -> Path:
+        """The class by which the product asks for quota and usage (phlymail.md section 4.4)."""
+        return self.code / "shared/lib/SystemProvisioning.php"
 
     @property
     def unpacked(self) -> Path:

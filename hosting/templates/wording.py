@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hosting.policy.terms import TIME_ZONE
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
 WEEKDAYS = {
     "de": ("Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"),
@@ -24,6 +24,14 @@ FORMS = {
     "de": "{weekday}, {local.day}. {month} {local.year}, {local:%H:%M} Uhr",
     "en": "{weekday}, {local.day} {month} {local.year}, {local:%H:%M} ({local:%Z})",
 }
+
+
+DAYS = {"de": "{day.day}. {month} {day.year}", "en": "{day.day} {month} {day.year}"}
+
+
+def day(at: date, language: str) -> str:
+    """A day: "6. März 2026", "6 March 2026"."""
+    return DAYS[language].format(day=at, month=MONTHS[language][at.month - 1])
 
 
 def moment(at: datetime, language: str) -> str:

@@ -7,7 +7,7 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from deployments.apply import form_of, load_flow
 from deployments.catalogue import DEPLOYMENTS, QUEUES, ZONE, Deployment, flow_modules
-from hosting.inventory.work import BACK_UP_SERVER, MOVE, PROVISION
+from hosting.inventory.work import BACK_UP_SERVER, CHANGE_BOOKING, MOVE, PROVISION
 from tasks.runs import PARAMETERS
 
 each = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
@@ -35,7 +35,12 @@ def test_each_description_says_what_it_does_and_where_help_is(deployment: Deploy
     assert all(promise in deployment.description for promise in deployment.promises)
 
 
-SUBJECTS = {PROVISION: "A-1001", BACK_UP_SERVER: "app1@2026-11-26T22:30Z", MOVE: "7"}
+SUBJECTS = {
+    PROVISION: "A-1001",
+    BACK_UP_SERVER: "app1@2026-11-26T22:30Z",
+    CHANGE_BOOKING: "k3v9q2@2027-02-10",
+    MOVE: "7",
+}
 
 
 def test_each_kind_of_work_has_a_deployment_and_parameters_that_its_form_takes() -> None:

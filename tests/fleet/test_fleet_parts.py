@@ -30,7 +30,9 @@ def test_two_servers_start_by_default_and_any_by_name() -> None:
     assert [host.name for host in plan.chosen()] == ["app1", "app2"]
     assert [host.name for host in plan.chosen(("app3",))] == ["app3"]
     assert {host.srv_gib for host in plan.with_sizes(srv_gib=9, mysql_gib=2).hosts} == {9}
-    with pytest.raises(FleetError, match=r"no host named 'app9'\. Choose one of app1, app2, app3, app4, app5, app6, app7, app8\."):
+    with pytest.raises(
+        FleetError, match=r"no host named 'app9'\. Choose one of app1, app2, app3, app4, app5, app6, app7, app8\."
+    ):
         plan.host("app9")
 
 

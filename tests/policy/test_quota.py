@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hosting.commands.storage import parse_free
-from hosting.policy.quota import EASED_BELOW, MIB, DiskFull, Use, check_free, files_limit, warning
+from hosting.policy.quota import (
+    EASED_BELOW,
+    MIB,
+    DiskFull,
+    Use,
+    check_free,
+    files_limit,
+    is_due,
+    rebuilding_may_help,
+    warning,
+)
 from hosting.policy.terms import GIB
 
 
@@ -91,3 +103,28 @@ def test_no_threshold_is_told_twice_without_having_eased_between(uses: list[int]
                 assert min(uses[last[found.tell] : number]) <= found.tell - EASED_BELOW
             last[found.tell] = number
         told = found.told
+
+
+NOON = datetime(2026, 12, 2, 11, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("ago", "per_mille", "due"),
+    [
+        (None, 0, True),
+        (timedelta(hours=11, minutes=59), 100, False),  # 00:01 in Berlin
+        (timedelta(hours=12, minutes=1), 100, True),  # yesterday
+        (timedelta(minutes=59), 800, True),
+        (timedelta(minutes=59), 799, False),
+        (timedelta(minutes=40), 1200, False),
+    ],
+)
+def test_an_instance_is_measured_nightly_and_hourly_where_it_is_nearly_full(
+    ago: timedelta | None, per_mille: int, due: bool
+) -> None:
+    assert is_due(None if ago is None else NOON - ago, per_mille, NOON) == due
+
+
+@pytest.mark.parametrize(("missing", "helps"), [(0, False), (1, True), (GIB, True), (GIB + 1, False)])
+def test_tables_are_written_anew_only_where_that_could_be_enough(missing: int, helps: bool) -> None:
+    assert rebuilding_may_help(missing, Use(2 * GIB, 9 * GIB)) == helps
