@@ -43,6 +43,10 @@ class Held:
     name: str
 
 
+class TargetBusy(Unreachable):
+    """The target takes in another instance's database; that passes."""
+
+
 class NotTheSame(StepFailed):
     """Source and target don't hold the same."""
 
@@ -84,19 +88,22 @@ def follow_database(move: Move, gtid: str) -> None:
 
     Raises:
         Unreachable: one of the servers, or the way between them, does not answer.
-        StepFailed: the filter is not as it has to be, or the target takes in something already.
+        TargetBusy: the target takes in another instance's database.
+        StepFailed: the filter is not as it has to be.
     """
     ssh, password = load(SshHost), new_password()
     source, target = ssh.connection(move.source), ssh.connection(move.target)
     target.run(ensure_tunnel(move.name, move.instance.number))
-    target.run(ensure_file(Path(replication.FILTER_FILE), replication.filter_file(move.layout.database)))
     with mariadb_of(source) as database:
         database.run(replication.create_mover(move.mover, password))
     port = DATABASE_PORTS + move.instance.number
     with mariadb_of(target) as database:
+        database.rows(replication.alone())
+        if _follows_another(database, move):
+            raise TargetBusy(f"{move.target.name} takes in another instance's database.", "It is tried again.")
         _end_following(database)
+        target.run(ensure_file(Path(replication.FILTER_FILE), replication.filter_file(move.layout.database)))
         database.run(replication.start_replicating(move.layout.database, gtid, port, move.mover, password))
-    with mariadb_of(target) as database:
         status = slave_status(database)
         if status.get("Replicate_Wild_Do_Table") != replication.filter_pattern(move.layout.database):
             database.rows(replication.stop_replicating())
@@ -166,6 +173,7 @@ def drain(move: Move, position: str) -> None:
         StepFailed: it did not in time.
     """
     with mariadb_of(load(SshHost).connection(move.target)) as database:
+        _check_follows(database, move)
         if position and database.value(replication.wait_for(position, DRAIN_SECONDS)) != 0:
             _check_follows(database, move)
             message = f"{move.target.name} did not take in the last changes within {DRAIN_SECONDS:.0f} s."
@@ -206,9 +214,11 @@ def compare_database(move: Move) -> dict[str, int]:
 def end_following(move: Move) -> bool:
     """Neither replication nor filter nor its user is left on either server; each may be asked for alone."""
     ssh = load(SshHost)
+    changed = False
     with mariadb_of(ssh.connection(move.target)) as database:
-        changed = _end_following(database)
-    changed |= ssh.connection(move.target).run(ensure_gone(Path(replication.FILTER_FILE))).changed
+        if not _follows_another(database, move):
+            changed = _end_following(database)
+            changed |= ssh.connection(move.target).run(ensure_gone(Path(replication.FILTER_FILE))).changed
     with mariadb_of(ssh.connection(move.source)) as database:
         database.run(replication.drop_mover(move.mover))
     return changed
@@ -221,6 +231,12 @@ def _end_following(database: MariadbServer) -> bool:
     database.rows(replication.stop_replicating())
     database.rows(replication.forget_replication())
     return True
+
+
+def _follows_another(database: MariadbServer, move: Move) -> bool:
+    """Whether the target's one replication is another move's."""
+    status = slave_status(database)
+    return bool(status) and status.get("Master_User") != move.mover
 
 
 def slave_status(database: MariadbServer) -> dict[str, Any]:
@@ -239,6 +255,10 @@ def _check_follows(database: MariadbServer, move: Move) -> None:
         Unreachable: it can't reach the source now.
     """
     status = slave_status(database)
+    own = replication.filter_pattern(move.layout.database)
+    if status and (status.get("Master_User"), status.get("Replicate_Wild_Do_Table")) != (move.mover, own):
+        message = f"What {move.target.name} takes in is not {move.name}'s database any more."
+        raise StepFailed(message, "The source serves on; move it again.")
     if int(status.get("Last_SQL_Errno") or 0):
         message = f"{move.target.name} stopped taking in changes with error {status['Last_SQL_Errno']}."
         raise StepFailed(message, "The source serves on; report this.", last_lines=str(status["Last_SQL_Error"])[:300])

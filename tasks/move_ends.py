@@ -75,6 +75,8 @@ def _record_failure(session: Session, move: Move, error: ServiceError) -> None:
         deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), now=at)
         work.try_again(session, found.id, again_at(tried, at))
         return
+    if facts.state is MoveState.PLANNED:  # nothing was begun: it has to be planned anew
+        moves.record_state(session, facts.id, MoveState.CALLED_OFF, at, finding=str(error))
     work.record_failed(session, work.MOVE, str(facts.id), str(error))
     _put_before_a_person(session, move, str(error), "run")
 

@@ -59,7 +59,7 @@ VERBS = (
     Verb("promises", "deployments.console.promises", "Every open order: time left, forecast.", "promises"),
     Verb("instance", "deployments.console.instance", "Instances: list, show, open, access."),
     Verb("server", "deployments.console.server", "Servers: add, list, show, drain, undrain."),
-    Verb("move", "deployments.console.move", "Moves between servers: plan, run, back, status."),
+    Verb("move", "deployments.console.move", "Moves between servers: plan, run, back, cancel, status."),
     Verb("release", "deployments.console.release", "Product releases: add, list."),
     Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),
     Verb("calendar", "deployments.console.service_days", "Days closed or opened for set-ups: close, open, list."),

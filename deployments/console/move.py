@@ -71,6 +71,26 @@ def move_back(
     ask_for(name, been[-1], reason, at=at, without_backup=without_backup, yes=yes)
 
 
+@app.command("cancel")
+def cancel(name: Name, reason: Reason) -> None:
+    """Give up a move that was planned and has not begun."""
+    settings, why = load_settings(), reason_given(reason)
+
+    def give_up(session: Session, by: str, when: datetime) -> MoveFacts:
+        from hosting.inventory import moves, work  # noqa: PLC0415  # as above
+        from hosting.policy.states import MoveState  # noqa: PLC0415  # as above
+
+        move = moves.open_move(session, name)
+        if move is None or move.state is not MoveState.PLANNED:
+            stands = move.state if move else "not planned"
+            raise Refused(f"A move of {name} is {stands}.", f"Look at it: phm move status {name}.")
+        work.cancel(session, work.MOVE, str(move.id), why)
+        return moves.record_state(session, move.id, MoveState.CALLED_OFF, when, finding=why, by=by)
+
+    move = acting(give_up, settings)
+    typer.echo(f"Move {move.id} is called off; nothing was touched.")
+
+
 @app.command("status")
 def status(name: Annotated[str, typer.Argument(help="Of this instance only.")] = "", *, as_json: Json = False) -> None:
     """List moves with how far they are, the last one first."""

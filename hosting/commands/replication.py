@@ -72,6 +72,11 @@ def start_replicating(database: str, gtid: str, port: int, user: str, password: 
     )
 
 
+def alone() -> Statement:
+    """Nobody else begins a replication while this connection lives; waits for who does."""
+    return Statement("SELECT GET_LOCK('phm_move', 20)")
+
+
 def slaves() -> Statement:
     """The replication connections of a server, a row each; the first column is the name."""
     return Statement("SHOW ALL SLAVES STATUS")

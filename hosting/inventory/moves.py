@@ -132,7 +132,7 @@ def former_homes(session: Session, instance: str) -> list[str]:
 
 def record_state(
     session: Session, move_id: int, to: MoveState, now: datetime, *, finding: str = "",
-    evidence: Mapping[str, Any] | None = None,
+    evidence: Mapping[str, Any] | None = None, by: str = deeds.SERVICE,
 ) -> MoveFacts:  # fmt: skip
     """How far a move is, along the edges; what is known of it is added to its evidence.
 
@@ -151,7 +151,7 @@ def record_state(
     if to is not before:
         told = {"move": move_id, "from": row.source_name, "to": row.target_name, **(evidence or {})}
         subject = instances.subject_of(row.instance_name)
-        deeds.record(session, deeds.SERVICE, f"move {to}", subject, why=finding, evidence=told, now=now)
+        deeds.record(session, by, f"move {to}", subject, why=finding, evidence=told, now=now)
     session.flush()
     return _facts(row)
 

@@ -153,7 +153,7 @@ def _of_places(instance: InstanceFacts, source: ServerFacts, target: ServerFacts
     said = []
     if target.name == source.name:
         return ["It is there already."]
-    if instance.state not in {InstanceState.ACTIVE, InstanceState.SUSPENDED}:
+    if instance.state is not InstanceState.ACTIVE:
         said.append(f"It is {instance.state}.")
     if not takes_instances(target):
         said.append(f"{target.name} takes no instances ({target.state}, in {target.country}).")

@@ -72,6 +72,7 @@ def test_from_a_server_that_is_emptied_to_one_with_room_nothing_is_objected() ->
         ({"target": replace(TARGET, facts=FACTS | {"php_modules": ["gd"]})}, "app2 lacks the PHP modules mysqli."),
         ({"sizes": replace(SIZES, free={"/srv": GIB, "/var/lib/mysql": GIB})}, "The disk of /srv on app2 has 1024 MiB"),
         ({"instance": replace(INSTANCE, state=InstanceState.RESERVED)}, "It is reserved."),
+        ({"instance": replace(INSTANCE, state=InstanceState.SUSPENDED)}, "It is suspended."),
         ({"found": replace(FINE, leased="run x (back up)")}, "It is worked on by run x (back up)."),
         ({"found": replace(FINE, restoring=True)}, "A restore of it was begun and is not at its end."),
         ({"found": replace(FINE, last_backup=None)}, "Its last good backup is never made"),

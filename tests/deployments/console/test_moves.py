@@ -60,5 +60,13 @@ def test_a_moment_that_is_none_or_has_passed_is_refused(phm: Console, name: str,
     assert said.refusal.startswith(sentence)
 
 
+def test_a_planned_move_is_given_up_once(phm: Console, name: str) -> None:
+    assert phm("move", "cancel", name, "--reason", "other day").out == "Move 1 is called off; nothing was touched.\n"
+    said = phm("move", "cancel", name, "--reason", "other day")
+    assert said.refusal == f"A move of {name} is not planned. Look at it: phm move status {name}."
+    told = json.loads(phm("move", "status", name, "--json").out)
+    assert [(one["state"], one["finding"]) for one in told] == [("called_off", "other day")]
+
+
 def test_a_move_needs_a_reason(phm: Console, name: str) -> None:
     assert phm("move", "run", name, "app2", "--reason", " ").refusal.startswith("The reason is empty.")
