@@ -58,7 +58,6 @@ class Restic:
         """Nothing is asked yet."""
         self.request = request
         authorities = request.get("authorities") or ""
-        self.options = ["--cacert", authorities] if authorities and os.path.exists(authorities) else []  # noqa: PTH110  # a path of the server
         self.environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
@@ -71,11 +70,13 @@ class Restic:
             "AWS_SECRET_ACCESS_KEY": request["secret_key"],
             "AWS_DEFAULT_REGION": request["region"],
         }
+        if authorities:  # beside the server's own roots, which `--cacert` would leave out
+            self.environment["SSL_CERT_FILE"] = authorities
 
     def start(self, *words: str, **streams: Any) -> subprocess.Popen[bytes]:
         """A restic that runs."""
         os.makedirs(CACHE, mode=0o700, exist_ok=True)  # noqa: PTH103  # a path of the server
-        return subprocess.Popen(["restic", *self.options, *words], env=self.environment, **streams)
+        return subprocess.Popen(["restic", *words], env=self.environment, **streams)
 
     def run(self, *words: str) -> str:
         """What a restic that has to succeed says.
