@@ -15,7 +15,9 @@ from hosting.inventory import cases, deeds, recovery_points, work
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import in_transaction
 from hosting.policy.backup_budget import kind_after, still_counts
+from hosting.policy.states import GenerationState
 from tasks.backup_dispatch import server_of
+from tasks.jobs import JobComplained
 from tasks.leases import working_on
 from tasks.progress import progress_of
 from tasks.records import inventory, now
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from hosting.policy.values import InstanceFacts, PointFacts, PointKind, ServerFacts
+    from hosting.policy.values import GenerationFacts, InstanceFacts, PointFacts, PointKind, ServerFacts
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,27 @@ def taken(
         last = read_history(instance).dump_bytes
         id_ = f"{instance.name}-{now():%Y%m%dt%H%M%S}"
         wish = PointWish(generation, kind, id_, seconds, last, patient)
-        point = record_point(take_point(server, instance, wish, told))
+        with marking_damage(generation):
+            point = record_point(take_point(server, instance, wish, told))
         end_backup_job(server, instance)
         return point
+
+
+@contextlib.contextmanager
+def marking_damage(generation: GenerationFacts) -> Iterator[None]:
+    """A generation that is found spoilt in the store is marked, so that the next backup is a full one."""
+    try:
+        yield
+    except JobComplained as error:
+        if error.kind == "damaged":
+            finding = str(error)
+            in_transaction(
+                inventory(),
+                lambda session: recovery_points.mark_generation(
+                    session, generation.id, GenerationState.DAMAGED, finding, now()
+                ),
+            )
+        raise
 
 
 def record_left(server: ServerFacts, instance: InstanceFacts) -> PointFacts | None:

@@ -7,40 +7,26 @@ since nothing else keeps them as they were. Runs on servers: standard library on
 from __future__ import annotations
 
 import contextlib
-import select
 import subprocess
 import threading
 import time
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tasks.on_server import folder_copy
+from tasks.on_server.dump_stream import DUMP, QUIET_SECONDS, TRANSACTION_IS_OPEN, first_piece
 from tasks.on_server.job import NO_SPACE, Complaint, reason
 from tasks.on_server.mariadb_session import DatabaseSaid, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import BufferedReader
     from pathlib import Path
-
-DUMP = (
-    "mariadb-dump", "--no-defaults", "--socket=/run/mysqld/mysqld.sock", "--user=root", "--single-transaction",
-    "--quick", "--hex-blob", "--order-by-primary", "--routines", "--events", "--triggers", "--skip-dump-date",
-    "--default-character-set=utf8mb4",
-)  # fmt: skip
-"""The dump's options are a part of the manifest's meaning: a restored database is dumped in the same way to compare."""
-
-TRANSACTION_IS_OPEN = b"\n-- Table structure for table"
-"""Stands in the first piece that the dump writes out (4 KiB); its transaction was begun before that line was made."""
 
 TRANSACTIONAL = "InnoDB"
 LOCK_TRIES = 5
 LOCK_PAUSE_SECONDS = 3.0
 BUSY = ("ERROR 1205 ", "ERROR 1969 ")
 """How MariaDB says that a lock was waited for too long: for one table, for all of them."""
-
-HOLD_SECONDS = 5.0
-"""A dump that has written nothing by then waits for somebody who waits for our lock: an ALTER TABLE, for example."""
 
 KEPT_SECONDS = 600.0
 """Tables without transactions are locked no longer than that."""
@@ -112,17 +98,6 @@ class Holding(threading.Thread):
             self.failure = reason(error)
 
 
-def output(dump: subprocess.Popen[bytes]) -> BufferedReader:
-    """What the dump writes."""
-    return cast("BufferedReader", dump.stdout)
-
-
-def first_piece(dump: subprocess.Popen[bytes]) -> bytes | None:
-    """What the dump writes at first, left there; empty: it ended at once; None: it has written nothing in time."""
-    written, _, _ = select.select([output(dump)], [], [], HOLD_SECONDS)
-    return output(dump).peek(1) if written else None
-
-
 def check_begun(first: bytes | None, failure: str) -> None:
     """See that dump and folder are of the moment that was locked; a dump that ended at once tells its own reason.
 
@@ -133,7 +108,7 @@ def check_begun(first: bytes | None, failure: str) -> None:
         kind = "disk full" if NO_SPACE in failure else "folder"
         raise Complaint(kind, f"the instance's folder could not be held: {failure}")
     if first is None:
-        raise Complaint("busy", f"its dump did not begin within {HOLD_SECONDS:.0f} s: somebody changes its tables")
+        raise Complaint("busy", f"its dump did not begin within {QUIET_SECONDS} s: somebody changes its tables")
     if first and TRANSACTION_IS_OPEN not in first:
         raise Complaint("dump", "the dump's begin is not as expected, so that its moment is not known")
 

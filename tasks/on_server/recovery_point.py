@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tasks.on_server import file_tree, folder_copy
+from tasks.on_server.dump_stream import is_broken_off, pieces
 from tasks.on_server.dump_tally import Tally, objections
 from tasks.on_server.job import Complaint, Progress
 from tasks.on_server.mariadb_session import DatabaseSaid, Session
-from tasks.on_server.moment import KEPT_SECONDS, Moment, dumping, names, output
+from tasks.on_server.moment import KEPT_SECONDS, Moment, dumping, names
 from tasks.on_server.restic import Backup, Restic, ResticSaid
 
 if TYPE_CHECKING:
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedReader
 
-PIECE = 1 << 18
-LOST = ("Error 2002:", "Error 2006:", "Error 2013:", "error: 2002", "error: 2006", "error: 2013")
-"""How mariadb-dump says that MariaDB went away."""
-
 DUMP_LOCK = "/run/phm/dump.lock"
 LOAD_LOOK_SECONDS = 2.0
 EXAMPLES = 5
+
+HOLD_NONE, LET_GO = "SAVEPOINT nothing", "ROLLBACK TO SAVEPOINT nothing"
+"""What a transaction has read nobody can alter before it is let go: he would wait, and all others behind him."""
 
 
 def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
     try:
         with one_dump_at_a_time(), dumping(request, moment, point / "data") as (dump, reader):
             with counting(reader, request, moment, point / "data") as counted:
-                said = pass_on(dump, tally, database, progress, request["dump_bytes"])
+                said = pass_on(dump, tally, database, progress, request)
             moment.rows, missing = counted()
         check_kept_in_time(moment)
         check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said), dump.returncode, said)
@@ -109,16 +109,18 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
     }
 
 
-def pass_on(dump: subprocess.Popen[bytes], tally: Tally, kept: Backup, progress: Progress, expected: int) -> str:
+def pass_on(
+    dump: subprocess.Popen[bytes], tally: Tally, kept: Backup, progress: Progress, request: dict[str, Any]
+) -> str:
     """Pass the dump on while it is counted; its program's last words. Whoever keeps it is not told of its end."""
-    out, err = output(dump), cast("BufferedReader", dump.stderr)
+    err = cast("BufferedReader", dump.stderr)
     said: list[bytes] = []
     listener = threading.Thread(target=lambda: said.append(err.read()), daemon=True)
     listener.start()
-    while piece := out.read1(PIECE):
+    for piece in pieces(dump, request["database"]):
         tally.add(piece)
         kept.give(piece)
-        progress.tell("dumping the database", tally.bytes, expected)
+        progress.tell("dumping the database", tally.bytes, request["dump_bytes"])
     tally.end()
     dump.wait()
     listener.join()
@@ -143,8 +145,7 @@ def check_dump(found: list[str], exit_code: int, said: str) -> None:
         Complaint: something does; names all of it. A dump that was killed, or lost its MariaDB, can be tried again.
     """
     if found:
-        broken_off = exit_code < 0 or any(words in said for words in LOST)
-        raise Complaint("database" if broken_off else "dump", "; ".join(found))
+        raise Complaint("database" if is_broken_off(exit_code, said) else "dump", "; ".join(found))
 
 
 @contextlib.contextmanager
@@ -161,8 +162,8 @@ def counting(
 def count_rows(reader: Session, database: str, moment: Moment) -> dict[str, int]:
     """The rows of each table at the moment."""
     counts = zip(moment.engines, names(database, list(moment.engines)), strict=True)
-    one_each = (f"SELECT '{table}', COUNT(*) FROM {quoted}" for table, quoted in counts)
-    return {row[0]: int(row[1]) for row in reader.run(" UNION ALL ".join(one_each))}
+    one_each = (f"SELECT '{table}', COUNT(*) FROM {quoted}; {LET_GO}" for table, quoted in counts)
+    return {row[0]: int(row[1]) for row in reader.run(f"{HOLD_NONE}; {'; '.join(one_each)}")}
 
 
 def named_but_missing(reader: Session, named: list[dict[str, str]], copy: Path) -> dict[str, Any]:
@@ -174,6 +175,7 @@ def named_but_missing(reader: Session, named: list[dict[str, str]], copy: Path) 
             asked += 1
             if not os.path.lexists(copy / row[0]):  # a link counts: it was what the product wrote
                 missing.append(row[0])
+        reader.run(LET_GO)
         found[one["what"]] = {"named": asked, "missing": len(missing), "examples": missing[:EXAMPLES]}
     return found
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tasks.on_server import file_tree, folder_copy
+from tasks.on_server.dump_stream import DUMP, PIECE
 from tasks.on_server.dump_tally import Tally
 from tasks.on_server.job import Complaint, Progress
 from tasks.on_server.mariadb_session import CHARACTERS, CLIENT, DatabaseSaid, Session
-from tasks.on_server.moment import DUMP, names
-from tasks.on_server.recovery_point import PIECE
+from tasks.on_server.moment import names
 from tasks.on_server.restic import Restic, ResticSaid, ending
 
 if TYPE_CHECKING:

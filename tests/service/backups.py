@@ -90,8 +90,16 @@ def on(service: Service, script: str, instance: InstanceFacts, *words: str) -> s
     return done.stdout
 
 
+BULK = """
+set -eu
+head -c 200M /dev/urandom >"$2/storage/user/1/files/bulk"; chown "$3:$3" "$2/storage/user/1/files/bulk"
+mariadb "$1" -e "CREATE TABLE IF NOT EXISTS bulk (id INT PRIMARY KEY AUTO_INCREMENT, content BLOB) ENGINE=InnoDB;
+  INSERT INTO bulk (content) SELECT RANDOM_BYTES(1024) FROM seq_1_to_20000;"
+"""
+"""So much that a full backup of it takes seconds."""
+
 LEFT = """
-find /srv/backup/$1 -mindepth 1 ! -name files.jsonl 2>/dev/null; ls -d /srv/backup/$1-restore 2>/dev/null
+find /srv/backup/$1 -mindepth 1 ! -name files.jsonl ! -name unfinished 2>/dev/null; ls -d /srv/backup/$1-restore 2>/dev/null
 ls /run/phm/jobs 2>/dev/null; systemctl list-units --plain --no-legend 'phm-job-*' | cut -d' ' -f1
 mariadb -NBe "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'phm\\\\_$1\\\\_new' OR SCHEMA_NAME LIKE 'phm\\\\_$1\\\\_failed%'"
 pgrep -ax restic; pgrep -ax mariadb-dump; true
@@ -148,9 +156,19 @@ def left_behind(service: Service, instance: InstanceFacts) -> str:
 
 def locks_of(point: PointFacts) -> list[str]:
     """Restic's locks on a point's repository."""
+    return objects_of(point, "locks")
+
+
+def snapshots_of(point: PointFacts) -> list[str]:
+    """Restic's snapshots in a point's repository."""
+    return objects_of(point, "snapshots")
+
+
+def objects_of(point: PointFacts, kind: str) -> list[str]:
+    """The objects of a kind in a point's repository."""
     store = load(BackupStore)
     prefix = store.prefix(point.server_name, point.instance_name, point.generation)
-    return [found.key for found in store.objects(f"{prefix}locks/")]
+    return [found.key for found in store.objects(f"{prefix}{kind}/")]
 
 
 @contextlib.contextmanager
