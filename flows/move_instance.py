@@ -15,6 +15,7 @@ from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.databases import ensure_database
+from tasks.failures import check_all_done, kept_for_the_end
 from tasks.leases import working_on
 from tasks.move_database import (
     catch_up,
@@ -200,9 +201,13 @@ def undo(move: Move) -> Move:
 @flow(name="retire-moved-sources", persist_result=False)
 def retire_moved_sources() -> Any:
     """What moves left on their sources goes once its days are over; each source passes requests on for ever."""
-    kept = read_kept_too_long(STANDARD.moved_kept_days)
+    kept, failures = read_kept_too_long(STANDARD.moved_kept_days), list[ServiceError]()
     for move in kept:
-        with working_on(move.source, move.instance, "retire"):
+        with (
+            kept_for_the_end(failures, f"{move.name} on {move.source.name}"),
+            working_on(move.source, move.instance, "retire"),
+        ):
             retire_source(move)
             record_retired(move)
+    check_all_done(failures, "The next run goes on with what is left.")
     return Completed(message=f"{len(kept)} kept sources are gone.")
