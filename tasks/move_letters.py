@@ -8,9 +8,10 @@ from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from hosting.inventory import moves
 from hosting.templates.letters import compose
-from tasks.letters import local, send_letter
+from hosting.templates.wording import moment
+from tasks.letters import send_letter
 from tasks.probes import url_of
-from tasks.records import inventory
+from tasks.records import inventory, now
 from tasks.step import step
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def tell_customer_moved(move: Move) -> bool:
         "order": move.order.reference,
         "url": url_of(move.target, move.instance),
         "old_url": url_of(move.source, move.instance),
-        "at": local(facts.switched_at),
+        "at": moment(facts.switched_at or now(), move.order.language),
         "stop_seconds": max(1, round(facts.stop_seconds or 1)),
     }
     letter, order = compose("moved", move.order.language, values), move.order
