@@ -83,4 +83,4 @@ def measure_storage(request: StorageRequest = WHAT_IS_DUE) -> Any:
     forget_old()
     check_all_measured(outcomes)
     check_all_done(failures, "It is tried again within the hour.")
-    return Completed(message=f"{len(outcomes)} instances on {len(due)} servers are measured.")
+    return Completed(message=f"{len(outcomes)} measured, on {len(due)} of the servers." if due else "Nothing is due.")

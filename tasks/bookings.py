@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from hosting.policy.booking_ends import BookingEnd
     from hosting.policy.values import InstanceFacts
 
-AFTER_THE_RUN = timedelta(minutes=10)
-"""A change that the run by which it was asked for does not bring to its end becomes work of its own after so long."""
-
 
 def need_of(measured: MeasuredFacts) -> Need:
     """What an instance needs, by its measurement."""
@@ -57,14 +53,10 @@ def read_meaning(instance: InstanceFacts, change: Change, measured: MeasuredFact
 @reading
 def record_wish(instance: InstanceFacts, change: Change, by: str, why: str) -> ChangeFacts:
     """A change that was asked for, with the work that brings it to its end if this run doesn't."""
-
-    def record(session: Session) -> ChangeFacts:
-        wished = booking_changes.ask_for_change(session, instance.name, change, by=by, why=why, now=now())
-        due, subject = now() + AFTER_THE_RUN, subject_of(wished)
-        work.ask_for(session, work.CHANGE_BOOKING, subject, due, by=by, now=now())
-        return wished
-
-    return in_transaction(inventory(), record)
+    return in_transaction(
+        inventory(),
+        lambda session: booking_changes.ask_for_change(session, instance.name, change, by=by, why=why, now=now()),
+    )
 
 
 @reading
@@ -121,7 +113,7 @@ def wait_for_the_night(instance: InstanceFacts, wish: ChangeFacts | None) -> dat
     if is_off_peak(at):
         return None
     night = next_off_peak(at)
-    subject = subject_of(wish) if wish else bookings.work_subject(instance.name, day_of(at))
+    subject = wish.work_subject if wish else bookings.work_subject(instance.name, day_of(at))
 
     def put_off(session: Session) -> None:
         found = work.work_of(session, work.CHANGE_BOOKING, subject)
@@ -139,7 +131,7 @@ def record_settled(wish: ChangeFacts | None) -> None:
     """Nothing is left to do; the last of all, so that a run that ends before it is tried again."""
 
     def done(session: Session) -> None:
-        subjects = {subject_of(wish)} if wish else set()
+        subjects = {wish.work_subject} if wish else set()
         one = work.work_of_run(session, flow_run.id) if flow_run.id else None
         if one is not None and one.kind == work.CHANGE_BOOKING:
             subjects.add(one.subject)
@@ -150,11 +142,6 @@ def record_settled(wish: ChangeFacts | None) -> None:
             _settle_failures(session, subject)
 
     in_transaction(inventory(), done)
-
-
-def subject_of(wish: ChangeFacts) -> str:
-    """What the work of a change is called."""
-    return f"{wish.instance_name}#{wish.id}"
 
 
 def parameters_of(subject: str) -> dict[str, object]:

@@ -58,7 +58,7 @@ def ensure_storage(server: ServerFacts, instance: InstanceFacts) -> bool:
 
 @step
 def ensure_storage_limit(server: ServerFacts, instance: InstanceFacts) -> bool:
-    """What the files may hold is what is booked less the measured database; kept by the kernel where it can (P04)."""
+    """The kernel's limit of a new or restored instance, from what is booked; each measurement sets it anew (P04)."""
     if not server.has_btrfs:
         return False
     ssh = load(SshHost).connection(server)

@@ -7,12 +7,13 @@ transaction with all servers locked, so that bookings that come at once can't ov
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, instances, servers
+from hosting.inventory import cases, instances, servers, work
 from hosting.inventory.bookings import ask_for_ends, contract_of, follow_bookings, locked_row
 from hosting.inventory.deeds import record
 from hosting.inventory.instances import subject_of
@@ -37,6 +38,9 @@ CHANGED = "booking changed"
 REFUSED = "booking change refused"
 NO_ROOM = "room_needed"
 """The kind of the case that a booking is for which the instance's server has no room (P24)."""
+
+AFTER_THE_RUN = timedelta(minutes=10)
+"""A change that the run by which it was asked for does not bring to its end becomes a run of its own after so long."""
 
 OPEN_FOR_CHANGES = frozenset({InstanceState.ACTIVE, InstanceState.SUSPENDED})
 
@@ -63,6 +67,11 @@ class ChangeFacts:
     finding: str
     decided_at: datetime | None
     facts: Mapping[str, Any]
+
+    @property
+    def work_subject(self) -> str:
+        """What the work of this change is called."""
+        return f"{self.instance_name}#{self.id}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,9 @@ def meaning_of(session: Session, instance: str, change: Change, need: Need, now:
 
 
 def ask_for_change(session: Session, instance: str, change: Change, *, by: str, why: str, now: datetime) -> ChangeFacts:
-    """Record a wish; nothing is changed by it yet.
+    """Record a wish, with the work that brings it to its end if the run that it is made for does not.
+
+    Nothing is changed by it yet.
 
     Raises:
         UnknownInstance: no instance has this name.
@@ -124,7 +135,9 @@ def ask_for_change(session: Session, instance: str, change: Change, *, by: str, 
     )
     session.add(row)
     session.flush()
-    return facts_of(row)
+    made = facts_of(row)
+    work.ask_for(session, work.CHANGE_BOOKING, made.work_subject, now + AFTER_THE_RUN, by=by, now=now)
+    return made
 
 
 def decide_change(session: Session, number: int, need: Need, now: datetime) -> ChangeFacts:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import booking_changes, bookings, cases, levels, work
+from hosting.inventory import booking_changes, bookings, cases, work
 from hosting.inventory.models import Booking
-from hosting.inventory.notices import NoticeType, OrderPlaced
 from hosting.inventory.session import in_transaction
 from hosting.policy.contract import Booked
 from hosting.policy.off_peak import is_off_peak, next_off_peak
 from hosting.policy.quota import MIB, files_limit
 from hosting.policy.states import ChangeState, WorkState
-from hosting.policy.terms import AROUND_THE_CLOCK, GIB
+from hosting.policy.terms import GIB
 from hosting.product.layout import InstanceLayout
 from tasks import bookings as tasks_bookings
 from tests.service.customer import site
 from tests.service.plans import Fault, Plan
+from tests.service.small import fill_files, small_instance
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts
@@ -170,7 +170,7 @@ def test_a_run_that_is_killed_is_brought_to_its_end_by_its_work(
     assert outcome.state == "Killed"
     with service.inventory.reading() as session:
         wish = booking_changes.changes_of(session, instance.name)[-1]
-        waiting = work.work_of(session, work.CHANGE_BOOKING, tasks_bookings.subject_of(wish))
+        waiting = work.work_of(session, work.CHANGE_BOOKING, wish.work_subject)
     assert waiting is not None
     assert waiting.state is WorkState.OPEN
     again = service.runner.run(Plan(flow=FLOW, parameters=tasks_bookings.parameters_of(waiting.subject)["request"]))
@@ -185,21 +185,6 @@ def test_a_run_that_is_killed_is_brought_to_its_end_by_its_work(
     assert done.state is WorkState.DONE
 
 
-SMALL = {"storage_per_account_gib": 1, "storage_step_gib": 1}
-"""A level in GB of which tests can fill one."""
-
-
-def small_instance(service: Service) -> InstanceFacts:
-    """An open instance with one account and one package of 1 GB each."""
-    reference = f"{service.prefix}-small"
-    with service.inventory.writing() as session:
-        levels.ensure_level(session, "small", {**AROUND_THE_CLOCK, **SMALL})
-    wish = OrderPlaced(reference, "C-small", "Max Klein", f"{reference}@kunde.test", "en", 1, 1, 5890, "EUR", "small")
-    service._take(NoticeType.ORDER_PLACED, wish)
-    service.pay(reference)
-    return service.provision(reference)
-
-
 def fill(service: Service, instance: InstanceFacts) -> None:
     """A little more than 1 GB: files, and tables of which two rows in five are deleted, so that no page is empty."""
     layout = InstanceLayout.of(instance)
@@ -210,18 +195,18 @@ def fill(service: Service, instance: InstanceFacts) -> None:
     service.on(f"mariadb {layout.database} -e 'DELETE FROM phlymail_filled WHERE id % 5 < 2'")
     service.on("mariadb -e 'SET GLOBAL innodb_max_purge_lag_wait=0'")
     database = int(service.on(f"du -s -B1 /var/lib/mysql/{layout.database} | cut -f1"))
-    service.on(f"fallocate -l {GIB - database + 20 * MIB} {layout.data}/storage/user/filling")
+    fill_files(service, instance, GIB - database + 20 * MIB)
 
 
 def test_what_does_not_fit_by_little_waits_for_the_night_and_fits_then(service: Service) -> None:
-    small = small_instance(service)
+    small = small_instance(service, "tight", packages=1)
     fill(service, small)
     noon = next(at for ahead in range(1, 8) if not is_off_peak(at := midday() + ahead * DAY))
     waits = change(service, small, "cancel storage", amount=1, at=noon.timestamp())
     assert waits.state == "Rescheduled", waits
     with service.inventory.reading() as session:
         [wish] = booking_changes.changes_of(session, small.name)
-        night = work.work_of(session, work.CHANGE_BOOKING, tasks_bookings.subject_of(wish))
+        night = work.work_of(session, work.CHANGE_BOOKING, wish.work_subject)
     assert wish.state is ChangeState.OPEN
     assert night is not None
     assert night.due_at == next_off_peak(noon)
