@@ -109,7 +109,8 @@ DEPLOYMENTS = (
             "Brings an instance back to a recovery point: all of it, or only the database, the files, or one path.\n\n"
             "The point is brought back beside the instance and compared to the last row and byte while the instance "
             "works on; then it is closed for seconds. What is replaced lies aside for some days. A restored state that "
-            "does not pass its proof is taken back. Run again after a failure, it goes on from there."
+            "does not pass its proof is taken back. With another server it is set up there, and its own is closed "
+            "first, or has to be stated as lost. Run again after a failure, it goes on from there."
         ),
         runbook="docs/runbooks/backups.md",
     ),
@@ -160,8 +161,8 @@ DEPLOYMENTS = (
         queue=BULK,
         promises=("P20",),
         what=(
-            "Every night: some instances' newest recovery points, the oldest proof first, are brought back as copies on "
-            "servers with room, compared to the last row and byte, opened as one of their users, and taken away again.\n\n"
+            "Every night: some instances' newest recovery points, the oldest proof first, are brought back as copies "
+            "on servers with room, compared to the last row and byte, opened as one of their users, and taken away.\n\n"
             "One that does not pass stops none of the others; the run ends failed then and names it. A point that does "
             "not hold is put before a person; what was broken off is tried again the next night."
         ),
@@ -210,8 +211,9 @@ DEPLOYMENTS = (
         what=(
             "Moves an instance to another server: copied while the customer works, closed for seconds, compared, "
             "switched, proven through its new and its old address.\n\n"
-            "Runs are made by `dispatch-due-work` when a move that an operator recorded (`phm move run`) is due. Before "
-            "the switch every failure is undone, after it a run goes on: start one by hand for a move that stands still."
+            "Runs are made by `dispatch-due-work` when a move is due that an operator recorded (`phm move run`). "
+            "Before the switch every failure is undone, after it a run goes on. Start one by hand for a move that "
+            "stands still."
         ),
         runbook="docs/runbooks/move-instance.md",
     ),
