@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hosting.inventory import letters
 from hosting.policy.states import MoveState
+from hosting.policy.terms import STANDARD
+from tasks.move_records import read_kept_too_long, record_retired
+from tasks.move_sides import retire_source
 from tests.service import moves
 from tests.service.customer import site
 from tests.service.mailbox_data import fill
@@ -151,3 +155,24 @@ def test_a_cut_between_both_servers_is_waited_for(service: Service, sides: Sides
     finally:
         healing.join()
     check_moved(sides, instance, outcome if outcome.completed else moves.run(service, move), move.id)
+
+
+def test_what_was_kept_on_the_source_goes_after_its_days_and_the_old_address_goes_on_working(
+    service: Service, sides: Sides, instance: InstanceFacts
+) -> None:
+    if not [move for move in read_kept_too_long.fn(0) if move.name == instance.name]:
+        move = moves.plan(service, instance, other(sides, instance))
+        check_moved(sides, instance, moves.run(service, move), move.id)
+    assert read_kept_too_long.fn(STANDARD.moved_kept_days) == []
+    [kept] = [move for move in read_kept_too_long.fn(0) if move.name == instance.name]
+    source = kept.source.name
+    assert service.on(f"ls -d /srv/instances/{instance.name}", source)
+    retire_source.fn(kept)
+    record_retired.fn(kept)
+    left = f"ls -d /srv/*/{instance.name}* /etc/php/8.2/fpm/pool.d/phm-{instance.name}.conf 2>/dev/null || :"
+    assert service.on(left, source) == ""
+    assert service.on(f"mariadb -NBe 'SHOW DATABASES' | grep {instance.name} || :", source) == ""
+    assert moves.site_of(service, instance, source).startswith(f"# Instance {instance.name} has moved to")
+    there = replace(moves.now_on(service, instance), server_name=kept.source.name)
+    assert site(service, there).ask("api.php").status_code == 401
+    assert [move for move in read_kept_too_long.fn(0) if move.name == instance.name] == []
