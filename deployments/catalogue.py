@@ -248,8 +248,8 @@ DEPLOYMENTS = (
         what=(
             "Every hour: instances that were not measured since midnight, and those whose pool is nearly full, are "
             "measured by one command a server.\n\n"
-            "Each is kept within what it has booked, its customer is warned at 80, 90 and 100 percent, and told of more "
-            "users than accounts. Harmless to start at any time, for one instance or for all."
+            "Each is kept within what it has booked, its customer is warned at 80, 90 and 100 percent, and told of "
+            "more users than accounts. Harmless to start at any time, for one instance or for all."
         ),
         runbook="docs/runbooks/bookings.md",
         crons={"hourly": "20 * * * *"},
