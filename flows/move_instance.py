@@ -95,7 +95,6 @@ def move_instance(request: MoveRequest) -> Any:
         if meaning is Meaning.NOTHING:
             return Completed(message=f"Move {move.facts.id} of {move.name} is {move.facts.state} already.")
         with working_on(move.source, move.instance, "move"):
-            end_backup_job(move.source, move.instance)
             if meaning is Meaning.UNDO:
                 move = undo(move)
             if meaning is not Meaning.GO_ON:
@@ -106,6 +105,7 @@ def move_instance(request: MoveRequest) -> Any:
 
 def brought_over(move: Move) -> Move:
     """The instance on its target, the switch recorded; undone where that fails."""
+    end_backup_job(move.source, move.instance)
     sizes = read_sizes(move)
     found = replace(read_obstacles(move), **read_sides(move))
     objected = objections(move.instance, move.source, move.target, sizes=sizes, found=found, now=now())

@@ -12,6 +12,7 @@ from hosting.inventory import cases, deeds, instances, moves, work
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.session import in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
+from hosting.policy.move_plan import MoveForbidden
 from hosting.policy.states import MoveState, WorkState
 from tasks.move_database import NotTheSame, compare, sums_of
 from tasks.move_records import record_called_off
@@ -75,7 +76,8 @@ def _record_failure(session: Session, move: Move, error: ServiceError) -> None:
         deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), now=at)
         work.try_again(session, found.id, again_at(tried, at))
         return
-    if facts.state is MoveState.PLANNED:  # nothing was begun: it has to be planned anew
+    undone = facts.state is MoveState.COPYING and isinstance(error, MoveForbidden)
+    if facts.state is MoveState.PLANNED or undone:  # nothing of it is left: it has to be planned anew
         moves.record_state(session, facts.id, MoveState.CALLED_OFF, at, finding=str(error))
     work.record_failed(session, work.MOVE, str(facts.id), str(error))
     _put_before_a_person(session, move, str(error), "run")

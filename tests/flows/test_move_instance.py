@@ -96,6 +96,7 @@ def test_a_move_loses_nothing_that_a_working_customer_was_told_is_kept(
     assert len(customer.kept) > 5
     for address in (moves.now_on(service, instance), before):
         assert customer.missing_at(address) == []
+    assert customer.looks > 5
     assert customer.served_by_both() == []
     assert customer.still_logged_in()
     with service.inventory.reading() as session:
