@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -32,6 +33,9 @@ KINDS = (
 
 NO_REASONS = ("Is there a repository at the following location?", "s3:")
 """Lines that restic adds and that help nobody here."""
+
+FILE = re.compile(r"^ignoring error for .*?: ")
+"""How it begins what it says of one of a customer's files."""
 
 END_SECONDS = 10.0
 
@@ -205,7 +209,12 @@ class Backup:
 
 
 def ending(verb: str, code: int, err: bytes) -> str:
-    """How restic ended, in one line."""
-    lines = [line.strip() for line in err.decode(errors="replace").splitlines() if line.strip()]
+    """How restic ended, in one line: the first of its lines that has a meaning for us, or else the last ones.
+
+    A restore goes on after what it could not bring back, and names every file: what was wrong stands at the begin.
+    """
+    lines = [FILE.sub("", line.strip()) for line in err.decode(errors="replace").splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(NO_REASONS)]
-    return f"restic {verb} ended with exit code {code}: {' | '.join(lines[-3:])[:400] or 'it said nothing'}"
+    telling = [line for line in lines if any(word in line for _, words in KINDS for word in words)]
+    shown = telling[:1] or lines[-3:]
+    return f"restic {verb} ended with exit code {code}: {' | '.join(shown)[:400].rstrip('.') or 'it said nothing'}"

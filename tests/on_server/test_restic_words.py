@@ -30,9 +30,18 @@ def test_a_word_of_restics_has_one_meaning(said: str, kind: str) -> None:
 def test_hints_where_a_repository_could_be_are_no_part_of_the_sentence() -> None:
     said = b"Fatal: unable to open config file: Stat: Access Denied.\nIs there a repository at the following location?\ns3:https://x/y\n"
     assert ending("cat", 1, said) == (
-        "restic cat ended with exit code 1: Fatal: unable to open config file: Stat: Access Denied."
+        "restic cat ended with exit code 1: Fatal: unable to open config file: Stat: Access Denied"
     )
     assert ending("cat", -9, b"") == "restic cat ended with exit code -9: it said nothing"
+
+
+def test_a_restore_tells_what_was_wrong_at_first_and_names_no_file() -> None:
+    said = b"ignoring error for /srv/a: ciphertext verification failed\n"
+    said += (
+        b"ignoring error for /srv/a: UtimesNano: no such file or directory\n" * 50 + b"Fatal: There were 51 errors\n"
+    )
+    assert ending("restore", 1, said) == "restic restore ended with exit code 1: ciphertext verification failed"
+    assert ResticSaid(ending("restore", 1, said)).kind == "damaged"
 
 
 @pytest.mark.parametrize(
