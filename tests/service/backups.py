@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from blocks.backup_store import BackupStore
@@ -14,7 +14,7 @@ from tasks.snapshots import bring_back, ensure_empty_database
 from tests.service.plans import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hosting.policy.values import GenerationFacts, InstanceFacts, PointFacts
     from tests.service.plans import Fault, Outcome
@@ -172,21 +172,31 @@ def objects_of(point: PointFacts, kind: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def when(service: Service, condition: str, deed: str) -> Iterator[None]:
-    """Do something on the server as soon as a condition holds there, while the block goes on."""
-    script = WHEN.format(condition=condition, deed=deed)
-    codes: list[int] = []
+def when(service: Service, job: str, phase: str, deed: str | Callable[[], object]) -> Iterator[None]:
+    """Do something as soon as a job on the server is at a phase, while the block goes on.
+
+    Args:
+        service: the service.
+        job: its id.
+        phase: a word of what it tells of its progress.
+        deed: a script for the server, or something that is done here.
+    """
+    condition = f"grep -q '{phase}' /run/phm/jobs/{job}/progress 2>/dev/null"
 
     def act() -> None:
-        codes.append(service.fleet.run(service.host, "sh -s", seconds=90, text_in=script).returncode)
+        script = WHEN.format(condition=condition, deed=deed if isinstance(deed, str) else "true")
+        done = service.fleet.run(service.host, "sh -s", seconds=120, text_in=script)
+        assert done.returncode == 0, f"{job} did not come to {phase}, or the deed failed: {done.stderr}"
+        if not isinstance(deed, str):
+            deed()
 
-    doing = threading.Thread(target=act)
-    doing.start()
-    yield
-    doing.join()
-    assert codes == [0], f"{condition} did not come about, or {deed} failed: {codes}"
+    with ThreadPoolExecutor(1) as pool:
+        doing = pool.submit(act)
+        yield
+        doing.result()
 
 
-def phase(instance: InstanceFacts, words: str, job: str = "point") -> str:
-    """The condition that an instance's job is at this phase."""
-    return f"grep -q '{words}' /run/phm/jobs/{job}-{instance.name}/progress 2>/dev/null"
+def kill_and_start(service: Service) -> None:
+    """The server's plug is pulled; it comes back."""
+    service.fleet.kill(service.host)
+    service.fleet.start(service.host)
