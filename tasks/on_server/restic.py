@@ -109,14 +109,6 @@ class Restic:
             raise ResticSaid(str(error)) from None
         return True
 
-    def has_repository(self) -> bool:
-        """Whether it is there and opens."""
-        try:
-            self.run("cat", "config")
-        except ResticSaid:
-            return False
-        return True
-
     def drop_stale_locks(self) -> None:
         """Remove the locks of dead runs; restic itself tells them from live ones."""
         self.run("unlock")
