@@ -58,6 +58,8 @@ START_SECONDS = 60
 END_SECONDS = 15
 OTHERS_SECONDS = 240
 DUE_CENTS = 5_890
+RUNNING: list[Service] = []
+"""The session's service, once a test has asked for it."""
 
 
 @dataclass
@@ -211,7 +213,9 @@ def _service_on(home: Path, fleet: Fleet, hosts: tuple[str, ...]) -> Iterator[Se
         register_release(inventory, home)
         made = Service(home, settings, inventory, fleet, hosts, runs, environment)
         made.only_server(made.host)
+        RUNNING.append(made)
         yield made
+        RUNNING.clear()
     inventory.close()
     os.environ.clear()
     os.environ.update(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from tests.service.listing import listing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.service.plans import Outcome
     from tests.service_fixture import Service
 
@@ -37,6 +40,14 @@ class Undisturbed:
     def limit(self) -> str:
         """What the kernel lets its files be, in bytes."""
         return next(value for name, value in self.listing.items() if name.startswith("limit "))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _usual_server_again() -> Iterator[None]:
+    """What a module does with the servers is no matter of the next one: new instances go to the usual host again."""
+    yield
+    for service in getattr(sys.modules.get("tests.service_fixture"), "RUNNING", ()):
+        service.only_server(service.host)
 
 
 @pytest.fixture(scope="session")
