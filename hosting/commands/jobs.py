@@ -47,7 +47,7 @@ while [ ! -e "$d/exit" ]; do
   sleep 0.05
 done
 if [ -e "$d/exit" ]; then echo "exit $(cat "$d/exit")"; else echo running; fi
-for f in progress result complaint; do if [ -e "$d/$f" ]; then echo "$f $(cat "$d/$f")"; fi; done
+for f in progress result complaint; do if [ -e "$d/$f" ]; then printf '%s %s\\n' "$f" "$(cat "$d/$f")"; fi; done
 if [ -e "$d/exit" ] && [ -s "$d/err" ]; then echo "said $(tail -n 3 "$d/err" | tr '\\n' ' ' | head -c 500)"; fi
 """
 

@@ -129,6 +129,7 @@ def trouble_after(service: Service, mailbox: Mailbox, wanted: Callable[[str], bo
     return found + "".join(left_of_copies(service, host) for host in service.hosts)
 
 
+@pytest.mark.soak
 def test_a_copy_that_is_killed_on_the_way_is_made_by_running_it_again(service: Service, mailbox: Mailbox) -> None:
     """The steps between are those of a rehearsal, which is killed after each of them."""
     few = {"reserve_beside", "bring_back", "record_beside_ready"}

@@ -162,6 +162,7 @@ def trouble_after(service: Service, mailbox: Mailbox, wanted: Callable[[str], bo
     return found
 
 
+@pytest.mark.soak
 def test_a_restore_that_is_killed_on_the_way_ends_on_the_other_server_when_run_again(
     service: Service, mailbox: Mailbox
 ) -> None:
