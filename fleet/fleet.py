@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -104,10 +105,11 @@ class Fleet:
         begun = time.monotonic()
 
         def serve(service: Service) -> None:
-            if service.running() and service.answers() and not service.outdated():
-                return
-            if service.outdated():
-                service.stop()
+            if service.running() and not service.outdated():
+                with contextlib.suppress(FleetError):
+                    service.wait_ready()  # a busy one is not dead: a second one would find its ports taken
+                    return
+            service.stop()
             service.start()
             service.wait_ready()
             progress(f"{service.name} serves after {time.monotonic() - begun:.1f} s")
