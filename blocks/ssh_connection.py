@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 UNKNOWN = -1
 """Paramiko's exit status for a connection that was lost: the command may or may not have run."""
 
+NOTHING_TO_READ = "({}) < /dev/null; exit $?"
+READ_TO_THE_END = "({}); code=$?; cat > /dev/null; exit $code"
+"""How a command is called: a command never ends before the end of its input was sent.
+
+Else paramiko may send that end after the channel was closed (it lets go of the channel's lock in between), and sshd
+answers a message to a channel that is no more by ending the whole connection, with every other command on it.
+The shell around it also tells a command that was killed (128 and the signal) from a connection that was lost.
+"""
+
 
 class SshConnection:
     """A connection to one server; its channels may be used from several threads."""
@@ -45,13 +54,15 @@ class SshConnection:
             Unreachable: the connection was lost or the time was up; the command may or may not have run.
         """
         try:
-            channel = self._open(command)
+            channel = self._open(command, READ_TO_THE_END if command.stdin else NOTHING_TO_READ)
             with contextlib.closing(channel):
                 if command.stdin:
                     channel.sendall(command.stdin)
-                channel.shutdown_write()
+                    channel.shutdown_write()
                 out, err = _both_outputs(channel)
                 code = channel.recv_exit_status()
+                if not channel.eof_received:  # the exit code travels before the last of the output
+                    code = UNKNOWN
         except TimeoutError as error:
             self.close()
             message = f"{command.name} on {self.server.name} took longer than {command.seconds:.0f} s."
@@ -125,14 +136,14 @@ class SshConnection:
                 f"The connection to {self.server.name} was lost during {command.name}.", "Run again."
             ) from error
 
-    def _open(self, command: Command) -> paramiko.Channel:
-        """A channel on which the command runs."""
+    def _open(self, command: Command, called: str = "{}") -> paramiko.Channel:
+        """A channel on which the command runs, called in this way."""
         transport = self.client.get_transport()
         if transport is None or not transport.is_active():
             raise OSError("not connected")
         channel = transport.open_session(timeout=command.seconds)
         channel.settimeout(command.seconds)
-        channel.exec_command(command.line)
+        channel.exec_command(called.format(command.line))
         return channel
 
 

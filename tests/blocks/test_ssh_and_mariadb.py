@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 
 MIB = 2**20
+OWN_END = 'p=$$; until [ "$(ps -o comm= $p)" = sshd ]; do p=$(ps -o ppid= $p | tr -d " "); done; kill -9 $p; sleep 20'
+KILL = script("kill", OWN_END)
+"""It kills the server's own end of the connection."""
 
 
 @pytest.fixture
@@ -76,10 +79,8 @@ def test_of_commands_in_a_row_the_one_that_failed_is_told(ssh: SshConnection) ->
 
 
 def test_a_connection_that_is_lost_during_a_row_is_a_loss(ssh: SshConnection) -> None:
-    text = 'p=$$; until [ "$(ps -o comm= $p)" = sshd ]; do p=$(ps -o ppid= $p | tr -d " "); done; kill -9 $p; sleep 20'
-    kill = script("kill", text)  # its own end of the connection
     with pytest.raises(Unreachable, match=r"The connection to app\d was lost during true and kill"):
-        ssh.run_in_a_row(Command("true", ("true",)), kill)
+        ssh.run_in_a_row(Command("true", ("true",)), KILL)
 
 
 def test_a_connection_that_is_expected_is_the_one_that_is_given(service: Service) -> None:
@@ -102,25 +103,41 @@ def test_a_killed_connection_is_a_loss_and_the_next_one_is_new(service: Service)
     block = load(SshHost)
     first = block.connection(service.server())
     with pytest.raises(Unreachable, match=r"The connection to app\d was lost"):
-        first.run(script("kill", "kill -9 $PPID; sleep 20"))  # its own end of the connection
+        first.run(KILL)
     second = block.connection(service.server())
     assert second is not first
     assert second.run(Command("true", ("true",))).exit_code == 0
     assert block.connection(service.server()) is second
 
 
-def test_many_threads_share_one_connection(service: Service) -> None:
+@pytest.mark.parametrize("stdin", [b"", b"not read"])
+def test_many_threads_share_one_connection(service: Service, stdin: bytes) -> None:
     block, found = load(SshHost), []
 
     def ask(number: int) -> None:
-        found.append(block.connection(service.server()).run(Command("echo", ("echo", str(number)))).out.strip())
+        ssh = block.connection(service.server())
+        found.append(ssh.run(Command("echo", ("echo", str(number)), stdin)).out.strip())
 
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert sorted(map(int, found)) == list(range(20))
+    for _ in range(10):  # commands that end at once, while the next ones are sent
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert sorted(map(int, found)) == list(range(20))
+        found.clear()
+
+
+def test_a_command_that_is_killed_is_no_lost_connection(ssh: SshConnection) -> None:
+    with pytest.raises(StepFailed, match=r"kill failed on app\d with exit code 137\."):
+        ssh.run(script("kill", "kill -9 $$"))
+    assert ssh.alive
+
+
+def test_an_answer_that_breaks_off_is_no_answer(ssh: SshConnection) -> None:
+    text = "yes | head -c 50000000; " + OWN_END
+    with pytest.raises(Unreachable, match=r"The connection to app\d was lost during yes\."):
+        ssh.run(script("yes", text))
 
 
 def test_another_host_key_is_never_accepted_whatever_was_known_before(service: Service) -> None:
