@@ -30,15 +30,15 @@ fi
 mv -T "$new" "$cur"; sync -f "$cur"; echo changed
 """
 
-# An instance's processes end by themselves or are ended: FPM starts new ones when it is asked again.
+# An instance's processes end by themselves or are ended. FPM starts a new one for each request that waits in its queue,
+# and lets it live on for seconds: that one is told as well.
 _PROCESSES = """
-pkill -TERM -u "$1" || { echo unchanged; exit; }
-i=0
-while pgrep -u "$1" >/dev/null; do
-  i=$((i+1)); [ $i -lt 40 ] || { pkill -KILL -u "$1" || :; sleep 0.2; break; }
+r=unchanged i=0
+while pkill -TERM -u "$1"; do
+  r=changed i=$((i+1)); [ $i -lt 40 ] || { pkill -KILL -u "$1" || :; sleep 0.2; break; }
   sleep 0.05
 done
-echo changed
+echo $r
 """
 
 # Those that run now: FPM begins a new one for each request that waits, and would for ever if that were ended too.

@@ -31,8 +31,12 @@ if TYPE_CHECKING:
 LOADING = "SET SESSION sql_log_bin=0, unique_checks=0, foreign_key_checks=0"
 """A restored database is no change that other servers follow; its rows were whole when they were dumped."""
 
-DISK_FULL = ("ERROR 1114 ", "ERROR 1021 ", "Errcode: 28", "No space left on device")
-"""How MariaDB says that its disk has no more room."""
+DISK_FULL = ("ERROR 1114 ", "ERROR 1021 ", "Errcode: 28", "error 28", "No space left on device")
+"""How MariaDB says that its disk has no more room, where it says it: it may just as well hang up."""
+
+DATABASES = "/var/lib/mysql"
+FREE_LEAST = 8 * 2**20
+"""InnoDB grows its files by so many bytes at a time: where less is left, that is why it did not go on."""
 
 LOOK_SECONDS = 0.5
 SHOWN = 5
@@ -81,7 +85,7 @@ def both_back(request: dict[str, Any], target: Path, progress: Progress) -> None
     except ResticSaid as error:
         raise Complaint(error.kind, str(error)) from None
     except DatabaseSaid as error:
-        raise Complaint("database", f"MariaDB said: {error}") from None
+        raise not_taken(f"MariaDB said: {error}") from None
     if found:
         raise Complaint("differs", "; ".join(found[:SHOWN]))
 
@@ -210,14 +214,16 @@ def load(restic: Restic, request: dict[str, Any], progress: Progress) -> Tally:
     if codes[0] and not hung_up:  # half a dump is no SQL: what MariaDB says of it then is no reason
         raise ResticSaid(ending("dump", codes[0], complaints["restic"]))
     if codes[1]:
-        raise not_taken(complaints["mariadb"].decode(errors="replace").strip()[-300:])
+        raise not_taken(
+            f"MariaDB did not take the dump: {complaints['mariadb'].decode(errors='replace').strip()[-300:]}"
+        )
     return tally
 
 
 def not_taken(said: str) -> Complaint:
-    """Why MariaDB did not take the dump; a disk that is full stays so."""
-    kind = "disk full" if any(words in said for words in DISK_FULL) else "database"
-    return Complaint(kind, f"MariaDB did not take the dump: {said}")
+    """Why MariaDB did not do what it was told; a disk that is full stays so."""
+    full = any(words in said for words in DISK_FULL) or shutil.disk_usage(DATABASES).free < FREE_LEAST
+    return Complaint("disk full", f"the disk of {DATABASES} is full ({said})") if full else Complaint("database", said)
 
 
 def tally_of(database: str) -> Tally:
@@ -233,7 +239,7 @@ def tally_of(database: str) -> Tally:
         tally.add(piece)
     tally.end()
     if dump.wait() or not tally.ended:
-        raise Complaint("database", f"the database {database} could not be dumped to be compared")
+        raise not_taken(f"the database {database} could not be dumped to be compared")
     return tally
 
 

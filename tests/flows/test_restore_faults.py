@@ -172,9 +172,7 @@ def test_a_server_that_dies_under_a_restore_goes_on_when_it_is_back(service: Ser
     ("disk", "moment", "said"),
     [
         ("/srv", "restoring files", "no space left on device"),
-        pytest.param(
-            "/var/lib/mysql", LOADING, "MariaDB did not take the dump", marks=pytest.mark.soak
-        ),  # it fails yet
+        ("/var/lib/mysql", LOADING, "the disk of /var/lib/mysql is full"),
     ],
 )
 def test_a_disk_that_fills_up_under_a_restore_leaves_the_instance_as_it_is_and_open(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from types import SimpleNamespace
+
 import pytest
 
 from tasks.on_server.dump_stream import is_broken_off
@@ -59,6 +62,16 @@ def test_a_dump_that_was_broken_off_is_tried_again(code: int, said: str, again: 
     assert is_broken_off(code, said) is again
 
 
-def test_a_full_disk_of_mariadb_stays_full() -> None:
-    assert not_taken("ERROR 1114 (HY000) at line 30: The table 'mails' is full").kind == "disk full"
-    assert not_taken("ERROR 2013 (HY000) at line 30: Lost connection to server during query").kind == "database"
+@pytest.mark.parametrize(
+    ("said", "free_mib", "kind"),
+    [
+        ("ERROR 1114 (HY000) at line 30: The table 'mails' is full", 900, "disk full"),
+        ("ERROR 2013 (HY000) at line 30: Lost connection to server during query", 900, "database"),
+        ("ERROR 2013 (HY000) at line 30: Lost connection to server during query", 3, "disk full"),
+    ],
+)
+def test_a_full_disk_of_mariadb_stays_full(
+    monkeypatch: pytest.MonkeyPatch, said: str, free_mib: int, kind: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free_mib * 2**20))
+    assert not_taken(said).kind == kind
