@@ -273,11 +273,18 @@ class Name(Base):
     """A subdomain of ours or a domain of theirs, and what became of it (P26, P30)."""
 
     __tablename__ = "names"
-    host_name: Mapped[str] = mapped_column(primary_key=True)  # the A-label form
+    id: Mapped[int] = mapped_column(primary_key=True)
     instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
     kind: Mapped[str]  # subdomain | domain
-    state: Mapped[str]
+    a_label: Mapped[str] = mapped_column(LABEL, index=True)  # of a subdomain the label alone, of a domain the whole
+    as_ordered: Mapped[str] = mapped_column(LABEL)  # in Unicode
+    held: Mapped[str | None] = mapped_column(LABEL, unique=True)  # the A-label until it is gone: nobody else's
+    state: Mapped[str] = mapped_column(index=True)
     since: Mapped[datetime]
+    live_at: Mapped[datetime | None]
+    resting_until: Mapped[datetime | None]
+    finding: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any]]
 
 
 class Generation(Base):

@@ -76,6 +76,15 @@ class MoveState(StrEnum):
     CALLED_OFF = "called_off"
 
 
+class NameState(StrEnum):
+    """A name's way to an instance and from it again (P26, P29, P32); one that is gone may rest before others get it."""
+
+    ASSIGNING = "assigning"
+    LIVE = "live"
+    RELEASING = "releasing"
+    GONE = "gone"
+
+
 class ChangeState(StrEnum):
     """A wish to change what is booked: asked for, then accepted or refused, once."""
 
@@ -128,6 +137,12 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "done": ("retired",),
         "retired": (),
         "called_off": (),
+    },
+    NameState: {
+        "assigning": ("live", "releasing"),
+        "live": ("releasing",),
+        "releasing": ("gone",),
+        "gone": (),
     },
     ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},

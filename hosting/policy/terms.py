@@ -58,6 +58,8 @@ class Terms:
     restored_aside_days: int = 7  # what a restore replaced stays aside for so long
     # Moves (P24)
     moved_kept_days: int = 7  # what a move left behind on its source stays there for so long
+    # Names (P26, P29)
+    name_rests_days: int = 180  # so long nobody else gets a subdomain that was given back
     # Off-peak times (P15)
     off_peak_opens: time = time(22, 0)  # each night
     off_peak_closes: time = time(6, 0)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hosting.policy.states import GenerationState, InstanceState, OrderState, ServerState
+    from hosting.policy.states import GenerationState, InstanceState, NameState, OrderState, ServerState
 
 OrderReference = NewType("OrderReference", str)
 InstanceName = NewType("InstanceName", str)
@@ -180,3 +180,41 @@ class RehearsalFacts:
     outcome: RehearsalOutcome
     evidence: Mapping[str, Any]
     seconds: float
+
+
+class NameKind(StrEnum):
+    """A name is a subdomain of ours (P26) or a domain of the customer's own (P30)."""
+
+    SUBDOMAIN = "subdomain"
+    DOMAIN = "domain"
+
+
+@dataclass(frozen=True)
+class NameFacts:
+    """A name that an instance has beside its long form, or had, as the inventory knows it (P26, P30).
+
+    Args:
+        a_label: of a subdomain the label alone, of a domain the whole; as DNS and Apache know it.
+        as_ordered: the same in Unicode.
+        since: when it came to its state.
+        live_at: when it was first proven from outside.
+        resting_until: of a name that is gone: nobody else gets it before.
+        finding: why it is not further, in one sentence.
+        evidence: what was proven.
+    """
+
+    id: int
+    instance_name: InstanceName
+    kind: NameKind
+    a_label: str
+    as_ordered: str
+    state: NameState
+    since: datetime
+    live_at: datetime | None = None
+    resting_until: datetime | None = None
+    finding: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def host_name(self, zone: str) -> str:
+        """The whole name as DNS and Apache know it."""
+        return f"{self.a_label}.{zone}" if self.kind is NameKind.SUBDOMAIN else self.a_label
