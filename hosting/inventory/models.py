@@ -352,12 +352,36 @@ class Move(Base):
     agreed_at: Mapped[datetime]
     agreed_by: Mapped[str]
     due_at: Mapped[datetime]
+    due_until: Mapped[datetime | None]  # the end of the window that was agreed on, where one was
     begun_at: Mapped[datetime | None]
     switched_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     stop_seconds: Mapped[float | None] = mapped_column(Double)  # as seen from outside
     finding: Mapped[str] = mapped_column(Text)
     evidence: Mapped[dict[str, Any]]
+
+
+class MoveOffer(Base):
+    """Times that a customer is offered for a move, and what he answered (P24)."""
+
+    __tablename__ = "move_offers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    target_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
+    state: Mapped[str] = mapped_column(index=True)
+    why: Mapped[str] = mapped_column(Text)
+    windows: Mapped[list[Any]] = mapped_column(JSON)  # opening and closing of each, UTC, in ISO 8601
+    stop_seconds: Mapped[float] = mapped_column(Double)  # so long it will be closed, estimated
+    without_answer: Mapped[str]  # nothing | move: as the customer was told
+    made_at: Mapped[datetime]
+    made_by: Mapped[str]
+    remind_at: Mapped[datetime]
+    answer_by: Mapped[datetime]
+    told_at: Mapped[datetime | None]  # when the letter was sent
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[str]
+    answer: Mapped[str] = mapped_column(Text)  # the customer's words, or why it was withdrawn
+    move_id: Mapped[int | None] = mapped_column(ForeignKey("moves.id"))
 
 
 class Lease(Base):

@@ -85,6 +85,17 @@ class NameState(StrEnum):
     GONE = "gone"
 
 
+class OfferState(StrEnum):
+    """An offer of times for a move (P24): asked of the customer, then answered, or not, once."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    OTHERS_ASKED = "others_asked"
+    DECLINED = "declined"
+    UNANSWERED = "unanswered"
+    WITHDRAWN = "withdrawn"
+
+
 class ChangeState(StrEnum):
     """A wish to change what is booked: asked for, then accepted or refused, once."""
 
@@ -143,6 +154,14 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "live": ("releasing",),
         "releasing": ("gone",),
         "gone": (),
+    },
+    OfferState: {
+        "offered": ("accepted", "others_asked", "declined", "unanswered", "withdrawn"),
+        "accepted": (),
+        "others_asked": (),
+        "declined": (),
+        "unanswered": (),
+        "withdrawn": (),
     },
     ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},

@@ -58,6 +58,10 @@ class Terms:
     restored_aside_days: int = 7  # what a restore replaced stays aside for so long
     # Moves (P24)
     moved_kept_days: int = 7  # what a move left behind on its source stays there for so long
+    move_notice: timedelta = timedelta(days=5)  # no window offered to a customer opens sooner after the offer
+    move_reminder_after: timedelta = timedelta(days=3)  # who has not answered an offer by then is reminded of it
+    move_window: timedelta = timedelta(hours=2)  # within which an agreed move begins
+    move_windows_offered: int = 4
     # Names (P26, P29)
     name_rests_days: int = 180  # so long nobody else gets a subdomain that was given back
     # Off-peak times (P15)

@@ -1,0 +1,169 @@
+"""What is agreed on with a customer before his instance moves: times, how long he may answer, what if he doesn't (P24).
+
+An offer's link lives until the notice is over, and no window opens before that: whenever he answers, every window that
+was offered still lies ahead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hosting.errors import Refused
+from hosting.policy.months import day_of, start_of
+from hosting.policy.move_plan import FRESH
+from hosting.policy.off_peak import is_off_peak
+from hosting.policy.terms import STANDARD, TIME_ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
+
+    from hosting.policy.terms import Terms
+
+DAYTIME_OPENS = time(10, 0)
+"""On days that are wholly off-peak one window is offered by day, for those who work in the evening."""
+
+SEARCH_DAYS = 60
+"""How far ahead windows are looked for."""
+
+CLOCKS_APART = timedelta(minutes=1)
+"""A run may begin so much before its moment: the clocks of two machines are never quite the same."""
+
+PARTS = timedelta(minutes=15)
+"""The grain in which a window is looked at: service hours and off-peak times change at such moments."""
+
+
+class WithoutAnswer(StrEnum):
+    """What happens where a customer does not answer; in both cases the operator is told."""
+
+    NOTHING = "nothing"
+    MOVE = "move"
+
+
+class Answer(StrEnum):
+    """What a customer can say to an offer."""
+
+    ACCEPT = "accept"
+    OTHERS = "others"
+    DECLINE = "decline"
+
+
+class Due(StrEnum):
+    """What is to be done about an offer that nobody has answered."""
+
+    WAIT = "wait"
+    REMIND = "remind"
+    CLOSE = "close"
+
+
+class NoWindow(Refused):
+    """There is no off-peak time in which a move could be offered."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time in which a move may begin, in UTC."""
+
+    opens: datetime
+    closes: datetime
+
+
+@dataclass(frozen=True)
+class Times:
+    """What is offered, and when.
+
+    Args:
+        windows: at least one, the first first.
+        remind_at: when somebody who has not answered is reminded.
+        answer_by: the end of the link; no window opens before it.
+    """
+
+    windows: tuple[Window, ...]
+    remind_at: datetime
+    answer_by: datetime
+
+
+def times_to_offer(now: datetime, terms: Terms = STANDARD, not_before: datetime | None = None) -> Times:
+    """The windows that a customer is offered: the next evenings, and the next day by day that is wholly off-peak.
+
+    Args:
+        now: when the offer is made.
+        terms: of his contract.
+        not_before: no window opens before this, as for somebody who has asked for other times.
+
+    Raises:
+        NoWindow: the terms leave none within 60 days.
+    """
+    now = now.astimezone(UTC)
+    answer_by = now + terms.move_notice
+    earliest = max(answer_by, not_before or answer_by).astimezone(UTC)
+    by_day = next(_fitting(earliest, DAYTIME_OPENS, terms, lambda day: day.weekday() in terms.off_peak_days), None)
+    evenings = _fitting(earliest, terms.off_peak_opens, terms, _has_a_fresh_backup)
+    found = list(islice(evenings, terms.move_windows_offered - (by_day is not None))) + ([by_day] if by_day else [])
+    if not found:
+        message = f"The terms leave no off-peak time of {terms.move_window} for a move."
+        raise NoWindow(message, "Correct the service level's off-peak times, or agree on a time by phone.")
+    return Times(tuple(sorted(found, key=lambda one: one.opens)), now + terms.move_reminder_after, answer_by)
+
+
+def window_at(opens: datetime, terms: Terms = STANDARD) -> Window:
+    """The window that begins at a moment which was agreed on in another way, by phone for example."""
+    opens = opens.astimezone(UTC)
+    return Window(opens, opens + terms.move_window)
+
+
+def is_wholly_off_peak(window: Window, terms: Terms = STANDARD) -> bool:
+    """Whether every moment of a window is off-peak."""
+    moments, at = [window.closes - timedelta(microseconds=1)], window.opens
+    while at < window.closes:
+        moments.append(at)
+        at += PARTS
+    return all(is_off_peak(moment, terms) for moment in moments)
+
+
+def keeps_notice(windows: Sequence[Window], now: datetime, terms: Terms = STANDARD) -> bool:
+    """Whether windows still lie as far ahead as the notice asks: else they are chosen anew before they are told."""
+    return all(window.opens >= now + terms.move_notice for window in windows)
+
+
+def due_now(remind_at: datetime, answer_by: datetime, now: datetime) -> Due:
+    """What is to be done about an open offer; at the end of its life it is closed."""
+    if now >= answer_by:
+        return Due.CLOSE
+    return Due.REMIND if now >= remind_at else Due.WAIT
+
+
+def window_without_answer(windows: Sequence[Window], without_answer: WithoutAnswer, now: datetime) -> Window | None:
+    """The window that holds where nobody answered: the first one ahead if that was told so, else none."""
+    if without_answer is WithoutAnswer.NOTHING:
+        return None
+    return next((window for window in windows if window.opens >= now), None)
+
+
+def is_before_its_time(due_at: datetime, now: datetime) -> bool:
+    """Whether a move's moment has not come: a run that was made for an earlier moment leaves it alone."""
+    return now < due_at - CLOCKS_APART
+
+
+def is_past_its_time(due_until: datetime | None, now: datetime) -> bool:
+    """Whether a move's window has closed: it would go when nobody has agreed to it."""
+    return due_until is not None and now >= due_until
+
+
+def _fitting(earliest: datetime, opens: time, terms: Terms, suits: Callable[[date], bool]) -> Iterator[Window]:
+    """The windows at a time of the days that suit, which lie after a moment and wholly off-peak, the first first."""
+    for ahead in range(SEARCH_DAYS):
+        day = day_of(earliest) + timedelta(days=ahead)
+        window = window_at(datetime.combine(day, opens, ZoneInfo(TIME_ZONE)), terms)
+        if suits(day) and window.opens >= earliest and is_wholly_off_peak(window, terms):
+            yield window
+
+
+def _has_a_fresh_backup(day: date) -> bool:
+    """Whether last night's backup still lets a move begin in a day's evening: not where the day has 25 hours."""
+    return start_of(day + timedelta(days=1)) - start_of(day) <= FRESH
