@@ -9,15 +9,17 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from hosting.errors import StepFailed
+from hosting.errors import StepFailed, Unreachable
 from hosting.policy.backup_budget import restore_seconds
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.elsewhere import check_old_server, drop_place, make_place, read_places
 from tasks.leases import working_on
+from tasks.passing_on import ensure_passed_on, read_former_homes
 from tasks.probes import prove_instance_answers
 from tasks.progress import progress_of
 from tasks.records import now, record_operator
 from tasks.recovery_points import check_point_of, read_instance, read_point, read_release, record_release
+from tasks.restore_letters import tell_customer_restored
 from tasks.restore_records import (
     begin_restore,
     call_off_restore,
@@ -126,6 +128,8 @@ def restore_instance(request: RestoreRequest) -> Any:
             evidence = prove_instance_answers(server, instance)
         elif old:
             evidence = change_server(old if closable else None, server, restore)
+            evidence["silent"] = addresses_kept(old if closable else None, server, restore)
+            tell_customer_restored(server, restore, old, passed_on=closable)
         else:
             evidence = exchange(server, restore, request.what)
         clear_restore(server, restore)
@@ -189,6 +193,17 @@ def change_server(old: ServerFacts | None, server: ServerFacts, restore: Restore
         if old:
             open_again(old, restore.instance)
         raise
+
+
+def addresses_kept(old: ServerFacts | None, server: ServerFacts, restore: Restore) -> list[str]:
+    """Every server that the instance has left passes its requests on to this one; those that do not answer."""
+    silent = []
+    for home in [*([old] if old else []), *read_former_homes(restore.instance)]:
+        try:
+            ensure_passed_on(home, restore.instance, server)
+        except Unreachable:
+            silent.append(str(home.name))
+    return silent
 
 
 def with_release_of(server: ServerFacts, restore: Restore) -> InstanceFacts:

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
-from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from hosting.commands import enrolment, mariadb, replacing, replication
-from hosting.commands.application import AUTHORITIES
 from hosting.commands.files import ensure_gone
 from hosting.commands.server_link import admit, dismiss, ensure_key, take_writes
 from hosting.commands.services import APACHE, PHP_FPM, install, reload, uninstall
 from hosting.commands.storage import parse_free, read_free, used_bytes
 from hosting.commands.system_users import ensure_no_user
-from hosting.policy.limits import LIMITS
 from hosting.policy.move_plan import Sizes
 from hosting.templates import render
 from tasks.jobs import end_job
 from tasks.move_database import drop_database, end_following, let_in_again
 from tasks.move_database import job_of as database_job
 from tasks.move_files import end_files_jobs
+from tasks.passing_on import pass_on
 from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR, ensure_cron, ensure_site
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 5
 GERMAN = "Ihre phlyMail-Installation zieht gerade auf einen anderen Server um und ist in wenigen Sekunden zurück."
 ENGLISH = "Your phlyMail is moving to another server and will be back in a few seconds."
-SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 DISKS = ("/srv", "/var/lib/mysql")
 
 
@@ -105,7 +102,7 @@ def open_target(move: Move) -> bool:
     changed = ensure_site.fn(move.target, move.instance).changed
     left = [home for home in (move.source, *move.homes) if home.name != move.target.name]
     with ThreadPoolExecutor() as pool:
-        return any(pool.map(lambda home: _pass_on(home, move), left)) or changed
+        return any(pool.map(lambda home: pass_on(home, move.instance, move.target), left)) or changed
 
 
 @step
@@ -185,17 +182,6 @@ def _close(server: ServerFacts, move: Move) -> bool:
     page = render(
         "apache/closed.conf.j2", name=move.name, host_name=server.host_name, retry_seconds=RETRY_SECONDS,
         german=GERMAN, english=ENGLISH,
-    )  # fmt: skip
-    command = install(APACHE, move.layout.site_file, page, host=server.host_name)
-    return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
-
-
-def _pass_on(server: ServerFacts, move: Move) -> bool:
-    """A server that the instance has left hands each request to the target, whose certificate it checks."""
-    trust = AUTHORITIES if load(ServiceSettings).authorities_pem else SYSTEM_AUTHORITIES
-    page = render(
-        "apache/passed_on.conf.j2", name=move.name, host_name=server.host_name, target=move.target.host_name,
-        authorities=trust, seconds=LIMITS.web_seconds + 20,
     )  # fmt: skip
     command = install(APACHE, move.layout.site_file, page, host=server.host_name)
     return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import cases, deeds, instances, releases
+from hosting.inventory import cases, deeds, instances, moves, releases
 from hosting.inventory.cases import LEFT_BEHIND
 from hosting.inventory.session import in_transaction
 from tasks.records import inventory, now
@@ -24,7 +24,8 @@ BEGUN = "restore begun"
 BROUGHT_BACK = "restore brought back"
 ENDED = "restore ended"
 CALLED_OFF = "restore taken back"
-NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state and fetches its mail"
+CLOSED = "closed, passes its requests on and goes like what a move leaves."
+NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state and fetches its mail."
 
 
 class RestoreUnderWay(Refused):
@@ -103,16 +104,21 @@ def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFact
         restore: what was brought back.
         server: where.
         old: the server that was left.
-        evidence: of the exchange; `old_closed` tells whether the old server answered and was closed.
+        evidence: of the exchange; `old_closed` tells whether the old server answered and was closed, `silent` names
+            earlier homes that could not be told where it is now.
     """
     name, told = restore.instance.name, {"point": restore.point.id, "stamp": restore.stamp, **evidence}
 
     def switch(session: Session) -> None:
-        at, subject = now(), instances.subject_of(name)
-        instances.record_server(session, name, server.name, f"Restored there to {restore.point.id}.", at)
+        at, subject, closed = now(), instances.subject_of(name), bool(evidence["old_closed"])
+        why = f"Restored there to {restore.point.id}."
+        instances.record_server(session, name, server.name, why, at)
+        moves.record_left(session, name, old.name, server.name, why=why, now=at, kept=closed)
         deeds.record(session, deeds.SERVICE, ENDED, subject, evidence=told, now=at)
-        state = "closed: take it away when nobody needs it" if evidence["old_closed"] else NOT_CLOSED
-        summary = f"{name} was restored on {server.name}. What {old.name} still has of it is {state}."
+        summary = f"{name} was restored on {server.name}. What {old.name} still has of it is "
+        summary += CLOSED if closed else NOT_CLOSED
+        if evidence["silent"]:
+            summary += f" Its requests are not passed on by {', '.join(evidence['silent'])}, which did not answer."
         key, facts = f"left:{name}:{restore.stamp}", {"server": old.name, "closed": evidence["old_closed"]}
         cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=at)
 

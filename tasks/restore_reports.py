@@ -24,7 +24,7 @@ def report_restore(
     """What was brought back, what lies aside, how long the instance was closed; with another server another URL."""
     point = restore.point
     url = url_of(server, restore.instance)
-    moved = f", before {url_of(old, restore.instance)}: **tell the customer**, no letter goes out" if old else ""
+    moved = f", before {url_of(old, restore.instance)}; the customer was told by letter" if old else ""
     tables, files = len(restore.tables), point.manifest["files"]["files"]
     create_markdown_artifact(
         key=f"restore-{restore.instance.name}",

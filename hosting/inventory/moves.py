@@ -94,6 +94,30 @@ def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
     return _facts(row)
 
 
+def record_left(
+    session: Session, instance: str, source: str, target: str, *, why: str, now: datetime, kept: bool
+) -> MoveFacts:
+    """An instance that came to another server by a restore has left its own like by a move.
+
+    Args:
+        session: the transaction in which it changes its server.
+        instance: its name.
+        source: the server that it has left, which passes its requests on.
+        target: the one that serves it.
+        why: in one sentence.
+        now: the moment.
+        kept: whether what the source has of it is kept for its days; else the source is lost.
+    """
+    row = Move(
+        instance_name=instance, source_name=source, target_name=target,
+        state=MoveState.DONE if kept else MoveState.RETIRED, why=why, without_backup=True, agreed_at=now,
+        agreed_by=deeds.SERVICE, due_at=now, begun_at=now, switched_at=now, ended_at=now, finding="", evidence={},
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return _facts(row)
+
+
 def move_facts(session: Session, move_id: int) -> MoveFacts:
     """One move.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
-from hosting.inventory import cases
+from hosting.inventory import cases, moves
 from hosting.inventory.cases import LEFT_BEHIND
+from hosting.inventory.models import Letter
 from hosting.product.layout import InstanceLayout
 from tasks.recovery_points import read_history
 from tests.service.copies import back_up, points_of, run, with_point
@@ -75,7 +77,8 @@ def check_moved(service: Service, made: Mailbox) -> None:
     old, new, instance = made.instance.server_name, other(service, made), now_of(service, made)
     assert instance.server_name == new
     assert missing(service, made, instance) == []
-    assert (front(service, instance, new), front(service, instance, old)) == ("401", "503")
+    assert (front(service, instance, new), front(service, instance, old)) == ("401", "401")
+    assert "ProxyPass" in service.on(f"cat {InstanceLayout.of(instance).site_file}", old)  # passed on, not served there
     assert (has_cron(service, instance, new), has_cron(service, instance, old)) == (True, False)
 
 
@@ -88,6 +91,10 @@ def test_an_instance_is_whole_on_the_other_server_and_closed_on_its_own(service:
     assert [service.server(host).booked_gib for host in service.hosts] == [booked[0] - pool, booked[1] + pool]
     assert len(left_behind(service, mailbox.instance.server_name, mailbox.instance)) == 1
     moved = now_of(service, mailbox)
+    with service.inventory.reading() as session:
+        assert moves.former_homes(session, moved.name) == [mailbox.instance.server_name]
+        keys = [one.key for one in session.scalars(select(Letter)) if one.key.startswith(f"restored:{moved.name}:")]
+    assert len(keys) == 1
     due = read_history.fn(moved).due(points_of(service, moved)[-1].taken_at)
     assert due is not None
     assert (due.kind, "moved" in due.because) == ("full", True)

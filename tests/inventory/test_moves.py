@@ -117,6 +117,21 @@ def test_what_a_move_left_is_given_up_where_the_instance_comes_back(inventory: I
         assert moves.move_facts(session, first.id).state is MoveState.RETIRED
 
 
+@pytest.mark.parametrize(("kept", "state"), [(True, MoveState.DONE), (False, MoveState.RETIRED)])
+def test_a_server_that_was_left_by_a_restore_is_a_former_home_too(
+    inventory: Inventory, name: str, kept: bool, state: MoveState
+) -> None:
+    def leave(session: Session) -> MoveFacts:
+        instances.record_server(session, name, "app2", "Restored there.", NOW)
+        return moves.record_left(session, name, "app1", "app2", why="Restored there.", now=NOW, kept=kept)
+
+    left = in_transaction(inventory, leave)
+    assert (left.state, left.ended_at, left.stop_seconds) == (state, NOW, None)
+    with inventory.reading() as session:
+        assert moves.former_homes(session, name) == ["app1"]
+        assert moves.open_move(session, name) is None
+
+
 def test_each_phase_is_recorded_with_what_was_found(inventory: Inventory, name: str) -> None:
     done = goes(inventory, planned(inventory, name), *TO_SWITCH, MoveState.DONE)
     assert (done.begun_at, done.switched_at, done.ended_at) == (NOW + HOUR,) * 3
