@@ -8,6 +8,7 @@ from prefect.types import SecretDict
 from pydantic import SecretStr
 
 from blocks.backup_store import BackupStore
+from blocks.dns_zone import DnsZone
 from blocks.inventory_database import InventoryDatabase
 from blocks.loading import provide
 from blocks.mail_relay import MailRelay
@@ -32,6 +33,7 @@ def blocks_of(settings: Settings) -> list[Block]:
         MailRelay(**settings.mail.model_dump()),
         store_of(settings),
         backup_store_of(settings),
+        zone_of(settings),
     ]
 
 
@@ -39,6 +41,11 @@ def store_of(settings: Settings) -> ObjectStore:
     """The object store as the settings have it."""
     store = settings.store.model_dump(include=set(ObjectStore.model_fields))
     return ObjectStore(**store, authorities_pem=settings.authorities_pem)
+
+
+def zone_of(settings: Settings) -> DnsZone:
+    """The zone as the settings have it; without a name server where they tell none."""
+    return DnsZone(zone=settings.zone, **(settings.dns.model_dump() if settings.dns else {}))
 
 
 def backup_store_of(settings: Settings) -> BackupStore:

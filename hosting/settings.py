@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ipaddress
 import os
@@ -93,6 +94,30 @@ class BackupSettings(BaseModel):
         raise ValueError(f"customers' data stay in Germany (P02): name a store that stands there, and state {COUNTRY}")
 
 
+class DnsSettings(BaseModel):
+    """The zone's primary name server, and the TSIG key that may change the zone (P29)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    address: str = Field(description="Its IP address.")
+    port: int = 53
+    key_name: str = Field(description="The key's name, as the name server has it.")
+    key_algorithm: str = "hmac-sha256"
+    key: SecretStr = Field(description="The key itself, in base64.")
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, address: str) -> str:
+        """Its name would have to be asked of somebody."""
+        return str(ipaddress.ip_address(address))
+
+    @field_validator("key")
+    @classmethod
+    def _is_base64(cls, key: SecretStr) -> SecretStr:
+        """What else it may be is told by the name server."""
+        base64.b64decode(key.get_secret_value(), validate=True)
+        return key
+
+
 class WebSettings(BaseModel):
     """The receiver of the shop's events and the customers' pages."""
 
@@ -140,6 +165,7 @@ class Settings(BaseModel):
     store: ObjectStoreSettings
     web: WebSettings
     backup: BackupSettings = BackupSettings()
+    dns: DnsSettings | None = Field(None, description="Who keeps the zone; without it no subdomain is assigned.")
 
 
 def home() -> Path:

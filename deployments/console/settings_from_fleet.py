@@ -45,6 +45,11 @@ user = "root"
 # public_url = "https://service.phlymail.example"
 shop_secrets = [{shop}]            # tell it to the shop
 
+# [dns]                            # the zone's primary name server; without it no subdomain is assigned
+# address = "192.0.2.53"
+# key_name = "phlymail-hosting"    # a TSIG key that may change the zone
+# key = "..."
+
 [backup]
 # endpoint_country = "DE"          # state that the store stands in Germany (P02)
 # escrow_certificate_pem = "..."   # docs/runbooks/escrow.md
@@ -98,7 +103,7 @@ def fresh(home: Path) -> dict[str, str]:
 
 def settings_of(fleet: dict[str, Any], home: Path) -> dict[str, Any]:
     """The settings for a fleet as it describes itself (`fleet/description.py`)."""
-    made, zone, store = fresh(home), fleet["zone"], fleet["s3"]
+    made, zone, store, name_server = fresh(home), fleet["zone"], fleet["s3"], fleet["dns"]
     return {
         "zone": zone,
         "resolvers": [fleet["dns"]["address"]],
@@ -120,6 +125,13 @@ def settings_of(fleet: dict[str, Any], home: Path) -> dict[str, Any]:
         },
         "store": {name: store[name] for name in ("endpoint", "region", "access_key", "secret_key")},
         "web": {"public_url": "http://127.0.0.1:4280", "shop_secrets": [made["shop"]]},
+        "dns": {
+            "address": name_server["address"],
+            "port": name_server["port"],
+            "key_name": name_server["tsig_name"],
+            "key_algorithm": name_server["tsig_algorithm"],
+            "key": name_server["tsig_secret"],
+        },
         "backup": {
             "endpoint_country": "DE",
             "bucket": store["bucket"],

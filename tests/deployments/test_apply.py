@@ -52,7 +52,7 @@ def test_apply_twice_changes_nothing(service: Service) -> None:
     assert {slug for slug, _, _ in first["schedules"]} == {slug for one in DEPLOYMENTS for slug in one.crons}
     assert all(active for _, active, _ in first["schedules"])
     assert "warm_run.py" in first["pool"]["base_job_template"]["variables"]["properties"]["command"]["default"]
-    assert len(first["blocks"]) == 6
+    assert len(first["blocks"]) == 7
 
 
 def test_no_key_of_the_store_of_backups_is_shown_and_flows_get_them_all(service: Service) -> None:
