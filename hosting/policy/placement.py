@@ -8,9 +8,9 @@ from hosting.errors import Refused
 from hosting.policy.states import ServerState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from hosting.policy.values import ServerFacts
+    from hosting.policy.values import ServerFacts, ServerName
 
 COUNTRY = "DE"
 """Servers stand in Germany (P02)."""
@@ -68,8 +68,28 @@ def choose_server(pool_gib: int, servers: Sequence[ServerFacts]) -> ServerFacts:
         best = max((server.free_gib for server in able), default=0)
         few = f"{len(able)} of {len(servers)} may take instances"
         message = f"No server has room for {pool_gib} GiB: {few}, the most free is {best} GiB."
-        raise NoServerHasRoom(message, "Add a server (phm server add) or free room, then run again.")
+        free = {server.name: server.free_gib for server in able}
+        resting = {one.name: one.free_gib for one in servers if one.state is ServerState.DRAINING}
+        raise NoServerHasRoom(message, f"{way_out(pool_gib, free, resting)} Then run again.")
     return min(fitting, key=lambda server: (-server.free_gib, server.instances, server.name))
+
+
+def way_out(pool_gib: int, free: Mapping[ServerName, int], resting: Mapping[ServerName, int] | None = None) -> str:
+    """What would help where so much fits nowhere, in one sentence.
+
+    Args:
+        pool_gib: what is to be placed, in GiB.
+        free: what servers that take instances have left.
+        resting: the same of those that are draining.
+    """
+    ways = [f"Add a server with {pool_gib} GiB of room or more (phm server add)"]
+    if free:
+        name = min(free, key=lambda one: (-free[one], one))
+        ways.append(f"free {pool_gib - free[name]} GiB on {name} (phm capacity)")
+    enough = sorted(name for name, gib in (resting or {}).items() if gib >= pool_gib)
+    if enough:
+        ways.append(f"let {enough[0]} take instances again (phm server undrain {enough[0]})")
+    return f"{', or '.join(ways)}."
 
 
 def server_for_growth(extra_gib: int, pool_gib: int, here: ServerFacts, servers: Sequence[ServerFacts]) -> ServerFacts:

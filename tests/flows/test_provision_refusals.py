@@ -191,7 +191,8 @@ CAUSES: dict[Callable[[Service], AbstractContextManager[None]], tuple[str, str]]
         "NoServerHasRoom",
         (
             r"No server has room for 5 GiB: 0 of \d may take instances, the most free is 0 GiB\. "
-            r"Add a server \(phm server add\) or free room, then run again\."
+            r"Add a server with 5 GiB of room or more \(phm server add\), or let app\d take instances again "
+            r"\(phm server undrain app\d\)\. Then run again\."
         ),
     ),
     no_release: ("NoRelease", r"No release is registered\. Register one: phm release add FILE\."),

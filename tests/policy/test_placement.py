@@ -58,8 +58,15 @@ def test_where_none_has_room_the_best_is_told_with_the_way_out() -> None:
         choose_server(30, [server("app1", 100, 80), server("app2", 100, 75), server("app3", 500, country="NL")])
     assert str(refused.value) == (
         "No server has room for 30 GiB: 2 of 3 may take instances, the most free is 25 GiB. "
-        "Add a server (phm server add) or free room, then run again."
+        "Add a server with 30 GiB of room or more (phm server add), or free 5 GiB on app2 (phm capacity). "
+        "Then run again."
     )
+
+
+def test_a_draining_server_with_the_room_is_a_way_out() -> None:
+    resting = server("app2", 100, state=ServerState.DRAINING)
+    with pytest.raises(NoServerHasRoom, match=r"or let app2 take instances again \(phm server undrain app2\)\. Then"):
+        choose_server(30, [server("app1", 20), resting])
 
 
 def test_without_servers_the_way_out_is_told() -> None:

@@ -1,0 +1,245 @@
+"""Which instances need to move, whither and why: planned by itself, begun only by a person's word (P24).
+
+What keeps moves rare: the fewest and smallest that mend a server are named, and none goes where its coming would be the
+next need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hosting.policy.enrolment import room_gib
+from hosting.policy.placement import takes_instances, way_out
+from hosting.policy.terms import STANDARD
+from hosting.policy.values import InstanceName, ServerName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from hosting.policy.values import ServerFacts
+
+AHEAD = timedelta(days=30)
+"""A pool that is full within so long will be asked more for: its server should have a further package by then."""
+
+Free = dict[ServerName, int]
+"""What servers may still take, in GiB, by their names."""
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An instance as it weighs on its server.
+
+    Args:
+        name: its name.
+        storage_gib: what is booked for it.
+        full_at: when its pool is full if it goes on so; None where that is far off or can't be told.
+        asked_gib: further storage that was asked for and refused for lack of room, and is still wanted.
+        movable: it is open, and is not on its way.
+        leaving: it is on its way to another server, on which it is counted too.
+    """
+
+    name: InstanceName
+    storage_gib: int
+    full_at: datetime | None = None
+    asked_gib: int = 0
+    movable: bool = True
+    leaving: bool = False
+
+    def growth_gib(self, now: datetime) -> int:
+        """What it will want more of its server before long, in GiB."""
+        if self.asked_gib or self.leaving:
+            return self.asked_gib
+        soon = self.full_at is not None and self.full_at <= now + AHEAD
+        return STANDARD.storage_step_gib if soon and self.storage_gib < STANDARD.storage_most_gib else 0
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A server with the instances that are on it and haven't ended."""
+
+    server: ServerFacts
+    tenants: tuple[Tenant, ...] = ()
+
+    @property
+    def free_gib(self) -> int:
+        """What may still be booked on it; less than nothing where it can't give what is booked."""
+        leaving = sum(one.storage_gib for one in self.tenants if one.leaving)
+        return given_gib(self.server) - self.server.booked_gib + leaving
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """A server that all instances are to leave.
+
+    Args:
+        why: as the operator gave it.
+        to: the servers that may take them; all that take instances, if none is named.
+    """
+
+    why: str
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MoveNeed:
+    """An instance that needs to move.
+
+    Args:
+        instance: its name.
+        source: its server.
+        target: where it has the room; None where it has it nowhere.
+        storage_gib: what is booked for it.
+        why: the reason, in a sentence or two.
+        help: what would help where there is no target; empty otherwise.
+    """
+
+    instance: InstanceName
+    source: ServerName
+    target: ServerName | None
+    storage_gib: int
+    why: str
+    help: str = ""
+
+
+def given_gib(server: ServerFacts) -> int:
+    """The room that a server gives: what may be booked on it, and never more than its disk has less the reserve."""
+    measured = server.facts.get("data_bytes")
+    return min(server.room_gib, room_gib(int(measured))) if measured else server.room_gib
+
+
+def needed_moves(
+    standings: Sequence[Standing], now: datetime, emptied: Mapping[str, Emptying] | None = None
+) -> list[MoveNeed]:
+    """All moves that are needed, by instance's name: servers that are emptied first, then those that lack room.
+
+    Args:
+        standings: all servers that aren't retired.
+        now: the moment, from which on it is looked ahead.
+        emptied: the servers that all instances are to leave, by name.
+    """
+    emptied = emptied or {}
+    free: Free = {one.server.name: one.free_gib for one in standings}
+    needs: list[MoveNeed] = []
+    for standing in standings:
+        if order := emptied.get(standing.server.name):
+            wanted = {one.name: one.storage_gib for one in standing.tenants if one.movable}
+            why = f"{standing.server.name} is being emptied: {order.why}"
+            needs += _placed(standing, wanted, why, _open(standings, free, standing, order.to), free)
+    for standing in standings:
+        for tenant in standing.tenants:
+            free[standing.server.name] -= tenant.growth_gib(now)
+    for standing in sorted(standings, key=lambda one: (free[one.server.name], one.server.name)):
+        if standing.server.name not in emptied and free[standing.server.name] < 0:
+            needs += _mended(standings, free, standing, now)
+    return sorted(needs, key=lambda one: one.instance)
+
+
+def spread(wanted: Mapping[InstanceName, int], free: Mapping[ServerName, int]) -> dict[InstanceName, ServerName | None]:
+    """A server for each instance, the largest first to the one with the most room; tighter where that leaves one out.
+
+    Args:
+        wanted: GiB by instance.
+        free: GiB that each server may take; none gets more.
+
+    Returns:
+        Every instance; None for those that fit nowhere.
+    """
+    evenly = _assigned(wanted, free, evenly=True)
+    if None not in evenly.values():
+        return evenly
+    tightly = _assigned(wanted, free, evenly=False)
+    return min((evenly, tightly), key=lambda found: sum(one is None for one in found.values()))
+
+
+def fewest_and_smallest(weights: Mapping[InstanceName, int], missing_gib: int) -> list[InstanceName]:
+    """The fewest instances that weigh as much as is missing, and of so many the smallest; all, if all are not enough.
+
+    Args:
+        weights: GiB by instance.
+        missing_gib: more than nothing.
+    """
+    ordered = sorted(weights, key=lambda name: (-weights[name], name))
+    chosen: list[InstanceName] = []
+    while ordered[len(chosen) :] and sum(weights[one] for one in chosen) < missing_gib:
+        chosen.append(ordered[len(chosen)])
+    spare = sum(weights[one] for one in chosen) - missing_gib
+    for place, name in enumerate(chosen):
+        smaller = [one for one in ordered if one not in chosen and 0 < weights[name] - weights[one] <= spare]
+        if smaller:
+            chosen[place] = min(smaller, key=lambda one: (weights[one], one))
+            spare -= weights[name] - weights[chosen[place]]
+    return sorted(chosen)
+
+
+def _mended(standings: Sequence[Standing], free: Free, standing: Standing, now: datetime) -> list[MoveNeed]:
+    """The moves that give a server back what it lacks; whoever goes takes its own growth along."""
+    name = standing.server.name
+    targets = _open(standings, free, standing, ())
+    weights = {one.name: one.storage_gib + one.growth_gib(now) for one in standing.tenants if one.movable}
+    fitting = {one: gib for one, gib in weights.items() if gib <= max(targets.values(), default=0)}
+    enough = sum(fitting.values()) >= -free[name]
+    chosen = fewest_and_smallest(fitting if enough else weights, -free[name])
+    return _placed(standing, {one: weights[one] for one in chosen}, _reason(standing, now), targets, free)
+
+
+def _placed(
+    standing: Standing, wanted: Mapping[InstanceName, int], why: str, targets: Mapping[ServerName, int], free: Free
+) -> list[MoveNeed]:
+    """Needs with their targets, whose room is taken from `free`."""
+    booked = {one.name: one.storage_gib for one in standing.tenants}
+    found = spread(wanted, targets)
+    for name, target in found.items():
+        if target is not None:
+            free[target] -= wanted[name]
+            free[standing.server.name] += wanted[name]
+    left = {target: free[target] for target in targets}
+    return [
+        MoveNeed(
+            name, standing.server.name, target, booked[name], why, "" if target else way_out(wanted[name], left)
+        )
+        for name, target in found.items()
+    ]  # fmt: skip
+
+
+def _open(standings: Sequence[Standing], free: Free, source: Standing, to: Sequence[str]) -> Free:
+    """The servers that may take instances of another one, with what each may take."""
+    return {
+        one.server.name: free[one.server.name]
+        for one in standings
+        if one.server.name != source.server.name and takes_instances(one.server) and (not to or one.server.name in to)
+    }
+
+
+def _assigned(
+    wanted: Mapping[InstanceName, int], free: Mapping[ServerName, int], *, evenly: bool
+) -> dict[InstanceName, ServerName | None]:
+    """Each instance to the server with the most room, or with the least that is enough."""
+    left, found = dict(free), dict[InstanceName, ServerName | None]()
+    sign = -1 if evenly else 1
+    for name in sorted(wanted, key=lambda one: (-wanted[one], one)):
+        able = [server for server, gib in left.items() if gib >= wanted[name]]
+        found[name] = min(able, key=lambda server: (sign * left[server], server), default=None)
+        if (target := found[name]) is not None:
+            left[target] -= wanted[name]
+    return found
+
+
+def _reason(standing: Standing, now: datetime) -> str:
+    """Why a server lacks room, in a sentence or two."""
+    server, said = standing.server, []
+    settled = replace(standing, tenants=tuple(one for one in standing.tenants if not one.leaving))
+    room = f"{server.name} has {max(0, standing.free_gib)} GiB left."
+    if standing.free_gib < 0:
+        booked = given_gib(server) - standing.free_gib
+        said.append(f"{booked} GiB are booked on {server.name}, which can give {given_gib(server)} GiB.")
+    asked = [f"{one.name} ({one.asked_gib} GiB)" for one in settled.tenants if one.asked_gib]
+    if asked:
+        said.append(f"More was asked for by {', '.join(asked)}; {room}")
+    filling = sorted(one.name for one in settled.tenants if not one.asked_gib and one.growth_gib(now))
+    if filling:
+        pools = f"The pool of {filling[0]} is" if len(filling) == 1 else f"The pools of {', '.join(filling)} are"
+        said.append(f"{pools} full within {AHEAD.days} days; {room}")
+    return " ".join(said)
