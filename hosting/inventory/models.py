@@ -460,6 +460,41 @@ class Letter(Base):
     sent_at: Mapped[datetime]
 
 
+class NeededMove(Base):
+    """An instance that needs to move, found by itself; it moves by a person's word alone (P24)."""
+
+    __tablename__ = "needed_moves"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    source_name: Mapped[str] = mapped_column(ForeignKey("servers.name"))
+    target_name: Mapped[str | None] = mapped_column(ForeignKey("servers.name"))  # none: it fits nowhere
+    storage_gib: Mapped[int]
+    why: Mapped[str] = mapped_column(Text)
+    help: Mapped[str] = mapped_column(Text)  # what would help, where it fits nowhere
+    state: Mapped[str] = mapped_column(index=True)
+    found_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Evacuation(Base):
+    """A server that all instances leave, by an operator's word, and that is retired then (P12)."""
+
+    __tablename__ = "evacuations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    server_name: Mapped[str] = mapped_column(ForeignKey("servers.name"), index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    emergency: Mapped[bool]  # without agreement: customers are told, not asked
+    why: Mapped[str] = mapped_column(Text)
+    by: Mapped[str]
+    parallel: Mapped[int]  # moves at once
+    targets: Mapped[list[Any]] = mapped_column(JSON)  # servers that may take instances; all, if none is named
+    successor_name: Mapped[str | None] = mapped_column(ForeignKey("servers.name"))  # answers under its name
+    begun_at: Mapped[datetime]
+    resumed_at: Mapped[datetime]  # what was called off before is tried again
+    ended_at: Mapped[datetime | None]
+    finding: Mapped[str] = mapped_column(Text)
+
+
 class Deed(Base):
     """What was done, by whom, why, with what evidence; rows are added, never changed."""
 

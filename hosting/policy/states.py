@@ -76,6 +76,23 @@ class MoveState(StrEnum):
     CALLED_OFF = "called_off"
 
 
+class NeedState(StrEnum):
+    """A move that is needed (P24): found, agreed on or begun, then done, or not needed any more."""
+
+    OPEN = "open"
+    OFFERED = "offered"
+    MOVED = "moved"
+    GONE = "gone"
+
+
+class EvacuationState(StrEnum):
+    """A server that is emptied (P12): under way, stopped by an operator, or done: the server is retired."""
+
+    OPEN = "open"
+    STOPPED = "stopped"
+    DONE = "done"
+
+
 class NameState(StrEnum):
     """A name's way to an instance and from it again (P26, P29, P32); one that is gone may rest before others get it."""
 
@@ -149,6 +166,13 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "retired": (),
         "called_off": (),
     },
+    NeedState: {
+        "open": ("offered", "moved", "gone"),
+        "offered": ("open", "moved", "gone"),
+        "moved": (),
+        "gone": (),
+    },
+    EvacuationState: {"open": ("stopped", "done"), "stopped": ("open",), "done": ()},
     NameState: {
         "assigning": ("live", "releasing"),
         "live": ("releasing",),

@@ -186,7 +186,7 @@ def test_a_booking_that_fits_nowhere_says_what_would_help(inventory: Inventory, 
     made = change(inventory, name, Change(ChangeKind.BOOK_STORAGE, 200))
     assert made.finding == (
         "No server has room for 225 GiB: 1 of 1 may take instances, the most free is 30 GiB. "
-        "Add a server with 225 GiB of room or more (phm server add), or free 195 GiB on app1 (phm capacity). "
+        "Add a server with 225 GiB of room or more (phm server add), or free 195 GiB on app2 (phm capacity). "
         "Then run again."
     )
 
