@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,8 @@ from blocks.loading import load
 from hosting.policy.states import GenerationState
 from hosting.policy.values import PointKind
 from hosting.product.layout import InstanceLayout
-from tasks.snapshots import job_of
+from tasks.on_server.restic import Restic
+from tasks.snapshots import job_of, reading_request
 from tests.service.backups import (
     BULK,
     LIVE,
@@ -28,9 +31,9 @@ from tests.service.backups import (
 from tests.service.plans import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from hosting.policy.values import InstanceFacts
+    from hosting.policy.values import InstanceFacts, PointFacts
     from tests.service_fixture import Service
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
@@ -197,6 +200,47 @@ def test_a_store_that_refuses_the_servers_key_is_told_in_one_sentence(service: S
     assert points_of(service, living) == before
     assert back_up(service, living).completed
     check_good(service, living, len(before) + 1)
+
+
+def test_the_lock_of_a_living_restic_is_left_alone_and_that_of_a_dead_one_goes(
+    service: Service, living: InstanceFacts
+) -> None:
+    assert back_up(service, living, "full").completed
+    last = points_of(service, living)[-1]
+    unfinished = f"touch /srv/backup/{living.name}/unfinished"  # as a run that was broken off leaves it
+    with other_restic(service, last):
+        held = locks_of(last)
+        assert len(held) == 1
+        service.on(unfinished)
+        outcome = back_up(service, living)
+        assert outcome.completed, outcome
+        assert locks_of(last) == held
+        service.on("systemctl kill -s KILL phm-test-restic")
+    assert locks_of(last) == held
+    service.on(unfinished)
+    assert back_up(service, living).completed
+    check_good(service, living, len(points_of(service, living)))
+
+
+@contextlib.contextmanager
+def other_restic(service: Service, point: PointFacts) -> Iterator[None]:
+    """Another restic on a point's server that works on its repository for as long as the block goes on."""
+    asked = reading_request(generation_of(service, point))
+    keys = load(BackupStore).credentials(point.server_name)
+    words = Restic({**asked, "access_key": keys.access_key, "secret_key": keys.secret_key}).environment
+    file, unit = "/run/phm/test-restic.env", "phm-test-restic"
+    text = "".join(f"{name}={value}\n" for name, value in words.items())
+    service.fleet.run(point.server_name, f"umask 077; cat >{file}", text_in=text)
+    line = "sleep 120 | restic backup --stdin --stdin-filename other --tag other"
+    service.on(f"systemd-run --quiet --unit={unit} -p EnvironmentFile={file} sh -c '{line}'")
+    try:
+        deadline = time.monotonic() + 20
+        while not locks_of(point):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield
+    finally:
+        service.on(f"systemctl stop {unit} 2>/dev/null; systemctl reset-failed {unit} 2>/dev/null; rm -f {file}; true")
 
 
 def test_a_generation_that_is_spoilt_in_the_store_is_followed_by_a_full_backup(

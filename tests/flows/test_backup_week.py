@@ -114,3 +114,24 @@ def test_one_path_comes_back_alone(service: Service, week: tuple[InstanceFacts, 
         f"for n in 3 4; do cmp {mailbox}/day0-$n {kept}/day0-$n; done; cat {layout.storage}/user/1/files/own"
     ) == ("mine\n")
     assert service.on(f"stat -c %U {mailbox}/day0-3") == f"{layout.user}\n"
+
+
+@pytest.mark.timeout(600)
+def test_each_day_comes_back_on_the_other_server_too(
+    service: Service, week: tuple[InstanceFacts, list[PointFacts]]
+) -> None:
+    instance, points = week
+    other = next(host for host in service.hosts if host != instance.server_name)
+    kept = service.on("tar -C /srv -cz kept | base64 -w0", instance.server_name)
+    assert service.fleet.run(other, "base64 -d | tar -C /srv -xz", text_in=kept).returncode == 0
+    for day in (1, 4, 0, 3, 2):  # the first brings it there
+        there = service.instance(instance.order_reference).server_name == other
+        wish = {
+            "instance": instance.name, "point": points[day].id, "server": "" if there else other, "operator": "test",
+            "reason": f"{DAYS[day]} on {other}",
+        }  # fmt: skip
+        outcome = service.runner.run(Plan(flow="flows.restore_instance.restore_instance", parameters=wish))
+        assert outcome.completed, outcome
+        moved = service.instance(instance.order_reference)
+        assert moved.server_name == other
+        assert on(service, COMPARE, moved, f"/srv/kept/{day}") == "", DAYS[day]
