@@ -13,6 +13,8 @@ from hosting.policy.states import (
     ForbiddenEdge,
     GenerationState,
     InstanceState,
+    NameState,
+    OfferState,
     OrderState,
     ServerState,
     WorkState,
@@ -22,7 +24,7 @@ from hosting.policy.states import (
 if TYPE_CHECKING:
     from enum import StrEnum
 
-ALL = [OrderState, InstanceState, ServerState, WorkState, EventState, GenerationState]
+ALL = [OrderState, InstanceState, ServerState, WorkState, EventState, GenerationState, NameState, OfferState]
 PAIRS = [pair for states in ALL for pair in product(states, states)]
 
 
@@ -51,6 +53,7 @@ def test_a_state_goes_where_an_edge_leads_and_may_be_confirmed(current: StrEnum,
         InstanceState.ENDED,
         ServerState.RETIRED,
         GenerationState.DROPPED,
+        NameState.GONE,
     ],
 )
 def test_an_end_is_an_end(end: StrEnum) -> None:
