@@ -20,6 +20,7 @@ from tasks.leases import working_on
 from tasks.move_database import (
     catch_up,
     compare_database,
+    compare_live,
     drain,
     ensure_transactional,
     follow_database,
@@ -147,6 +148,7 @@ def copy_live(move: Move, what: MovePlan) -> None:
         ensure_transactional(move)
         follow_database(move, load_database(move)["gtid"])
         catch_up(move)
+        record_state(move, MoveState.COPYING, evidence={"database_live": compare_live(move)})
     copy_files(move, ROUNDS)
 
 

@@ -128,6 +128,38 @@ def catch_up(move: Move) -> None:
                 raise StepFailed(message, "Move it at a quieter time.")
 
 
+@reading
+def compare_live(move: Move) -> dict[str, int]:
+    """Both sides at one common position while the customer works, row by row: a difference is found before the stop.
+
+    The target stops at the position of the moment that the source is read at, and goes on afterwards.
+
+    Raises:
+        NotTheSame: they differ.
+        StepFailed: the target stopped with an error, or does not come to that position.
+    """
+    ssh, name = load(SshHost), move.layout.database
+    with mariadb_of(ssh.connection(move.source)) as source, mariadb_of(ssh.connection(move.target)) as target:
+        target.rows(replication.stop_replicating())
+        source.rows(replication.hold_moment())
+        place = {str(key).lower(): value for key, value in source.rows(replication.place_of_moment())}
+        found = replication.position_of(str(place["binlog_snapshot_file"]), int(place["binlog_snapshot_position"]))
+        wanted = str(source.value(found) or "")
+        target.rows(replication.start_again(wanted))
+        deadline = time.monotonic() + CATCH_UP_SECONDS
+        while target.value(replication.wait_for(wanted, 5)) != 0:
+            _check_no_error(slave_status(target), move)
+            if time.monotonic() > deadline:
+                message = f"{move.target.name} did not come to a position of {move.source.name} within an hour."
+                raise StepFailed(message, "Move it at a quieter time.")
+        with ThreadPoolExecutor() as pool:
+            here, there = pool.map(lambda side: sums_of(side, name), (source, target))
+        compared = compare(here, there, move.target.name)
+        target.rows(replication.stop_replicating())
+        target.rows(replication.start_again())
+    return compared
+
+
 @contextlib.contextmanager
 def frozen_database(move: Move) -> Iterator[str]:
     """While this lasts nobody writes into the source's database; the position of its last change.
@@ -259,11 +291,20 @@ def _check_follows(database: MariadbServer, move: Move) -> None:
     if status and (status.get("Master_User"), status.get("Replicate_Wild_Do_Table")) != (move.mover, own):
         message = f"What {move.target.name} takes in is not {move.name}'s database any more."
         raise StepFailed(message, "The source serves on; move it again.")
+    _check_no_error(status, move)
+    if status.get("Slave_SQL_Running") != "Yes":
+        raise Unreachable(f"{move.target.name} takes in no changes.", "Run the move again.")
+
+
+def _check_no_error(status: Mapping[str, Any], move: Move) -> None:
+    """See that no change was refused.
+
+    Raises:
+        StepFailed: one was.
+    """
     if int(status.get("Last_SQL_Errno") or 0):
         message = f"{move.target.name} stopped taking in changes with error {status['Last_SQL_Errno']}."
         raise StepFailed(message, "The source serves on; report this.", last_lines=str(status["Last_SQL_Error"])[:300])
-    if status.get("Slave_SQL_Running") != "Yes":
-        raise Unreachable(f"{move.target.name} takes in no changes.", "Run the move again.")
 
 
 def sums_of(database: MariadbServer, name: str) -> Sums:

@@ -92,6 +92,29 @@ def forget_replication() -> Statement:
     return Statement(f"RESET SLAVE '{CONNECTION}' ALL")
 
 
+def start_again(until: str = "") -> Statement:
+    """Changes are taken in again; up to a position, if one is told, and no further.
+
+    Raises:
+        ValueError: the position is none.
+    """
+    if not until:
+        return Statement(f"START SLAVE '{CONNECTION}'")
+    if not GTID.fullmatch(until):
+        raise ValueError(f"{until!r} is no position.")
+    return Statement(f"START SLAVE '{CONNECTION}' UNTIL master_gtid_pos = %s", (until,))
+
+
+def place_of_moment() -> Statement:
+    """Where in its binary log the moment lies that this connection reads (`hold_moment`): file and offset."""
+    return Statement("SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')")
+
+
+def position_of(file: str, offset: int) -> Statement:
+    """A place in the binary log as a position."""
+    return Statement("SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))
+
+
 def position() -> Statement:
     """How far the source's binary log is."""
     return Statement("SELECT @@gtid_binlog_pos")

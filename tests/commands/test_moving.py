@@ -30,6 +30,9 @@ def test_the_filter_is_set_before_anything_is_taken_in() -> None:
 def test_what_is_no_position_is_refused(gtid: str) -> None:
     with pytest.raises(ValueError, match="is no position"):
         replication.start_replicating("phm_a", gtid, 33_001, "phm_move_a", "secret")
+    if gtid:
+        with pytest.raises(ValueError, match="is no position"):
+            replication.start_again(gtid)
 
 
 def test_each_table_has_a_row_of_sums_that_sees_pairs_of_equal_rows() -> None:
