@@ -95,7 +95,8 @@ def move_instance(request: MoveRequest) -> Any:
         meaning = meaning_of(move.facts.state)
         if meaning is Meaning.NOTHING:
             return Completed(message=f"Move {move.facts.id} of {move.name} is {move.facts.state} already.")
-        with working_on(move.source, move.instance, "move"):
+        home = move.target if meaning is Meaning.GO_ON else move.source  # the one that serves it must be there
+        with working_on(home, move.instance, "move"):
             if meaning is Meaning.UNDO:
                 move = undo(move)
             if meaning is not Meaning.GO_ON:

@@ -163,6 +163,23 @@ def test_a_cut_between_both_servers_is_waited_for(service: Service, sides: Sides
     check_moved(sides, instance, outcome if outcome.completed else moves.run(service, move), move.id)
 
 
+@pytest.mark.timeout(900)
+def test_a_source_that_dies_at_the_switch_keeps_nobody_from_the_target(
+    service: Service, sides: Sides, instance: InstanceFacts
+) -> None:
+    source, target = moves.now_on(service, instance).server_name, other(sides, instance)
+    move = moves.plan(service, instance, target)
+    assert moves.run(service, move, Fault("record_switched", "after")).state == "Killed"
+    service.fleet.cut(source)
+    try:
+        outcome = moves.run(service, move)
+        assert outcome.error == "Unreachable", outcome
+        assert site(service, moves.now_on(service, instance)).ask("api.php").status_code == 401
+    finally:
+        service.fleet.heal(source)
+    check_moved(sides, instance, moves.run(service, move), move.id)
+
+
 def test_what_was_kept_on_the_source_goes_after_its_days_and_the_old_address_goes_on_working(
     service: Service, sides: Sides, instance: InstanceFacts
 ) -> None:
