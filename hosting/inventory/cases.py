@@ -34,6 +34,10 @@ CONTROL_NOT_BACKED_UP = "control machine not backed up"
 """The kind of the case that the control machine is while its own backup does not get into the store."""
 
 
+NOT_AGREED = "move not agreed"
+"""The kind of the case that an offer of times for a move is which came to no agreement by itself."""
+
+
 class UnknownCase(Refused):
     """No case has this number."""
 

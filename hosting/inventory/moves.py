@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import deeds, instances
+from hosting.inventory import deeds, instances, work
 from hosting.inventory.models import Instance, Move
 from hosting.inventory.servers import lock_servers, server_facts
+from hosting.policy.move_plan import is_before_its_time
 from hosting.policy.states import MoveState, step
 from hosting.policy.values import InstanceName, ServerName
 
@@ -38,6 +39,14 @@ class MoveUnderWay(Refused):
     """An instance moves once at a time."""
 
 
+class MoveNotPlanned(Refused):
+    """Only a move that is planned and has not begun can be put off."""
+
+
+class MovePutOff(Refused):
+    """A move's moment has not come; a run begins it then."""
+
+
 @dataclass(frozen=True)
 class MoveFacts:
     """A move as the inventory knows it.
@@ -46,6 +55,7 @@ class MoveFacts:
         without_backup: an operator's word that it may begin without a fresh backup.
         stop_seconds: how long nobody was served, as seen from outside.
         finding: why it did not come to its end, in one sentence.
+        due_until: the end of the window that was agreed on: it doesn't begin later; None where none was.
     """
 
     id: int
@@ -64,11 +74,12 @@ class MoveFacts:
     stop_seconds: float | None
     finding: str
     evidence: Mapping[str, Any]
+    due_until: datetime | None = None
 
 
 def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
     session: Session, instance: str, target: str, why: str, by: str, due_at: datetime, *, without_backup: bool,
-    now: datetime,
+    now: datetime, due_until: datetime | None = None,
 ) -> MoveFacts:  # fmt: skip
     """A move that was agreed on.
 
@@ -85,7 +96,8 @@ def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
         raise MoveUnderWay(message, f"Look at it: phm move status {instance}.")
     row = Move(
         instance_name=instance, source_name=source, target_name=target, state=MoveState.PLANNED, why=why,
-        without_backup=without_backup, agreed_at=now, agreed_by=by, due_at=due_at, finding="", evidence={},
+        without_backup=without_backup, agreed_at=now, agreed_by=by, due_at=due_at, due_until=due_until,
+        finding="", evidence={},
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -115,6 +127,26 @@ def record_left(
     )  # fmt: skip
     session.add(row)
     session.flush()
+    return _facts(row)
+
+
+def postpone(session: Session, instance: str, due_at: datetime, why: str, *, by: str, now: datetime) -> MoveFacts:
+    """Set another moment for a move that has not begun; its window goes along, and a run of its own begins it then.
+
+    Raises:
+        MoveNotPlanned: no move of the instance is planned, or it has begun.
+    """
+    found = open_move(session, instance)
+    row = None if found is None else _row(session, found.id, lock=True)
+    if row is None or row.state != MoveState.PLANNED:
+        stands = row.state if row else "not planned"
+        raise MoveNotPlanned(f"A move of {instance} is {stands}.", f"Look at it: phm move status {instance}.")
+    evidence = {"move": row.id, "from": row.due_at.isoformat(), "to": due_at.isoformat()}
+    row.due_until = row.due_until and due_at + (row.due_until - row.due_at)
+    row.due_at = due_at
+    asked = work.ask_for(session, work.MOVE, str(row.id), due_at, by=by, now=now)
+    work.reschedule(session, asked.id, due_at)
+    deeds.record(session, by, "move postponed", instances.subject_of(instance), why=why, evidence=evidence, now=now)
     return _facts(row)
 
 
@@ -163,9 +195,12 @@ def record_state(
     Raises:
         UnknownMove: none has this number.
         ForbiddenEdge: no edge leads there.
+        MovePutOff: it would begin before its moment, since it was put off meanwhile.
     """
     row = _row(session, move_id, lock=True)
     before = MoveState(row.state)
+    if (before, to) == (MoveState.PLANNED, MoveState.COPYING):
+        check_its_time(row.due_at, row.instance_name, now)
     row.state, row.finding = step(before, to), finding
     row.evidence = {**row.evidence, **(evidence or {})}
     if to is MoveState.COPYING and row.begun_at is None:
@@ -178,6 +213,17 @@ def record_state(
         deeds.record(session, by, f"move {to}", subject, why=finding, evidence=told, now=now)
     session.flush()
     return _facts(row)
+
+
+def check_its_time(due_at: datetime, instance: str, now: datetime) -> None:
+    """See that a move's moment has come.
+
+    Raises:
+        MovePutOff: it has not.
+    """
+    if is_before_its_time(due_at, now):
+        message = f"The move of {instance} is due at {due_at:%Y-%m-%d %H:%M} UTC; a run begins it then."
+        raise MovePutOff(message, f"To have it at another moment: phm move postpone {instance} --at …")
 
 
 def record_finding(session: Session, move_id: int, finding: str) -> None:
@@ -242,4 +288,5 @@ def _facts(row: Move) -> MoveFacts:
         stop_seconds=row.stop_seconds,
         finding=row.finding,
         evidence=row.evidence,
+        due_until=row.due_until,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
 from hosting.errors import Refused
 from hosting.inventory.deeds import record
-from hosting.inventory.models import Instance, Move, Server
-from hosting.policy.states import InstanceState, MoveState, ServerState, step
+from hosting.inventory.models import Instance, Move, MoveOffer, Server
+from hosting.policy.states import InstanceState, MoveState, OfferState, ServerState, step
 from hosting.policy.values import ServerFacts, ServerName
 
 if TYPE_CHECKING:
@@ -153,14 +154,18 @@ def facts_of(session: Session, rows: Sequence[Server]) -> list[ServerFacts]:
 
 
 def _coming(session: Session) -> dict[str, int]:
-    """By server, the room that instances need there which are on their way to it."""
-    on_their_way = (
-        select(Move.target_name, func.sum(Instance.storage_gib))
-        .join(Instance, Instance.name == Move.instance_name)
-        .where(Move.state.in_([MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN]))
-        .group_by(Move.target_name)
-    )
-    return {name: int(gib) for name, gib in session.execute(on_their_way)}
+    """By server, the room that instances need there which are on their way to it, or whose customers are asked."""
+    on_their_way = Move.state.in_([MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN])
+    asked = MoveOffer.state == OfferState.OFFERED
+    coming: Counter[str] = Counter()
+    for table, counts in ((Move, on_their_way), (MoveOffer, asked)):
+        query = select(table.target_name, func.sum(Instance.storage_gib)).join(
+            Instance, Instance.name == table.instance_name
+        )
+        coming.update(
+            {name: int(gib) for name, gib in session.execute(query.where(counts).group_by(table.target_name))}
+        )
+    return coming
 
 
 def _row(session: Session, name: str, *, lock: bool = False) -> Server:

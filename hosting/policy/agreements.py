@@ -6,6 +6,7 @@ was offered still lies ahead.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -31,8 +32,11 @@ DAYTIME_OPENS = time(10, 0)
 SEARCH_DAYS = 60
 """How far ahead windows are looked for."""
 
-CLOCKS_APART = timedelta(minutes=1)
-"""A run may begin so much before its moment: the clocks of two machines are never quite the same."""
+WORDS_MOST = 500
+"""So many characters a customer may say with his answer."""
+
+HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Signs that nobody sees, or that turn and break what is read."""
 
 PARTS = timedelta(minutes=15)
 """The grain in which a window is looked at: service hours and off-peak times change at such moments."""
@@ -99,7 +103,7 @@ def times_to_offer(now: datetime, terms: Terms = STANDARD, not_before: datetime 
     Raises:
         NoWindow: the terms leave none within 60 days.
     """
-    now = now.astimezone(UTC)
+    now = now.astimezone(UTC).replace(microsecond=0)
     answer_by = now + terms.move_notice
     earliest = max(answer_by, not_before or answer_by).astimezone(UTC)
     by_day = next(_fitting(earliest, DAYTIME_OPENS, terms, lambda day: day.weekday() in terms.off_peak_days), None)
@@ -145,14 +149,10 @@ def window_without_answer(windows: Sequence[Window], without_answer: WithoutAnsw
     return next((window for window in windows if window.opens >= now), None)
 
 
-def is_before_its_time(due_at: datetime, now: datetime) -> bool:
-    """Whether a move's moment has not come: a run that was made for an earlier moment leaves it alone."""
-    return now < due_at - CLOCKS_APART
-
-
-def is_past_its_time(due_until: datetime | None, now: datetime) -> bool:
-    """Whether a move's window has closed: it would go when nobody has agreed to it."""
-    return due_until is not None and now >= due_until
+def plain_words(text: str) -> str:
+    """A customer's own words in one line, as letters and the console show them; cut where too long."""
+    shown = "".join(" " if unicodedata.category(sign) in HARMFUL else sign for sign in text)
+    return " ".join(shown.split())[:WORDS_MOST]
 
 
 def _fitting(earliest: datetime, opens: time, terms: Terms, suits: Callable[[date], bool]) -> Iterator[Window]:

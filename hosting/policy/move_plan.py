@@ -27,6 +27,9 @@ DUMP_SECONDS = 5.0
 FRESH = timedelta(days=1)
 """A backup that is not older lets a move begin."""
 
+CLOCKS_APART = timedelta(minutes=1)
+"""A run may begin so much before a move's moment: the clocks of two machines are never quite the same."""
+
 LOADED_A_SECOND = 20 * MIB
 SENT_A_SECOND = 60 * MIB
 STOP_SECONDS = 3.0
@@ -79,6 +82,7 @@ class Obstacles:
         without_backup: an operator's word that it may begin without a fresh one.
         unmoved: what the database has beside tables: events, triggers, routines, views.
         replicating: the target replicates from some server already.
+        until: the end of the window that was agreed on with the customer, where one was.
     """
 
     leased: str = ""
@@ -87,6 +91,7 @@ class Obstacles:
     without_backup: bool = False
     unmoved: int = 0
     replicating: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,11 @@ def meaning_of(state: MoveState) -> Meaning:
     return Meaning.GO_ON if state is MoveState.SWITCHED else Meaning.NOTHING
 
 
+def is_before_its_time(due_at: datetime, now: datetime) -> bool:
+    """Whether a move's moment has not come: a run that was made before it was put off leaves it alone."""
+    return now < due_at - CLOCKS_APART
+
+
 def _of_places(instance: InstanceFacts, source: ServerFacts, target: ServerFacts) -> list[str]:
     """Whether both servers may do this."""
     said = []
@@ -188,6 +198,8 @@ def _of_room(target: ServerFacts, sizes: Sizes) -> list[str]:
 def _of_moment(sizes: Sizes, found: Obstacles, now: datetime) -> list[str]:
     """Whether it may begin now."""
     said = []
+    if found.until is not None and now >= found.until:
+        said.append(f"The time that was agreed on ended at {found.until:%Y-%m-%d %H:%M} UTC: agree on another one.")
     if found.leased:
         said.append(f"It is worked on by {found.leased}.")
     if found.restoring:
