@@ -5,7 +5,8 @@ from __future__ import annotations
 from hosting.commands.command import Command, script
 
 FOLDERS = (
-    "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /var/www/phm-empty /var/log/phm "
+    "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /etc/apache2/phm/names /var/www/phm-empty "
+    "/var/log/phm "
     "/srv/instances /srv/releases /srv/code /srv/scratch /var/lib/mysql-files"
 )
 
@@ -37,7 +38,7 @@ LOGS_TURNED = """\
 # Written by the hosting service: a log that grows fast does not wait for the night.
 17 * * * * root /usr/sbin/logrotate /etc/logrotate.d/phm
 """
-MODULES = "ssl headers rewrite proxy proxy_fcgi proxy_http http2 setenvif alias mpm_event"
+MODULES = "ssl headers rewrite macro proxy proxy_fcgi proxy_http http2 setenvif alias mpm_event"
 
 _APACHE = """
 r=unchanged

@@ -1,0 +1,102 @@
+"""An instance's file says its rules once, for the long form and for a name of its own (docs/decisions/0014)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from hosting.policy.states import InstanceState, ServerState
+from hosting.policy.values import (
+    InstanceFacts,
+    InstanceName,
+    OrderReference,
+    ReleaseFacts,
+    ReleaseId,
+    ServerFacts,
+    ServerName,
+)  # fmt: skip
+from hosting.templates import render
+from tasks.web import site_values
+
+RELEASE = ReleaseFacts(ReleaseId("ab" * 32), 40470, "4.04.70", "free", 1)
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+INSTANCE = InstanceFacts(
+    InstanceName("k3v9q2"), 7, OrderReference("A-1"), ServerName("app1"), RELEASE, 1, 5, InstanceState.ACTIVE, AT
+)
+SERVER = ServerFacts(
+    ServerName("app1"), "app1.phlymail.test", "192.0.2.1", 22, "", "DE", dedicated=True, state=ServerState.ACTIVE,
+    room_gib=9,
+)  # fmt: skip
+SITES = {
+    "open": render("apache/instance.conf.j2", **site_values(SERVER, INSTANCE)),
+    "closed": render(
+        "apache/closed.conf.j2", name="k3v9q2", host_name="app1.phlymail.test", retry_seconds=5, german="d", english="e"
+    ),
+    "passed on": render(
+        "apache/passed_on.conf.j2", name="k3v9q2", host_name="app1.phlymail.test", target="app2.phlymail.test",
+        authorities="/ca.pem", seconds=30,
+    ),
+}  # fmt: skip
+RULES = re.compile(r"<Macro phm-k3v9q2 %path%>\n(.*)</Macro>\n", re.DOTALL)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_each_file_begins_with_what_it_is(site: str) -> None:
+    first = SITES[site].split("\n", 1)[0]
+    assert first.startswith("# Instance k3v9q2 ")
+    assert {"open": "of order A-1", "closed": "is closed", "passed on": "has moved to app2"}[site] in first
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_the_rules_are_defined_once_and_used_for_the_long_form(site: str) -> None:
+    text = SITES[site]
+    assert len(RULES.findall(text)) == 1
+    assert text.count("\nDefine phm-k3v9q2\n") == 1
+    assert re.findall(r"^\s*Use .*$", text, re.MULTILINE) == ['Use phm-k3v9q2 "/k3v9q2/"']
+    assert 'RedirectMatch permanent "^/k3v9q2$" "https://app1.phlymail.test/k3v9q2/"' in text
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_the_rules_know_no_path_but_the_one_that_they_are_used_with(site: str) -> None:
+    (rules,) = RULES.findall(SITES[site])
+    assert "%path%" in rules
+    assert "app1.phlymail.test" not in rules
+    without_files = re.sub(r'"/srv/[^"]*"|unix:[^|]*\|fcgi://[^/]*/|"fcgi://[^"]*"', "", rules)
+    assert "k3v9q2" not in re.sub(r"^\s*#.*$", "", without_files, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize("path", ["/", "/k3v9q2/"])
+def test_with_either_path_every_rule_is_about_places_below_it(site: str, path: str) -> None:
+    (rules,) = RULES.findall(SITES[site])
+    used = rules.replace("%path%", path)
+    places = re.findall(r'<(?:Location|LocationMatch) "(?:\(\?i\))?\^?([^"(]*)', used)
+    assert places
+    assert set(places) == {path}
+    for pattern in re.findall(r'<LocationMatch "([^"]*)"', used):
+        compiled = re.compile(pattern)
+        assert not compiled.search("/storage/config/choices.ini.php")
+        assert not compiled.search(f"{path}storage/config/choices.ini.php")
+
+
+def test_a_name_has_a_host_of_its_own_that_uses_the_instance_s_rules_at_its_root() -> None:
+    text = render(
+        "apache/name.conf.j2", name="k3v9q2", host="xn--bcher-kva.phlymail.test", certificate="/c.pem", key="/c.key"
+    )
+    assert text.count("ServerName xn--bcher-kva.phlymail.test\n") == 2
+    assert 'Use phm-k3v9q2 "/"' in text
+    assert 'Redirect permanent "/" "https://xn--bcher-kva.phlymail.test/"' in text
+    assert re.search(r'<IfDefine !phm-k3v9q2>\s*Redirect 421 "/"\s*</IfDefine>', text)
+    assert "includeSubDomains" not in text
+
+
+def test_names_come_after_the_hosts_that_answer_who_comes_for_none_of_ours() -> None:
+    text = render("apache/server.conf.j2", host_name="app1.phlymail.test")
+    hosts = re.findall(r"<VirtualHost \*:(\d+)>\s*ServerName (\S+)", text)
+    assert hosts == [
+        ("80", "default.invalid"), ("80", "app1.phlymail.test"), ("443", "default.invalid"), ("443", "app1.phlymail.test"),
+    ]  # fmt: skip
+    assert text.count('Redirect 421 "/"') == 2
+    assert text.index("phm/instances/*.conf") < text.index("phm/names/*.conf")
