@@ -28,6 +28,9 @@ BACK_UP_SERVER = "back-up-server"
 MOVE = "move-instance"
 """The work of a move that was agreed on; its subject is the move's number."""
 
+EVACUATE = "evacuate-server"
+"""The work of retiring a server that is empty; its subject is the server's name, a # and the evacuation's number."""
+
 CHANGE_BOOKING = "change-booking"
 """The work of an instance's bookings whose day has come, or of a change that was asked for; its subject is the
 instance's name, an @ and the day, or a # and the change's number."""

@@ -129,17 +129,18 @@ def plan_evacuation(
     return EvacuationPlan(server.name, tuple(_batches(moves, parallel)), going, tuple(staying))
 
 
-def next_moves(plan: EvacuationPlan, busy: Sequence[str], parallel: int) -> list[PlannedMove]:
+def next_moves(plan: EvacuationPlan, busy: Collection[str], running: int, parallel: int) -> list[PlannedMove]:
     """The moves that may begin now, in the plan's order: to targets that take in nothing else, as many as are let.
 
     Args:
         plan: as it is now.
-        busy: the target of each move of this evacuation that is under way, and of any other move to such a server.
-        parallel: how many at once.
+        busy: servers that take in an instance just now.
+        running: moves of this evacuation that are under way.
+        parallel: how many of them may be.
     """
     taken, found = set(busy), list[PlannedMove]()
     for one in plan.moves:
-        if len(busy) + len(found) < parallel and one.target not in taken:
+        if running + len(found) < parallel and one.target not in taken:
             taken.add(one.target)
             found.append(one)
     return found

@@ -1,0 +1,283 @@
+"""Servers that are emptied: a record that the dispatcher goes on with each minute until nothing is left (P12, P24).
+
+Its moves are planned moves like any other, each with work of its own; what a run left undone is tried again as always.
+In an emergency they are planned at once, as many as may be under way. Otherwise each customer is offered times, and the
+move that he agrees to runs then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from hosting.inventory import cases, measurements, moves, offers, servers, work
+from hosting.inventory.evacuation_rows import (
+    STILL,
+    EvacuationFacts,
+    EvacuationOrder,
+    NotEmptied,
+    facts_of,
+    instances_on,
+    open_row,
+    record,
+    settle_still,
+)
+from hosting.inventory.models import Evacuation
+from hosting.policy.evacuation import (
+    EvacuationPlan,
+    Leaving,
+    PlannedMove,
+    check_can_be_emptied,
+    next_moves,
+    plan_evacuation,
+)
+from hosting.policy.move_needs import Emptying
+from hosting.policy.states import EvacuationState, InstanceState, MoveState, OfferState, ServerState, step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.moves import MoveFacts
+    from hosting.policy.agreements import WithoutAnswer
+    from hosting.policy.values import InstanceFacts, ServerFacts
+
+REFUSED_OFFERS = frozenset({OfferState.OTHERS_ASKED, OfferState.DECLINED, OfferState.UNANSWERED})
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What going on with an evacuation came to.
+
+    Args:
+        plan: what is left as it was found.
+        begun: moves that were planned, or offered to the customers, by this.
+        empty: nothing is on the server any more.
+    """
+
+    evacuation: EvacuationFacts
+    plan: EvacuationPlan
+    begun: tuple[PlannedMove, ...]
+    empty: bool
+
+
+def preview(session: Session, order: EvacuationOrder) -> EvacuationPlan:
+    """What emptying a server would be; nothing is changed by asking.
+
+    Raises:
+        UnknownServer: no server has this name.
+        CannotBeEmptied: it can't be, or a named target takes nothing.
+    """
+    server, known = servers.server_facts(session, order.server), servers.all_servers(session)
+    check_can_be_emptied(server, known, order.to)
+    running = evacuation_of(session, order.server)
+    return _plan(session, order, server, known, running.resumed_at if running else None)
+
+
+def begin(session: Session, order: EvacuationOrder, by: str, now: datetime) -> EvacuationFacts:
+    """Have a server emptied, or go on with it as it is ordered now; it takes no new instance from here on.
+
+    What was called off or declined before is tried again. In an emergency, moves that wait for their time and offers
+    that wait for an answer are taken back: they are made at once.
+
+    Raises:
+        UnknownServer: no server has this name.
+        CannotBeEmptied: it can't be, or a named target takes nothing.
+    """
+    known = servers.lock_servers(session)
+    server = servers.server_facts(session, order.server)
+    check_can_be_emptied(server, known, order.to)
+    servers.set_server_state(session, order.server, ServerState.DRAINING, by=by, why=order.why, now=now)
+    row = open_row(session, order.server)
+    if row is None:
+        row = Evacuation(server_name=order.server, state=EvacuationState.OPEN, begun_at=now, by=by)
+        session.add(row)
+    row.state, row.finding, row.resumed_at = step(EvacuationState(row.state), EvacuationState.OPEN), "", now
+    row.emergency, row.why, row.parallel = order.emergency, order.why, order.parallel
+    row.targets, row.successor_name = list(order.to), order.successor or None
+    session.flush()
+    facts = facts_of(row)
+    evidence = {"evacuation": row.id, "emergency": order.emergency, "parallel": order.parallel, "to": list(order.to)}
+    record(session, facts, by, "server is emptied", order.why, now, evidence)
+    if order.emergency:
+        _take_back(session, facts, by, "It is moved at once, in an emergency.", now, agreed_too=True)
+    settle_still(session, facts, by, "It goes on.", now)
+    if (found := work.work_of(session, work.EVACUATE, facts.work_subject)) is not None:
+        work.ask_for(session, work.EVACUATE, found.subject, now, by=by, now=now)
+    return facts
+
+
+def stop(session: Session, server: str, why: str, by: str, now: datetime) -> EvacuationFacts:
+    """Plan nothing more: moves that have not begun are called off, those that have come to their end.
+
+    The server still takes no new instance. Moves that a customer agreed to stay: they were promised.
+
+    Raises:
+        NotEmptied: nobody empties it.
+    """
+    row = open_row(session, server)
+    if row is None:
+        raise NotEmptied(f"Nobody empties {server}.", f"Begin with: phm server evacuate {server}.")
+    facts = facts_of(row)
+    _take_back(session, facts, by, why, now)
+    row.state = step(EvacuationState(row.state), EvacuationState.STOPPED)
+    session.flush()
+    record(session, facts, by, "emptying stopped", why, now, {"evacuation": row.id})
+    settle_still(session, facts, by, why, now)
+    return facts_of(row)
+
+
+def evacuation_of(session: Session, server: str) -> EvacuationFacts | None:
+    """The evacuation of a server that is not done, None if there is none."""
+    row = open_row(session, server)
+    return None if row is None else facts_of(row)
+
+
+def open_evacuations(session: Session) -> list[EvacuationFacts]:
+    """The evacuations that are under way, the first begun first."""
+    rows = select(Evacuation).where(Evacuation.state == EvacuationState.OPEN).order_by(Evacuation.id)
+    return [facts_of(row) for row in session.scalars(rows)]
+
+
+def emptied_servers(session: Session) -> dict[str, Emptying]:
+    """The servers that are being emptied, for what is planned elsewhere."""
+    return {one.order.server: Emptying(one.order.why, one.order.to) for one in open_evacuations(session)}
+
+
+def go_on(session: Session, server: str, now: datetime, without_answer: WithoutAnswer) -> Beat | None:
+    """Plan, or offer, what may begin now; run twice at once, the second finds nothing more to begin.
+
+    Args:
+        session: of the transaction.
+        server: that is emptied; None comes back where nobody empties it, or it was stopped.
+        now: the moment.
+        without_answer: what follows where a customer does not answer an offer.
+    """
+    known = servers.lock_servers(session)
+    facts = evacuation_of(session, server)
+    if facts is None or facts.state is not EvacuationState.OPEN:
+        return None
+    plan = _plan(session, facts.order, servers.server_facts(session, server), known, facts.resumed_at)
+    begun = _begin_moves(session, facts, plan, now) if facts.order.emergency else _offer(
+        session, facts, plan, now, without_answer
+    )  # fmt: skip
+    empty = not instances_on(session, server)
+    if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
+        work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)
+    _see_whether_it_stands(session, facts, plan, begun=bool(begun), empty=empty, now=now)
+    return Beat(facts, plan, tuple(begun), empty)
+
+
+def _plan(
+    session: Session, order: EvacuationOrder, server: ServerFacts, known: Sequence[ServerFacts], since: datetime | None
+) -> EvacuationPlan:
+    """What is left to do."""
+    last = measurements.all_last_measured(session)
+    leaving = []
+    for one in instances_on(session, server.name):
+        use = last[one.name].use if one.name in last else None
+        going_to, hindered = _way_of(session, one, order, since)
+        leaving.append(
+            Leaving(
+                one.name, one.storage_gib, use.database_bytes if use else 0, use.files_bytes if use else 0,
+                hindered=hindered, going_to=going_to,
+            )
+        )  # fmt: skip
+    return plan_evacuation(server, leaving, known, parallel=order.parallel, to=order.to)
+
+
+def _way_of(session: Session, one: InstanceFacts, order: EvacuationOrder, since: datetime | None) -> tuple[str, str]:
+    """Where an instance is going already, and what keeps it here."""
+    if one.state is not InstanceState.ACTIVE:
+        return "", f"It is {one.state}: it moves once it is open, or ends with its contract."
+    if move := moves.open_move(session, one.name):
+        return str(move.target_name), ""
+    if not order.emergency and (offer := offers.open_offer(session, one.name)):
+        return str(offer.target_name), ""
+    return "", _failed_since(session, one.name, since, asked=not order.emergency) if since else ""
+
+
+def _failed_since(session: Session, name: str, since: datetime, *, asked: bool) -> str:
+    """What came to nothing since a moment: its move, or the offer to its customer where he is asked at all."""
+    move = next(iter(reversed(moves.moves_of(session, name))), None)
+    if move and move.state is MoveState.CALLED_OFF and move.agreed_at >= since:
+        return f"Its move {move.id} was called off: {move.finding}"
+    offer = next(iter(reversed(offers.offers_of(session, name))), None)
+    if asked and offer and offer.state in REFUSED_OFFERS and offer.made_at >= since:
+        return f"Its customer was offered times: {offer.state.replace('_', ' ')}. {offer.answer}".strip()
+    return ""
+
+
+def _begin_moves(session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime) -> list[PlannedMove]:
+    """The next moves, planned and due."""
+    under_way = [one for one in moves.all_moves(session, *moves.UNDER_WAY) if _runs(one, now)]
+    running = sum(one.source_name == facts.order.server for one in under_way)
+    found = next_moves(plan, {one.target_name for one in under_way}, running, facts.order.parallel)
+    for one in found:
+        made = moves.plan_move(
+            session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", facts.by, now, without_backup=True,
+            now=now,
+        )  # fmt: skip
+        work.ask_for(session, work.MOVE, str(made.id), now, by=facts.by, now=now)
+    return found
+
+
+def _offer(
+    session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime, without_answer: WithoutAnswer
+) -> list[PlannedMove]:
+    """Times offered to the customers that nobody has asked yet."""
+    for one in plan.moves:
+        offers.offer_windows(
+            session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", by=facts.by, now=now,
+            without_answer=without_answer, stop_seconds=one.stop_seconds,
+        )  # fmt: skip
+    return list(plan.moves)
+
+
+def _runs(move: MoveFacts, now: datetime) -> bool:
+    """Whether a move is at work, or begins now."""
+    return move.state is not MoveState.PLANNED or move.due_at <= now
+
+
+def _take_back(  # who, why and when, as everywhere
+    session: Session, facts: EvacuationFacts, by: str, why: str, now: datetime, *, agreed_too: bool = False
+) -> None:
+    """Call off what this evacuation planned and has not begun, and its offers; if need be also what waits otherwise."""
+    for move in moves.all_moves(session, MoveState.PLANNED):
+        own = move.why.startswith(_mark(facts)) or (agreed_too and move.due_at > now)
+        if move.source_name == facts.order.server and own:
+            work.cancel(session, work.MOVE, str(move.id), why)
+            moves.record_state(session, move.id, MoveState.CALLED_OFF, now, finding=why, by=by)
+    for one in instances_on(session, facts.order.server):
+        offer = offers.open_offer(session, one.name)
+        if offer and (agreed_too or offer.why.startswith(_mark(facts))):
+            offers.withdraw_offer(session, one.name, why, by=by, now=now)
+
+
+def _see_whether_it_stands(
+    session: Session, facts: EvacuationFacts, plan: EvacuationPlan, *, begun: bool, empty: bool, now: datetime
+) -> None:
+    """Where only what can't go is left, a person is told, once until somebody goes on with it."""
+    if begun or empty or plan.going or plan.moves:
+        return
+    said = " ".join(f"{one.instance}: {one.why}" for one in plan.staying)
+    row = session.get_one(Evacuation, facts.id)
+    row.finding = said
+    summary = f"{len(plan.staying)} instances stay on {facts.order.server}, which is being emptied. {said}"
+    told = {"evacuation": facts.id, "instances": [one.instance for one in plan.staying]}
+    subject = servers.subject_of(facts.order.server)
+    cases.raise_case(session, _case_key(facts), STILL, subject, summary, facts=told, now=now)
+
+
+def _case_key(facts: EvacuationFacts) -> str:
+    """One case for each time that it was begun or gone on with."""
+    return f"evacuation:{facts.id}:{facts.resumed_at.isoformat()}"
+
+
+def _mark(facts: EvacuationFacts) -> str:
+    """How the reason of each of its moves begins."""
+    return f"evacuation {facts.id}: "

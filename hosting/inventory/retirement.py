@@ -1,0 +1,86 @@
+"""A server's end: retired once nothing is on it, and another one answers under its name (P10, P12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.errors import Refused
+from hosting.inventory import deeds, instances, moves, servers, work
+from hosting.inventory.evacuation_rows import (
+    EvacuationFacts,
+    NotEmptied,
+    facts_of,
+    instances_on,
+    open_row,
+    record,
+    settle_still,
+)
+from hosting.policy.states import EvacuationState, InstanceState, MoveState, ServerState, step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from hosting.policy.values import InstanceFacts, ServerFacts
+
+PASSED_ON_BY = "passed_on_by"
+"""The fact of a retired server that names the one which answers under its name (P10)."""
+
+
+class StillInUse(Refused):
+    """A server on which something is can't be retired."""
+
+
+def names_answered(session: Session, server: str) -> list[ServerFacts]:
+    """The servers under whose names another one has to answer once this one is gone: itself and those it stands for."""
+    retired = [one for one in servers.all_servers(session) if one.facts.get(PASSED_ON_BY) == server]
+    return [servers.server_facts(session, server), *retired]
+
+
+def told_under(session: Session, server: str) -> list[InstanceFacts]:
+    """The instances that haven't ended and whose customers know an address under this server's name (P10)."""
+    living = [one for one in instances.all_instances(session) if one.state is not InstanceState.ENDED]
+    return [one for one in living if server in moves.former_homes(session, one.name)]
+
+
+def record_retired(session: Session, server: str, successor: str, now: datetime) -> EvacuationFacts:
+    """The server is retired, and another one answers under its name: both at once, the evacuation is done.
+
+    What moves left on it counts as gone: it goes with the machine.
+
+    Raises:
+        NotEmptied: nobody empties it.
+        StillInUse: instances are on it, or come to it.
+    """
+    servers.lock_servers(session)
+    row = open_row(session, server)
+    if row is None:
+        raise NotEmptied(f"Nobody empties {server}.", f"Begin with: phm server evacuate {server}.")
+    coming = [one for one in moves.all_moves(session, *moves.UNDER_WAY) if server in {one.source_name, one.target_name}]
+    if left := [*(one.name for one in instances_on(session, server)), *(one.instance_name for one in coming)]:
+        raise StillInUse(f"{server} still has {', '.join(sorted(left))}.", "Run it again once they are gone.")
+    for one in moves.all_moves(session, MoveState.DONE):
+        if one.source_name == server:
+            moves.record_state(session, one.id, MoveState.RETIRED, now, finding="Its server is retired.")
+    for name in names_answered(session, server):
+        servers.record_facts(session, name.name, {PASSED_ON_BY: successor})
+    facts = facts_of(row)
+    servers.set_server_state(session, server, ServerState.RETIRED, by=facts.by, why=row.why, now=now)
+    row.state, row.ended_at, row.successor_name = step(EvacuationState(row.state), EvacuationState.DONE), now, successor
+    row.finding = ""
+    session.flush()
+    record(session, facts, facts.by, "server is empty", row.why, now, {"evacuation": row.id, "successor": successor})
+    work.record_done(session, work.EVACUATE, facts.work_subject)
+    settle_still(session, facts, deeds.SERVICE, "It is done.", now)
+    return facts_of(row)
+
+
+def stand_in(session: Session, server: ServerFacts) -> ServerFacts:
+    """The machine that answers under a server's name: itself, or the one that stands in for it since it is retired.
+
+    Raises:
+        UnknownServer: the one that stands in is not known.
+    """
+    name = server.facts.get(PASSED_ON_BY) if server.state is ServerState.RETIRED else None
+    return servers.server_facts(session, str(name)) if name else server

@@ -1,0 +1,277 @@
+"""A server is emptied as a record that goes on by itself: never more at once than is let, stopped, gone on with (P12)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hosting.inventory import cases, evacuations, instances, moves, offers, retirement, servers, work
+from hosting.inventory.evacuation_rows import EvacuationFacts, EvacuationOrder, NotEmptied
+from hosting.inventory.retirement import StillInUse
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.agreements import Answer, WithoutAnswer
+from hosting.policy.evacuation import CannotBeEmptied
+from hosting.policy.placement import NoServerHasRoom, choose_server
+from hosting.policy.states import EvacuationState, ForbiddenEdge, MoveState, ServerState, WorkState
+from tests.inventory.words import HOUR, NOW, at_once, server, with_servers
+from tests.service.records import opened
+
+if TYPE_CHECKING:
+
+    from hosting.inventory.evacuations import Beat
+    from hosting.inventory.moves import MoveFacts
+
+EMERGENCY = EvacuationOrder("app1", "both disks fail", emergency=True, parallel=2)
+AGREED = EvacuationOrder("app1", "new provider", emergency=False, parallel=2)
+
+
+@pytest.fixture
+def names(inventory: Inventory) -> list[str]:
+    """Five instances of 25 GiB on app1; app2 and app3 take three each."""
+    with_servers(inventory, server("app1", 200), server("app2", 75), server("app3", 75))
+    return [opened(inventory, f"A-{number}", NOW) for number in range(5)]
+
+
+def begun(inventory: Inventory, order: EvacuationOrder = EMERGENCY, now: object = NOW) -> EvacuationFacts:
+    return in_transaction(inventory, lambda session: evacuations.begin(session, order, "olga", now))  # type: ignore[arg-type]
+
+
+def beat(inventory: Inventory) -> Beat | None:
+    return in_transaction(inventory, lambda session: evacuations.go_on(session, "app1", NOW, WithoutAnswer.NOTHING))
+
+
+def under_way(inventory: Inventory) -> list[MoveFacts]:
+    with inventory.reading() as session:
+        return moves.all_moves(session, *moves.UNDER_WAY)
+
+
+def ends(inventory: Inventory, move: MoveFacts, *, called_off: bool = False) -> None:
+    """A move comes to its end."""
+    to = (MoveState.COPYING, MoveState.CALLED_OFF) if called_off else (MoveState.COPYING, MoveState.FROZEN)
+    for state in to:
+        in_transaction(inventory, partial(moves.record_state, move_id=move.id, to=state, now=NOW, finding="no PHP"))
+    if not called_off:
+        in_transaction(inventory, partial(moves.switch, move_id=move.id, evidence={}, now=NOW))
+        in_transaction(inventory, partial(moves.record_state, move_id=move.id, to=MoveState.DONE, now=NOW))
+
+
+def state_of(inventory: Inventory, name: str = "app1") -> ServerState:
+    with inventory.reading() as session:
+        return servers.server_facts(session, name).state
+
+
+def kinds(inventory: Inventory) -> list[str]:
+    with inventory.reading() as session:
+        return [one.kind for one in cases.open_cases(session)]
+
+
+def test_from_the_first_moment_the_server_takes_nothing_new(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    assert state_of(inventory) is ServerState.DRAINING
+    with inventory.reading() as session, pytest.raises(NoServerHasRoom):
+        choose_server(100, servers.all_servers(session))
+
+
+def test_so_many_moves_begin_as_may_be_at_once_each_to_a_target_of_its_own(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    first = beat(inventory)
+    assert first is not None
+    assert len(first.begun) == 2
+    found = under_way(inventory)
+    assert {one.target_name for one in found} == {"app2", "app3"}
+    assert all(one.without_backup and one.why == "evacuation 1: both disks fail" for one in found)
+    with inventory.reading() as session:
+        asked = [work.work_of(session, work.MOVE, str(one.id)) for one in found]
+    assert [one and one.state for one in asked] == [WorkState.OPEN] * 2
+    again = beat(inventory)
+    assert again is not None
+    assert again.begun == ()
+
+
+def test_two_that_go_on_at_once_begin_no_more_than_one_would(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    at_once(*(partial(beat, inventory) for _ in range(4)))
+    assert len(under_way(inventory)) == 2
+
+
+def test_it_goes_on_move_after_move_until_nothing_is_left_and_asks_for_its_end(
+    inventory: Inventory, names: list[str]
+) -> None:
+    facts = begun(inventory)
+    for _ in range(10):
+        told = beat(inventory)
+        assert told is not None
+        assert len(under_way(inventory)) <= 2
+        if told.empty:
+            break
+        ends(inventory, under_way(inventory)[0])
+    assert told.empty
+    with inventory.reading() as session:
+        asked = work.work_of(session, work.EVACUATE, facts.work_subject)
+        here = {one.server_name for one in instances.all_instances(session)}
+        assert all(one.free_gib >= 0 for one in servers.all_servers(session))
+    assert asked is not None
+    assert asked.state is WorkState.OPEN
+    assert here == {"app2", "app3"}
+
+
+def test_a_move_that_was_called_off_is_tried_again_only_by_an_operators_word(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    beat(inventory)
+    failed = under_way(inventory)[0]
+    ends(inventory, failed, called_off=True)
+    for _ in range(5):
+        beat(inventory)
+        for move in under_way(inventory):
+            ends(inventory, move)
+    told = beat(inventory)
+    assert told is not None
+    assert [(one.instance, one.why) for one in told.plan.staying] == [
+        (failed.instance_name, f"Its move {failed.id} was called off: no PHP")
+    ]
+    assert kinds(inventory) == [evacuations.STILL]
+    beat(inventory)
+    assert len(kinds(inventory)) == 1
+    begun(inventory, now=NOW + HOUR)
+    assert kinds(inventory) == []
+    assert beat(inventory)
+    assert [one.instance_name for one in under_way(inventory)] == [failed.instance_name]
+
+
+def test_stopped_nothing_new_begins_and_what_has_not_begun_is_called_off(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    beat(inventory)
+    at_work, waits = under_way(inventory)
+    in_transaction(inventory, partial(moves.record_state, move_id=at_work.id, to=MoveState.COPYING, now=NOW))
+    stopped = in_transaction(inventory, lambda session: evacuations.stop(session, "app1", "disks hold", "otto", NOW))
+    assert stopped.state is EvacuationState.STOPPED
+    assert [one.id for one in under_way(inventory)] == [at_work.id]
+    assert beat(inventory) is None
+    assert state_of(inventory) is ServerState.DRAINING
+    with inventory.reading() as session:
+        asked = work.work_of(session, work.MOVE, str(waits.id))
+    assert asked is not None
+    assert asked.state is WorkState.CANCELLED
+    begun(inventory, now=NOW + HOUR)
+    again = beat(inventory)
+    assert again is not None
+    assert len(again.begun) == 1
+
+
+def test_by_agreement_every_customer_is_offered_times_once_and_nothing_moves_by_itself(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory, AGREED)
+    for _ in range(3):
+        beat(inventory)
+    assert under_way(inventory) == []
+    with inventory.reading() as session:
+        found = {name: offers.offers_of(session, name) for name in names}
+        assert all(one.free_gib >= 0 for one in servers.all_servers(session))
+    assert {len(one) for one in found.values()} == {1}
+    first, second = found[names[0]][0], found[names[1]][0]
+    opens = first.windows[0].opens
+    in_transaction(inventory, lambda session: offers.answer_offer(session, first.id, Answer.ACCEPT, NOW, opens=opens))
+    in_transaction(inventory, lambda session: offers.answer_offer(session, second.id, Answer.DECLINE, NOW))
+    told = beat(inventory)
+    assert told is not None
+    assert [(one.instance_name, one.due_at) for one in under_way(inventory)] == [(names[0], opens)]
+    assert [(one.instance, one.why) for one in told.plan.staying] == [
+        (names[1], "Its customer was offered times: declined.")
+    ]
+    assert len(told.plan.going) == 4
+
+
+def test_an_emergency_takes_back_what_waits_and_moves_it_now(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory, AGREED)
+    beat(inventory)
+    with inventory.reading() as session:
+        offer = offers.offers_of(session, names[0])[0]
+    in_transaction(
+        inventory,
+        lambda session: offers.answer_offer(session, offer.id, Answer.ACCEPT, NOW, opens=offer.windows[0].opens),
+    )
+    begun(inventory, EMERGENCY, NOW + timedelta(minutes=5))
+    with inventory.reading() as session:
+        assert offers.open_offer(session, names[1]) is None
+    told = in_transaction(
+        inventory, lambda session: evacuations.go_on(session, "app1", NOW + HOUR, WithoutAnswer.NOTHING)
+    )
+    assert told is not None
+    assert len(told.plan.moves) == 5
+    assert len(under_way(inventory)) == 2
+
+
+def test_what_can_not_be_is_refused_and_a_look_changes_nothing(inventory: Inventory, names: list[str]) -> None:
+    with inventory.reading() as session:
+        plan = evacuations.preview(session, EMERGENCY)
+    assert len(plan.moves) == 5
+    assert state_of(inventory) is ServerState.ACTIVE
+    with pytest.raises(CannotBeEmptied, match="There is no server app9"):
+        begun(inventory, EvacuationOrder("app1", "x", emergency=True, parallel=1, to=("app9",)))
+    with pytest.raises(NotEmptied, match="Nobody empties app1"):
+        in_transaction(inventory, lambda session: evacuations.stop(session, "app1", "x", "olga", NOW))
+    assert beat(inventory) is None
+
+
+def emptied(inventory: Inventory) -> None:
+    for _ in range(10):
+        told = beat(inventory)
+        if told is None or told.empty:
+            return
+        for move in under_way(inventory):
+            ends(inventory, move)
+
+
+def test_a_server_is_retired_only_once_it_is_empty_and_another_one_answers_under_its_name(
+    inventory: Inventory, names: list[str]
+) -> None:
+    facts = begun(inventory)
+    retire = partial(retirement.record_retired, server="app1", successor="app2", now=NOW)
+    with pytest.raises(StillInUse, match="app1 still has"):
+        in_transaction(inventory, retire)
+    emptied(inventory)
+    done = in_transaction(inventory, retire)
+    assert (done.id, done.state) == (facts.id, EvacuationState.DONE)
+    assert state_of(inventory) is ServerState.RETIRED
+    with inventory.reading() as session:
+        gone = servers.server_facts(session, "app1")
+        assert retirement.stand_in(session, gone).name == "app2"
+        assert retirement.stand_in(session, servers.server_facts(session, "app3")).name == "app3"
+        assert {one.name for one in retirement.told_under(session, "app1")} == set(names)
+        assert moves.all_moves(session, MoveState.DONE) == []
+        asked = work.work_of(session, work.EVACUATE, facts.work_subject)
+    assert asked is not None
+    assert asked.state is WorkState.DONE
+    with pytest.raises(CannotBeEmptied, match="It is retired"):
+        begun(inventory)
+
+
+def test_whoever_stood_in_for_a_retired_server_hands_that_name_on_too(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    emptied(inventory)
+    in_transaction(inventory, partial(retirement.record_retired, server="app1", successor="app2", now=NOW))
+    in_transaction(
+        inventory,
+        lambda session: servers.set_server_state(session, "app2", ServerState.DRAINING, by="o", why="w", now=NOW),
+    )
+    with inventory.reading() as session:
+        assert [one.name for one in retirement.names_answered(session, "app2")] == ["app2", "app1"]
+
+
+def test_a_stopped_evacuation_does_not_end_in_a_retired_server(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    emptied(inventory)
+    in_transaction(inventory, lambda session: evacuations.stop(session, "app1", "kept", "olga", NOW))
+    with pytest.raises(ForbiddenEdge):
+        in_transaction(inventory, partial(retirement.record_retired, server="app1", successor="app2", now=NOW))
+    assert state_of(inventory) is ServerState.DRAINING

@@ -1,0 +1,161 @@
+"""What needs to move is recorded once, told once, and ends by itself when it is done or not needed any more (P24)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hosting.inventory import booking_changes, cases, deeds, moves, needed_moves, offers, servers, standings
+from hosting.inventory.measurements import MeasuredFacts, record_measured
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.booking_changes import Change, ChangeKind, Need
+from hosting.policy.move_needs import needed_moves as needed_of
+from hosting.policy.quota import Use
+from hosting.policy.states import MoveState, NeedState
+from hosting.policy.terms import GIB
+from tests.inventory.words import NOW, server, with_servers
+from tests.service.records import opened
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.needed_moves import NeedFacts
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def names(inventory: Inventory) -> list[str]:
+    """Two instances of 25 GiB on app1, which has 60; app2 is empty."""
+    with_servers(inventory, server("app1", 60), server("app2", 100))
+    return [opened(inventory, reference, NOW) for reference in ("A-1", "A-2")]
+
+
+def planned(inventory: Inventory, *, emptied: tuple[str, ...] = ()) -> list[NeedFacts]:
+    """A night's look."""
+
+    def look(session: Session) -> list[NeedFacts]:
+        found = needed_of(standings.standings(session, NOW), NOW)
+        return needed_moves.settle_needs(session, found, NOW, emptied)
+
+    return in_transaction(inventory, look)
+
+
+def room(inventory: Inventory, name: str, gib: int) -> None:
+    in_transaction(inventory, lambda session: servers.record_facts(session, name, {}, gib))
+
+
+def open_cases(inventory: Inventory) -> list[str]:
+    with inventory.reading() as session:
+        return [one.summary for one in cases.open_cases(session)]
+
+
+def test_where_every_server_gives_what_is_booked_nothing_is_needed(inventory: Inventory, names: list[str]) -> None:
+    assert planned(inventory) == []
+    assert open_cases(inventory) == []
+
+
+def test_a_disk_that_shrank_makes_one_need_and_one_case_however_often_it_is_looked_at(
+    inventory: Inventory, names: list[str]
+) -> None:
+    room(inventory, "app1", 45)
+    [need] = planned(inventory)
+    assert (need.instance_name, need.target_name, need.state) == (min(names), "app2", NeedState.OPEN)
+    assert planned(inventory) == [need]
+    [said] = open_cases(inventory)
+    assert said == (
+        f"50 GiB are booked on app1, which can give 45 GiB. {min(names)} to app2 needs to move, agreed with the customer."
+    )
+    with inventory.reading() as session:
+        told = [deed.what for deed in deeds.deeds_of(session, f"instance:{min(names)}")]
+    assert told.count("move needed") == 1
+
+
+def test_a_need_that_is_gone_ends_and_its_case_is_settled(inventory: Inventory, names: list[str]) -> None:
+    room(inventory, "app1", 45)
+    [need] = planned(inventory)
+    room(inventory, "app1", 60)
+    assert planned(inventory) == []
+    assert open_cases(inventory) == []
+    with inventory.reading() as session:
+        [ended] = needed_moves.needs_of(session, need.instance_name)
+    assert (ended.state, ended.ended_at) == (NeedState.GONE, NOW)
+    room(inventory, "app1", 45)
+    assert planned(inventory)[0].id > need.id
+
+
+def test_a_need_is_offered_while_its_customer_is_asked_and_moved_once_it_is_there(
+    inventory: Inventory, names: list[str]
+) -> None:
+    room(inventory, "app1", 45)
+    [need] = planned(inventory)
+    name = need.instance_name
+    in_transaction(inventory, lambda session: offers.offer_windows(session, name, "app2", need.why, by="olga", now=NOW))
+    [offered] = planned(inventory)
+    assert (offered.id, offered.state) == (need.id, NeedState.OFFERED)
+    assert open_cases(inventory) == []
+    in_transaction(inventory, lambda session: offers.withdraw_offer(session, name, "no", by="olga", now=NOW))
+    assert planned(inventory)[0].state is NeedState.OPEN
+    move = in_transaction(
+        inventory,
+        lambda session: moves.plan_move(session, name, "app2", "phone", "olga", NOW, without_backup=True, now=NOW),
+    )
+    assert planned(inventory)[0].state is NeedState.OFFERED
+    for state in (MoveState.COPYING, MoveState.FROZEN):
+        in_transaction(inventory, partial(moves.record_state, move_id=move.id, to=state, now=NOW))
+    in_transaction(inventory, partial(moves.switch, move_id=move.id, evidence={}, now=NOW))
+    assert planned(inventory) == []
+    with inventory.reading() as session:
+        assert [one.state for one in needed_moves.needs_of(session, name)] == [NeedState.MOVED]
+
+
+def test_a_pool_that_fills_and_has_no_further_package_on_its_server_is_foreseen(
+    inventory: Inventory, names: list[str]
+) -> None:
+    room(inventory, "app1", 53)
+    for night in range(12):
+        use = Use(GIB, int((10 + night) * GIB))
+        facts = MeasuredFacts(names[0], "app1", NOW - (11 - night) * DAY, use, 1, 0, {})
+        in_transaction(inventory, partial(record_measured, measured=facts))
+    [need] = planned(inventory)
+    assert need.why == f"The pool of {names[0]} is full within 30 days; app1 has 3 GiB left."
+    assert need.instance_name == names[1]  # 25 GiB by itself; the other one would take its next package along
+
+
+def test_what_was_refused_for_lack_of_room_is_needed_until_its_case_is_settled(
+    inventory: Inventory, names: list[str]
+) -> None:
+    def ask(session: Session) -> None:
+        wish = Change(ChangeKind.BOOK_STORAGE, 15)
+        made = booking_changes.ask_for_change(session, names[0], wish, by="olga", why="call", now=NOW)
+        booking_changes.decide_change(session, made.id, Need(1, GIB), NOW)
+
+    in_transaction(inventory, ask)
+    [need] = planned(inventory)
+    assert (need.instance_name, need.target_name) == (names[1], "app2")
+    assert need.why == f"More was asked for by {names[0]} (15 GiB); app1 has 10 GiB left."
+    with inventory.reading() as session:
+        [refused] = [one for one in cases.open_cases(session) if one.kind == booking_changes.NO_ROOM]
+    in_transaction(inventory, lambda session: cases.settle_case(session, refused.id, "olga", "he does without", NOW))
+    assert planned(inventory) == []
+
+
+def test_what_fits_nowhere_is_told_with_what_would_help(inventory: Inventory, names: list[str]) -> None:
+    room(inventory, "app1", 45)
+    room(inventory, "app2", 20)
+    [need] = planned(inventory)
+    assert need.target_name is None
+    assert (
+        need.help == "Add a server with 25 GiB of room or more (phm server add), or free 5 GiB on app2 (phm capacity)."
+    )
+    [said] = open_cases(inventory)
+    assert said.endswith(f"{need.instance_name} to no server needs to move, agreed with the customer. {need.help}")
+
+
+def test_no_case_is_made_of_a_server_that_an_operator_empties(inventory: Inventory, names: list[str]) -> None:
+    room(inventory, "app1", 45)
+    assert len(planned(inventory, emptied=("app1",))) == 1
+    assert open_cases(inventory) == []
