@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import datetime  # noqa: TC003  # the block's methods are read at run time
 from functools import cached_property
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -10,6 +11,8 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from hosting.errors import ServiceError
+from hosting.policy.agreement_links import sign_link
+from hosting.policy.agreements import WithoutAnswer
 from hosting.policy.terms import STANDARD
 
 
@@ -31,6 +34,9 @@ class ServiceSettings(Block):
     sealing_key: SecretStr = Field(title="Sealing key", description="Fernet key that seals secrets in the inventory.")
     public_url: str = Field(title="Public URL", description="Base of the links in letters.")
     access_link_days: int = Field(STANDARD.access_link_days, title="Days a first access link lives")
+    move_without_answer: WithoutAnswer = Field(
+        WithoutAnswer.NOTHING, title="Moves without an answer", description="nothing, or move: in the first window."
+    )
 
     def seal(self, secret: str) -> str:
         """A secret in the form in which the inventory keeps it."""
@@ -47,6 +53,11 @@ class ServiceSettings(Block):
         except InvalidToken:
             message = "A secret in the inventory was sealed with another key than the settings' sealing_key."
             raise SealedOtherwise(message, "Put the old key back into settings.toml, then run phm up.") from None
+
+    def agreement_url(self, offer: int, instance: str, ends_at: datetime) -> str:
+        """The address of the page on which a customer answers an offer of times for a move (P24)."""
+        token = sign_link(self.sealing_key.get_secret_value(), offer, instance, ends_at)
+        return f"{self.public_url}/agreement/{token}"
 
     @cached_property
     def trust(self) -> ssl.SSLContext:

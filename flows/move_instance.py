@@ -10,13 +10,14 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
 from hosting.errors import ServiceError
-from hosting.policy.move_plan import Meaning, Method, check, meaning_of, objections, plan
+from hosting.policy.move_plan import Meaning, Method, check, is_before_its_time, meaning_of, objections, plan
 from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.databases import ensure_database
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.leases import working_on
+from tasks.letters import local
 from tasks.move_database import (
     catch_up,
     compare_database,
@@ -32,6 +33,7 @@ from tasks.move_ends import called_off, record_after_check, telling_move_failure
 from tasks.move_files import compare_files, copy_files, hold_files, last_round
 from tasks.move_letters import tell_customer_moved
 from tasks.move_records import (
+    leave_for_its_moment,
     read_kept_too_long,
     read_move,
     read_obstacles,
@@ -95,6 +97,9 @@ def move_instance(request: MoveRequest) -> Any:
         meaning = meaning_of(move.facts.state)
         if meaning is Meaning.NOTHING:
             return Completed(message=f"Move {move.facts.id} of {move.name} is {move.facts.state} already.")
+        if meaning is Meaning.BEGIN and is_before_its_time(move.facts.due_at, now()):
+            leave_for_its_moment(move)
+            return Completed(message=f"{move.name} moves at {local(move.facts.due_at)}; a run begins it then.")
         home = move.target if meaning is Meaning.GO_ON else move.source  # the one that serves it must be there
         with working_on(home, move.instance, "move"):
             if meaning is Meaning.UNDO:

@@ -14,6 +14,7 @@ from platformdirs import user_state_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from hosting.errors import ServiceError
+from hosting.policy.agreements import WithoutAnswer
 from hosting.policy.placement import COUNTRY
 from hosting.policy.terms import STANDARD
 
@@ -160,6 +161,9 @@ class Settings(BaseModel):
     sealing_key: SecretStr = Field(description="The Fernet key that seals secrets in the inventory.")
     prefect_api_url: str = "http://127.0.0.1:4200/api"
     access_link_days: int = STANDARD.access_link_days
+    move_without_answer: WithoutAnswer = Field(
+        WithoutAnswer.NOTHING, description="What follows where a customer does not answer: nothing, or move (P24)."
+    )
     ssh: SshSettings
     mail: MailSettings
     store: ObjectStoreSettings

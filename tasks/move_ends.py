@@ -66,6 +66,8 @@ def record_after_check(move: Move, held: Held) -> None:
 
 def _record_failure(session: Session, move: Move, error: ServiceError) -> None:
     """Kept with the move, and seen to."""
+    if isinstance(error, moves.MovePutOff):  # meanwhile: its own run begins it
+        return
     facts = moves.move_facts(session, move.facts.id)
     moves.record_finding(session, facts.id, str(error))
     subject, at = f"work:{work.MOVE}:{facts.id}", now()

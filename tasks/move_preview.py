@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hosting.inventory import instances, moves, orders, servers
+from hosting.inventory import instances, moves, offers, orders, servers
 from hosting.policy.move_plan import MovePlan, Sizes, objections, plan
 from hosting.policy.states import MoveState
 from tasks.move_records import Move, obstacles_of
@@ -53,7 +53,9 @@ def preview(instance: str, target: str, *, without_backup: bool) -> Preview:
 def _imagined(session: Session, name: str, target: str, *, without_backup: bool) -> Move:
     """The move without a record."""
     instance, at = instances.instance_facts(session, name), now()
-    to = servers.server_facts(session, target)
+    to, offer = servers.server_facts(session, target), offers.open_offer(session, name)
+    if offer and offer.target_name == target:  # its own room is kept for it there
+        to = replace(to, booked_gib=to.booked_gib - instance.storage_gib)
     facts = moves.MoveFacts(
         id=0, instance_name=instance.name, source_name=instance.server_name, target_name=to.name,
         state=MoveState.PLANNED, why="", without_backup=without_backup, agreed_at=at, agreed_by="", due_at=at,

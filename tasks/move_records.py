@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from prefect.runtime import flow_run
+
 from hosting.inventory import deeds, instances, leases, moves, orders, recovery_points, servers, work
 from hosting.inventory.session import in_transaction
 from hosting.policy.move_plan import Obstacles
@@ -104,7 +106,8 @@ def read_move(move_id: int) -> Move:
 def read_obstacles(move: Move) -> Obstacles:
     """What the inventory knows that could stand in the way of a move."""
     with inventory().reading() as session:
-        return obstacles_of(session, move.instance, without_backup=move.facts.without_backup)
+        found = obstacles_of(session, move.instance, without_backup=move.facts.without_backup)
+    return replace(found, until=move.facts.due_until)
 
 
 def obstacles_of(
@@ -120,6 +123,18 @@ def obstacles_of(
         last_backup=max(good, default=None),
         without_backup=without_backup,
     )
+
+
+@reading
+def leave_for_its_moment(move: Move) -> None:
+    """Nothing is done before the moment that was agreed on; the work of this run waits for it."""
+
+    def wait(session: Session) -> None:
+        one = work.work_of_run(session, flow_run.id) if flow_run.id else None
+        if one is not None and one.kind == work.MOVE and one.state not in work.ENDS:
+            work.reschedule(session, one.id, move.facts.due_at)
+
+    in_transaction(inventory(), wait)
 
 
 @reading

@@ -20,7 +20,7 @@ from hosting.errors import Refused
 from hosting.inventory import cases, deeds, instances, moves, work
 from hosting.inventory.levels import terms_of_instance
 from hosting.inventory.links import LinkExpired
-from hosting.inventory.models import MoveOffer
+from hosting.inventory.models import Move, MoveOffer
 from hosting.inventory.offer_rows import OfferFacts, facts_of, new_row, offer_row, open_row, set_times
 from hosting.inventory.servers import lock_servers, server_facts
 from hosting.policy.agreements import (
@@ -33,7 +33,7 @@ from hosting.policy.agreements import (
     window_without_answer,
 )
 from hosting.policy.move_plan import STOP_SECONDS
-from hosting.policy.states import InstanceState, OfferState, step
+from hosting.policy.states import InstanceState, MoveState, OfferState, step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -280,6 +280,26 @@ def withdraw_offer(session: Session, instance: str, why: str, *, by: str, now: d
     if row is None:
         raise NothingOffered(f"No times are offered for {instance}.", "Look at what is: phm move offers.")
     return _end(session, row, OfferState.WITHDRAWN, by=by, now=now, words=why)
+
+
+def withdraw_overtaken(session: Session, offer_id: int, now: datetime) -> OfferFacts:
+    """Take an open offer back that is pointless by now; one that is not stays as it is.
+
+    Raises:
+        UnknownOffer: none has this number.
+    """
+    row = offer_row(session, offer_id, lock=True)
+    facts = facts_of(row)
+    obstacle = overtaken(session, facts) if facts.state is OfferState.OFFERED else ""
+    return _end(session, row, OfferState.WITHDRAWN, by=deeds.SERVICE, now=now, words=obstacle) if obstacle else facts
+
+
+def agreed_moves(session: Session, called_off_since: datetime) -> list[tuple[OfferFacts, moves.MoveFacts]]:
+    """What offers have become that customers are told of: moves that are planned, or called off since a moment."""
+    lately = (Move.state == MoveState.CALLED_OFF) & (Move.ended_at >= called_off_since)
+    query = select(MoveOffer).join(Move, Move.id == MoveOffer.move_id)
+    rows = session.scalars(query.where((Move.state == MoveState.PLANNED) | lately).order_by(MoveOffer.id))
+    return [(facts_of(row), moves.move_facts(session, row.move_id)) for row in rows if row.move_id is not None]
 
 
 def overtaken(session: Session, offer: OfferFacts) -> str:

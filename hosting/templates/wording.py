@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,38 @@ DAYS = {"de": "{day.day}. {month} {day.year}", "en": "{day.day} {month} {day.yea
 def day(at: date, language: str) -> str:
     """A day: "6. März 2026", "6 March 2026"."""
     return DAYS[language].format(day=at, month=MONTHS[language][at.month - 1])
+
+
+SPANS = {
+    "de": "{weekday}, {local.day}. {month} {local.year}, {local:%H:%M} bis {until:%H:%M} Uhr",
+    "en": "{weekday}, {local.day} {month} {local.year}, {local:%H:%M} to {until:%H:%M} ({local:%Z})",
+}
+STOPS = {
+    "de": ("wenige Sekunden", "weniger als eine Minute", "etwa {minutes} Minuten"),
+    "en": ("a few seconds", "less than a minute", "about {minutes} minutes"),
+}
+A_FEW_SECONDS, A_MINUTE = 10, 60
+
+
+def span(opens: datetime, closes: datetime, language: str) -> str:
+    """A time to the minute: "Freitag, 6. März 2026, 22:00 bis 00:00 Uhr"; the day is the one on which it opens.
+
+    Raises:
+        ValueError: a naive datetime.
+    """
+    if opens.tzinfo is None or closes.tzinfo is None:
+        raise ValueError("A moment needs its time zone.")
+    local, until = opens.astimezone(ZoneInfo(TIME_ZONE)), closes.astimezone(ZoneInfo(TIME_ZONE))
+    weekday, month = WEEKDAYS[language][local.weekday()], MONTHS[language][local.month - 1]
+    return SPANS[language].format(weekday=weekday, month=month, local=local, until=until)
+
+
+def stop(seconds: float, language: str) -> str:
+    """How long something will be closed, as people say it: "wenige Sekunden", "about 4 minutes"."""
+    few, short, longer = STOPS[language]
+    if seconds <= A_FEW_SECONDS:
+        return few
+    return short if seconds <= A_MINUTE else longer.format(minutes=math.ceil(seconds / A_MINUTE))
 
 
 def moment(at: datetime, language: str) -> str:
