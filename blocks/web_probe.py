@@ -14,7 +14,7 @@ import httpx
 from hosting.errors import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SECONDS = 20.0
 ATTEMPTS_AT_RESOLVING = 3.0
@@ -23,11 +23,19 @@ ATTEMPTS_AT_RESOLVING = 3.0
 class WebProbe:
     """A client that asks by name, follows no redirect, and keeps cookies as a browser does."""
 
-    def __init__(self, client: httpx.Client, resolvers: tuple[str, ...]) -> None:
-        """Wrap a client; names are resolved by these servers, or by the system where there are none."""
+    def __init__(
+        self, client: httpx.Client, resolvers: tuple[str, ...], known: Mapping[str, str] | None = None
+    ) -> None:
+        """Wrap a client; names are resolved by these servers, or by the system where there are none.
+
+        Args:
+            client: that asks.
+            resolvers: who is asked where a name leads.
+            known: addresses by name, for which nobody is asked.
+        """
         self._client = client
         self._resolvers = resolvers
-        self._addresses: dict[str, str] = {}
+        self._addresses: dict[str, str] = dict(known or {})
 
     def ask(self, method: str, url: str, **options: Any) -> httpx.Response:
         """One request.
@@ -57,9 +65,9 @@ class WebProbe:
 
     def _address(self, host: str) -> str:
         """Where a name leads; asked once."""
-        if not self._resolvers:
-            return host
         if host not in self._addresses:
+            if not self._resolvers:
+                return host
             resolver = dns.resolver.Resolver(configure=False)
             resolver.nameservers = list(self._resolvers)
             try:
@@ -72,7 +80,9 @@ class WebProbe:
 
 
 @contextlib.contextmanager
-def web_probe(trust: ssl.SSLContext, resolvers: tuple[str, ...]) -> Iterator[WebProbe]:
+def web_probe(
+    trust: ssl.SSLContext, resolvers: tuple[str, ...], known: Mapping[str, str] | None = None
+) -> Iterator[WebProbe]:
     """A client for one proof; closed at the end."""
     with httpx.Client(verify=trust, trust_env=False) as client:
-        yield WebProbe(client, resolvers)
+        yield WebProbe(client, resolvers, known)

@@ -49,14 +49,28 @@ def prove_instance_answers(server: ServerFacts, instance: InstanceFacts) -> dict
         Unreachable: the web service does not answer, or its certificate is not good.
         StepFailed: something is wrong; names everything that is.
     """
+    return prove_address(url_of(server, instance), server, instance)
+
+
+def prove_address(url: str, server: ServerFacts, instance: InstanceFacts) -> dict[str, Any]:
+    """The same at any address of the instance; our administrator's login tells that it is this instance.
+
+    Args:
+        url: the address, with a slash at its end.
+        server: that serves the instance.
+        instance: which one.
+
+    Raises:
+        Unreachable: as `prove_instance_answers`.
+        StepFailed: likewise.
+    """
     settings = load(ServiceSettings)
-    url = url_of(server, instance)
     with web_probe(settings.trust, tuple(settings.resolvers)) as web:
         wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url), *_plain_http(web, url), *_headers(web, url)]
         if not wrong:
             wrong = [*_administration_and_webdav(web, url, server, instance)]
     if wrong:
-        message = f"{instance.name} on {server.name} is not as it must be: {'; '.join(wrong)}."
+        message = f"{instance.name} on {server.name} is not as it must be at {url}: {'; '.join(wrong)}."
         raise StepFailed(message, "Look at the site and the instance's PHP log, then run again.")
     return {
         "url": url,

@@ -166,9 +166,9 @@ def reload(service: Service, *, host: str = "") -> Command:
     return script(f"{service.unit} reload", _RELOAD, *words, seconds=SECONDS)
 
 
-def uninstall(service: Service, file: Path) -> Command:
-    """A configuration file gone, and the service without it; exit codes as `install`."""
-    words = (service.unit, "", service.test, str(file), *service.folders)
+def uninstall(service: Service, file: Path, *, host: str = "") -> Command:
+    """A configuration file gone, and the service without it; arguments and exit codes as `install`."""
+    words = (service.unit, host, service.test, str(file), *service.folders)
     return script(f"{service.unit} configuration", _UNINSTALL, *words, seconds=SECONDS)
 
 

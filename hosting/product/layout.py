@@ -21,6 +21,7 @@ SCRATCH = SERVICE_ROOT / "scratch"
 BACKUP = SERVICE_ROOT / "backup"
 """Where points are taken from and brought back to: on the instances' file system, so that a folder moves at once."""
 SITES = Path("/etc/apache2/phm/instances")
+NAMES = Path("/etc/apache2/phm/names")
 POOLS = Path("/etc/php/8.2/fpm/pool.d")
 LOCKS = Path("/run/phm")
 
@@ -55,6 +56,11 @@ def copy_name(instance: str, slot: int) -> str:
 def copy_number(slot: int) -> int:
     """The number of the copy in a slot of a server, from which its uid follows."""
     return FIRST_COPY_UID - FIRST_UID + slot
+
+
+def name_site(name_id: int, host: str) -> Path:
+    """A name's file, one a name; a file's name can't be as long as a domain's, so that its number makes it unique."""
+    return NAMES / f"{host[:180]}.{name_id}.conf"
 
 
 @dataclass(frozen=True)
