@@ -8,6 +8,7 @@ from hosting.errors import ServiceError
 from tasks.backup_dispatch import ask_for_due_backups
 from tasks.bookings import ask_for_due_bookings
 from tasks.cases import tell_operators
+from tasks.evacuations import go_on_with_evacuations
 from tasks.move_agreements import see_to_agreements
 from tasks.run_ends import settle_ended_runs
 from tasks.runs import ask_for_paid_orders, dispatch_open_work
@@ -17,6 +18,7 @@ BEATS = (
     ask_for_due_bookings,
     ask_for_due_backups,
     settle_ended_runs,
+    go_on_with_evacuations,
     see_to_agreements,
     dispatch_open_work,
     tell_operators,

@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks.loading import load
-from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from hosting.commands import enrolment
-from hosting.commands.application import AUTHORITIES
 from hosting.commands.services import APACHE, install, reload
 from hosting.inventory import moves, servers
 from hosting.policy.limits import LIMITS
+from hosting.policy.states import ServerState
 from hosting.product.layout import InstanceLayout
 from hosting.templates import render
 from tasks.records import inventory
+from tasks.standing_in import answer_for, answering, trusted
 from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, ServerFacts
-
-SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 @reading
@@ -40,18 +38,22 @@ def ensure_passed_on(home: ServerFacts, instance: InstanceFacts, target: ServerF
     Raises:
         Unreachable: the server that was left does not answer.
     """
-    ssh = load(SshHost).connection(home)
+    ssh = load(SshHost).connection(answering(home))
     changed = ssh.run(enrolment.ensure_apache_modules()).changed
     changed |= ssh.run(reload(APACHE, host=home.host_name), FOR_OPERATOR).changed
     return pass_on(home, instance, target) or changed
 
 
 def pass_on(home: ServerFacts, instance: InstanceFacts, target: ServerFacts) -> bool:
-    """A server that the instance has left hands each request to the target, whose certificate it checks."""
-    trust = AUTHORITIES if load(ServiceSettings).authorities_pem else SYSTEM_AUTHORITIES
+    """A server that the instance has left hands each request to the target, whose certificate it checks.
+
+    Where that server is retired, the one that answers under its name does so.
+    """
+    if home.state is ServerState.RETIRED:
+        return answer_for(answering(home), home)
     page = render(
         "apache/passed_on.conf.j2", name=instance.name, host_name=home.host_name, target=target.host_name,
-        authorities=trust, seconds=LIMITS.web_seconds + 20,
+        authorities=trusted(), seconds=LIMITS.web_seconds + 20,
     )  # fmt: skip
     command = install(APACHE, InstanceLayout.of(instance).site_file, page, host=home.host_name)
     return load(SshHost).connection(home).run(command, FOR_OPERATOR).changed

@@ -14,6 +14,7 @@ from deployments.console.context import Reason, Yes, acting, ask, reading, reaso
 from deployments.console.output import Json, emit, emit_one
 from deployments.console.wording import heading, show_history
 from hosting.errors import Refused
+from hosting.policy.evacuation import PARALLEL, PARALLEL_MOST
 from hosting.policy.host_keys import fingerprint
 from hosting.policy.placement import COUNTRY, takes_instances
 from hosting.policy.states import ServerState, step
@@ -143,8 +144,41 @@ def drain(name: Name, reason: Reason, *, yes: Yes = False) -> None:
 def undrain(name: Name, reason: Reason, *, yes: Yes = False) -> None:
     """Let a draining server take new instances again."""
     server = known_server(name) or unknown(name)
+    check_not_emptied(name)
     typer.echo(f"{name} takes new instances again, up to {server.free_gib} GiB.")
     set_state(server, ServerState.ACTIVE, reason, yes=yes)
+
+
+@app.command("evacuate")
+def evacuate(
+    name: Name,
+    reason: Reason,
+    *,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="A server that may take instances; several times.")
+    ] = None,
+    emergency: Annotated[bool, typer.Option("--emergency", help="At once, without asking the customers.")] = False,
+    parallel: Annotated[int, typer.Option(help="Moves at once.", min=1, max=PARALLEL_MOST)] = PARALLEL,
+    successor: Annotated[str, typer.Option(help="Answers under its name afterwards; the one with most room.")] = "",
+    stop: Annotated[bool, typer.Option("--stop", help="Begin no further move; the server is not retired.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the whole plan, and stop.")] = False,
+    as_json: Json = False,
+    yes: Yes = False,
+) -> None:
+    """Empty a server and retire it: the whole plan first, then move after move; again, it goes on from there."""
+    from deployments.console.evacuating import begin, end, show_plan  # noqa: PLC0415  # as above
+    from hosting.inventory.evacuation_rows import EvacuationOrder  # noqa: PLC0415  # as above
+
+    why = reason_given(reason)
+    if stop:
+        end(name, why, yes=yes)
+        return
+    if as_json and not dry_run:
+        raise Refused("A plan alone is shown as JSON.", "Give --dry-run with it.")
+    order = EvacuationOrder(name, why, emergency, parallel, tuple(to or ()), successor)
+    show_plan(order, as_json=as_json)
+    if not dry_run:
+        begin(order, yes=yes)
 
 
 @app.command("storage-rights")
@@ -178,6 +212,20 @@ def set_state(server: ServerFacts, to: ServerState, reason: str, *, yes: bool) -
     ask("Go on?", yes=yes)
     acting(lambda session, by, at: set_server_state(session, server.name, to, by=by, why=why, now=at))
     typer.echo(f"Server {server.name} is {to}.")
+
+
+def check_not_emptied(name: str) -> None:
+    """See that nobody empties a server.
+
+    Raises:
+        Refused: somebody does.
+    """
+    from hosting.inventory.evacuations import open_evacuations  # noqa: PLC0415  # as above
+
+    with reading() as session:
+        emptied = [one.order.server for one in open_evacuations(session)]
+    if name in emptied:
+        raise Refused(f"{name} is being emptied.", f"Stop that first: phm server evacuate {name} --stop.")
 
 
 def show_preview(enrolment: Enrolment, room: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from deployments.console.wording import heading
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
+    from hosting.inventory.needed_moves import NeedFacts
     from hosting.inventory.storage_views import CapacityView, StorageView
 
 GIB = 2**30
@@ -28,7 +30,11 @@ USER_COLUMNS = {"user": "user", "mail": "mail, bytes", "files": "files, bytes"}
 CAPACITY_COLUMNS = {
     "server": "server", "state": "state", "instances": "instances", "room_gib": "room, GiB",
     "booked_gib": "booked, GiB", "free_gib": "free, GiB", "used_gb": "used, GB", "not_measured": "not measured",
-    "full_on": "full on",
+    "grows_mib_a_day": "grows a day, MiB", "full_on": "full on",
+}  # fmt: skip
+NEED_COLUMNS = {
+    "instance_name": "instance", "source_name": "from", "to": "to", "storage_gib": "booked, GB", "state": "state",
+    "found_at": "since", "reason": "why",
 }  # fmt: skip
 
 
@@ -53,12 +59,22 @@ def storage(
 
 
 def capacity(*, as_json: Json = False) -> None:
-    """Show what each server has room for, what is booked and used of it, and when that is full if it goes on so."""
+    """Show what each server has room for, what is booked and used of it, when that is full, and who needs to move."""
+    from hosting.inventory.needed_moves import waiting_needs  # noqa: PLC0415  # as above
     from hosting.inventory.storage_views import capacity_views  # noqa: PLC0415  # as above
 
     with reading() as session:
-        rows = [capacity_row(view) for view in capacity_views(session, now())]
+        needs = [need_row(one) for one in waiting_needs(session)]
+        rows = [capacity_row(view, needs) for view in capacity_views(session, now())]
     emit(rows, CAPACITY_COLUMNS, as_json=as_json, empty="There is no server.")
+    if not as_json:
+        heading("Who needs to move, as of last night")
+        emit(needs, NEED_COLUMNS, as_json=False, empty="Nobody.")
+
+
+def need_row(one: NeedFacts) -> dict[str, Any]:
+    """A needed move as a row."""
+    return {**asdict(one), "to": one.target_name or "nowhere", "reason": f"{one.why} {one.help}".strip()}
 
 
 def measured(instance: str) -> None:
@@ -113,8 +129,8 @@ def row_of(view: StorageView) -> dict[str, Any]:
     }
 
 
-def capacity_row(view: CapacityView) -> dict[str, Any]:
-    """A server's room as a row."""
+def capacity_row(view: CapacityView, needs: list[dict[str, Any]]) -> dict[str, Any]:
+    """A server's room as a row, with who needs to move from it."""
     server = view.server
     return {
         "server": server.name,
@@ -126,6 +142,8 @@ def capacity_row(view: CapacityView) -> dict[str, Any]:
         "used_bytes": view.used_bytes,
         "used_gb": f"{view.used_bytes / GIB:.2f}",
         "not_measured": view.unknown,
+        "grows_mib_a_day": f"{view.growth.bytes_a_day / 2**20:.1f}" if view.growth else None,
         "full_at": view.full_at,
         "full_on": f"{view.full_at:%Y-%m-%d}" if view.full_at else None,
+        "needed_moves": [one for one in needs if one["source_name"] == server.name],
     }

@@ -51,6 +51,7 @@ class CapacityView:
     server: ServerFacts
     used_bytes: int
     unknown: int  # instances that were never measured
+    growth: Growth | None
     full_at: datetime | None
 
 
@@ -110,5 +111,6 @@ def _capacity(session: Session, server: ServerFacts, last: list[MeasuredFacts | 
         server,
         sum(one.use.used_bytes for one in known),
         len(last) - len(known),
+        growth(samples, now),
         full_at(samples, server.room_gib * GIB, now),
     )
