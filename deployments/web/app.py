@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from deployments.web.accidents import Accidents
+from deployments.web.agreement import Agreements
+from deployments.web.agreement_pages import AgreementPages
 from deployments.web.declined import Declined, answer_declined
 from deployments.web.dispatching import Dispatcher
 from deployments.web.first_access import FirstAccess
@@ -55,6 +57,8 @@ def create_app(
     dispatcher = Dispatcher(dispatch)
     receiver = Receiver(settings, inventory, dispatcher, Threads(working=8, waiting=64))
     pages = AccessPages(FirstAccess(inventory, set_password), Threads(working=4, waiting=16))
+    agreements = Agreements(inventory, settings.sealing_key.get_secret_value())
+    agreeing = AgreementPages(agreements, dispatcher, Threads(working=4, waiting=16))
     health = Health(inventory, Threads(working=1, waiting=4))
 
     @asynccontextmanager
@@ -67,6 +71,8 @@ def create_app(
             Route("/shop/events", receiver.take, methods=["POST"]),
             Route("/access/{token}", pages.show, methods=["GET"]),
             Route("/access/{token}", pages.take, methods=["POST"]),
+            Route("/agreement/{token}", agreeing.show, methods=["GET"]),
+            Route("/agreement/{token}", agreeing.take, methods=["POST"]),
             Route("/health", health.show, methods=["GET"]),
         ],
         middleware=[

@@ -48,6 +48,7 @@ BY_SILENCE = "nobody answered; what was told holds"
 
 STATES = {Answer.OTHERS: OfferState.OTHERS_ASKED, Answer.DECLINE: OfferState.DECLINED}
 SAID = {
+    OfferState.ACCEPTED: "The customer accepts a time for the move",
     OfferState.OTHERS_ASKED: "The customer asks for other times for the move",
     OfferState.DECLINED: "The customer declines the move",
     OfferState.UNANSWERED: "The customer has not answered the offer of times for the move",
@@ -210,7 +211,10 @@ def answer_offer(
     window = next((window for window in facts.windows if window.opens == opens), None)
     if window is None:
         raise WindowNotOffered("This time is not one of those that are offered.", "Choose one of them.")
-    return _accept(session, row, window, by=CUSTOMER, now=now, words=words)
+    done = _accept(session, row, window, by=CUSTOMER, now=now, words=words)
+    if words:
+        _put_before_a_person(session, done, now)
+    return done
 
 
 def agree_by_word(
@@ -357,7 +361,8 @@ def _put_before_a_person(session: Session, offer: OfferFacts, now: datetime) -> 
     said += f", and says: {offer.answer}" if offer.answer else ""
     do = f"phm move agree {offer.instance_name}, or phm move offer {offer.instance_name}."
     if offer.move_id is not None:
-        do = f"As he was told, it goes in the first window, as move {offer.move_id}."
+        as_told = "; as he was told, the first window holds" if offer.state is OfferState.UNANSWERED else ""
+        do = f"It is move {offer.move_id}{as_told}: phm move status {offer.instance_name}."
     facts = {"offer": offer.id, "to": offer.target_name, "move": offer.move_id}
     subject = instances.subject_of(offer.instance_name)
     cases.raise_case(session, _case_key(offer.id), cases.NOT_AGREED, subject, f"{said}. {do}", facts=facts, now=now)

@@ -135,6 +135,13 @@ def test_an_accepted_window_is_a_planned_move_with_its_run(inventory: Inventory,
     assert told_cases(inventory) == []
 
 
+def test_what_a_customer_says_with_his_acceptance_is_read_by_a_person(inventory: Inventory, name: str) -> None:
+    offer = offered(inventory, name)
+    answered(inventory, offer, Answer.ACCEPT, opens=offer.windows[0].opens, words="ring me before")
+    said = f"{name}: The customer accepts a time for the move to app2, and says: ring me before. "
+    assert told_cases(inventory) == [said + f"It is move 1: phm move status {name}."]
+
+
 @pytest.mark.parametrize(("said", "state", "words"), [
     (Answer.OTHERS, OfferState.OTHERS_ASKED, "asks for other times"), (Answer.DECLINE, OfferState.DECLINED, "declines the move"),
 ])  # fmt: skip
@@ -204,7 +211,7 @@ def test_without_an_answer_the_first_window_holds_where_that_was_told(inventory:
     move = move_of(inventory, done)
     assert done.state is OfferState.UNANSWERED
     assert (move.due_at, move.agreed_by) == (offer.windows[0].opens, "service")
-    assert "As he was told, it goes in the first window, as move 1." in told_cases(inventory)[0]
+    assert "It is move 1; as he was told, the first window holds" in told_cases(inventory)[0]
 
 
 def test_an_agreement_by_phone_answers_an_open_offer(inventory: Inventory, name: str) -> None:

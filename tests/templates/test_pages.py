@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 
+from deployments.web.agreement import Stand
 from hosting.policy.terms import LANGUAGES
 from hosting.templates import render
+from hosting.templates.wording import span
 
 VOID = {"meta", "input", "br", "hr", "img", "link"}
 
@@ -58,6 +60,27 @@ def pages() -> dict[str, str]:
         made[f"{language} later"] = page(language, "try_later")
         for reason in ("unknown", "used", "expired"):
             made[f"{language} {reason}"] = page(language, "link_gone", reason=reason)
+        made |= agreement_pages(language)
+    return made
+
+
+def agreement_pages(language: str) -> dict[str, str]:
+    at = datetime(2026, 12, 1, 21, 0, tzinfo=UTC)
+    windows = [(at.isoformat(), span(at, at, language)), ("2026-12-02T21:00:00+00:00", "<another>")]
+    offered = {
+        "url": Access.url, "windows": windows, "stop": "3 s", "answer_by": at, "seal": "x" * 43, "words": "<b>", "most": 500,
+    }  # fmt: skip
+    made = {}
+    for objection, moves in product((None, "none_chosen", "send_again", "not_offered"), (False, True)):
+        given = {**offered, "objection": objection, "moves_without_answer": moves}
+        made[f"{language} times {objection} {moves}"] = page(language, "agreement", **given)
+    for stand, words, again in product(Stand, ("", "<i>"), (False, True)):
+        if stand not in {Stand.OPEN, Stand.WITHDRAWN}:
+            told = {"stand": stand.value, "window": "when", "url": Access.url, "words": words, "again": again}
+            made[f"{language} told {stand} {words} {again}"] = page(language, "agreement_told", **told)
+    for reason in ("unknown", "expired", "withdrawn"):
+        made[f"{language} times {reason}"] = page(language, "agreement_gone", reason=reason)
+    made[f"{language} times later"] = page(language, "agreement_later")
     return made
 
 
@@ -82,9 +105,11 @@ def test_every_page_is_well_formed_and_readable_for_all(html: str) -> None:
     assert len(ids) == len(set(ids))
     labelled = {attributes["for"] for tag, attributes in read.tags if tag == "label"}
     for tag, attributes in read.tags:
-        if tag == "input":
+        if tag in {"input", "textarea"} and attributes.get("type") != "hidden":
             assert attributes["id"] in labelled
-            assert "autocomplete" in attributes
+            assert "autocomplete" in attributes or attributes["type"] == "radio"
+        if attributes.get("type") == "radio":
+            assert names.count("fieldset") == names.count("legend") == 1
         for reference in ("aria-describedby", "aria-labelledby"):
             assert attributes.get(reference) is None or attributes[reference] in ids
         if tag == "a" and (attributes["href"] or "").startswith("#"):
@@ -118,6 +143,10 @@ def luminance(colour: str) -> float:
     parts = [int(colour[at:end], 16) / 255 for at, end in pairwise((1, 3, 5, 7))]
     red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_what_customers_and_operators_typed_is_shown_and_not_run() -> None:
+    assert not [name for name, html in ALL.items() if "<b>" in html or "<i>" in html or "<another>" in html]
 
 
 def test_german_and_english_pages_say_the_same_things() -> None:
