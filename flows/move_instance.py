@@ -15,6 +15,7 @@ from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.databases import ensure_database
+from tasks.evacuations import go_on_after
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.leases import working_on
 from tasks.letters import local
@@ -59,6 +60,7 @@ from tasks.move_sides import (
     reopen_source,
     retire_source,
 )
+from tasks.name_moves import ensure_names_follow, ensure_names_prepared, ensure_no_names_left, prove_names_answer
 from tasks.outgoing import ensure_outgoing_network
 from tasks.outside import watched
 from tasks.probes import prove_instance_answers, url_of
@@ -107,6 +109,7 @@ def move_instance(request: MoveRequest) -> Any:
             if meaning is not Meaning.GO_ON:
                 move = brought_over(move)
             evidence = finish(move)
+        go_on_after(move)
         return Completed(message=f"{move.name} is on {move.target.name}: {evidence['url']}.")
 
 
@@ -145,6 +148,7 @@ def prepare(move: Move) -> None:
     ensure_php_pool(move.target, move.instance)
     ensure_outgoing_network(move.target, move.instance)
     ensure_target_closed(move)
+    ensure_names_prepared(move.target, move.instance)
 
 
 def copy_live(move: Move, what: MovePlan) -> None:
@@ -190,6 +194,8 @@ def finish(move: Move) -> dict[str, Any]:
     passed_on = replace(move.target, host_name=move.source.host_name)
     evidence["old_url"] = prove_instance_answers(passed_on, move.instance)["url"]
     ensure_cron(move.target, move.instance)
+    ensure_names_follow(move.target, move.instance)
+    evidence["names"] = prove_names_answer(move.target, move.instance)
     ensure_storage_limit(move.target, move.instance)
     ensure_way_closed(move)
     tell_customer_moved(move)
@@ -202,6 +208,8 @@ def undo(move: Move) -> Move:
     reopen_source(move)
     move = record_state(move, MoveState.COPYING)
     ensure_way_closed(move)
+    if not move.target_was_home:
+        ensure_no_names_left(move.target, move.instance)
     clear_target(move)
     return move
 

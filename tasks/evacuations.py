@@ -16,6 +16,7 @@ from hosting.inventory.evacuation_rows import EvacuationOrder, NotEmptied
 from hosting.inventory.session import in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
 from tasks.records import inventory, now
+from tasks.runs import dispatch_open_work
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hosting.inventory.evacuation_rows import EvacuationFacts
     from hosting.inventory.evacuations import Beat
     from hosting.policy.evacuation import EvacuationPlan
+    from tasks.move_records import Move
 
 
 @reading
@@ -70,6 +72,15 @@ def go_on_with_evacuations() -> list[str]:
         for one in beat.begun if beat else ():
             run_logger().info("%s is emptied: %s goes to %s", name, one.instance, one.target)
     return names
+
+
+@reading
+def go_on_after(move: Move) -> None:
+    """Where a move's source is being emptied, its next moves begin at once; whatever fails here is done each minute."""
+    with contextlib.suppress(ServiceError):
+        beat = _beat(move.source.name)
+        if beat is not None and (beat.begun or beat.empty):
+            dispatch_open_work.fn()
 
 
 @reading

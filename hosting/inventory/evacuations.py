@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from hosting.errors import Refused
 from hosting.inventory import cases, measurements, moves, offers, servers, work
 from hosting.inventory.evacuation_rows import (
     STILL,
@@ -162,13 +163,17 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
     if facts is None or facts.state is not EvacuationState.OPEN:
         return None
     plan = _plan(session, facts.order, servers.server_facts(session, server), known, facts.resumed_at)
-    begun = _begin_moves(session, facts, plan, now) if facts.order.emergency else _offer(
-        session, facts, plan, now, without_answer
-    )  # fmt: skip
+    if facts.order.emergency:
+        begun, refused = _begin_moves(session, facts, plan, now), list[str]()
+    else:
+        begun, refused = _offer(session, facts, plan, now, without_answer)
     empty = not instances_on(session, server)
     if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
         work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)
-    _see_whether_it_stands(session, facts, plan, begun=bool(begun), empty=empty, now=now)
+    waits = bool(begun or plan.going or (plan.moves and not refused))
+    if not waits and not empty:
+        said = [*(f"{one.instance}: {one.why}" for one in plan.staying), *refused]
+        _stands_still(session, facts, said, now)
     return Beat(facts, plan, tuple(begun), empty)
 
 
@@ -228,14 +233,20 @@ def _begin_moves(session: Session, facts: EvacuationFacts, plan: EvacuationPlan,
 
 def _offer(
     session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime, without_answer: WithoutAnswer
-) -> list[PlannedMove]:
-    """Times offered to the customers that nobody has asked yet."""
+) -> tuple[list[PlannedMove], list[str]]:
+    """Times offered to the customers that nobody has asked yet, and why some can't be offered any."""
+    offered, refused = list[PlannedMove](), list[str]()
     for one in plan.moves:
-        offers.offer_windows(
-            session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", by=facts.by, now=now,
-            without_answer=without_answer, stop_seconds=one.stop_seconds,
-        )  # fmt: skip
-    return list(plan.moves)
+        try:
+            offers.offer_windows(
+                session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", by=facts.by, now=now,
+                without_answer=without_answer, stop_seconds=one.stop_seconds,
+            )  # fmt: skip
+        except Refused as error:
+            refused.append(f"{one.instance}: {error}")
+        else:
+            offered.append(one)
+    return offered, refused
 
 
 def _runs(move: MoveFacts, now: datetime) -> bool:
@@ -258,18 +269,13 @@ def _take_back(  # who, why and when, as everywhere
             offers.withdraw_offer(session, one.name, why, by=by, now=now)
 
 
-def _see_whether_it_stands(
-    session: Session, facts: EvacuationFacts, plan: EvacuationPlan, *, begun: bool, empty: bool, now: datetime
-) -> None:
-    """Where only what can't go is left, a person is told, once until somebody goes on with it."""
-    if begun or empty or plan.going or plan.moves:
-        return
-    said = " ".join(f"{one.instance}: {one.why}" for one in plan.staying)
-    row = session.get_one(Evacuation, facts.id)
-    row.finding = said
-    summary = f"{len(plan.staying)} instances stay on {facts.order.server}, which is being emptied. {said}"
-    told = {"evacuation": facts.id, "instances": [one.instance for one in plan.staying]}
-    subject = servers.subject_of(facts.order.server)
+def _stands_still(session: Session, facts: EvacuationFacts, said: Sequence[str], now: datetime) -> None:
+    """Only what can't go is left: a person is told, once until somebody goes on with it."""
+    session.get_one(Evacuation, facts.id).finding = " ".join(said)
+    server = facts.order.server
+    stay = "1 instance stays" if len(said) == 1 else f"{len(said)} instances stay"
+    summary = f"{stay} on {server}, which is being emptied. {' '.join(said)}"
+    subject, told = servers.subject_of(server), {"evacuation": facts.id}
     cases.raise_case(session, _case_key(facts), STILL, subject, summary, facts=told, now=now)
 
 

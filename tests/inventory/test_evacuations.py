@@ -12,7 +12,7 @@ from hosting.inventory import cases, evacuations, instances, moves, offers, reti
 from hosting.inventory.evacuation_rows import EvacuationFacts, EvacuationOrder, NotEmptied
 from hosting.inventory.retirement import StillInUse
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.policy.agreements import Answer, WithoutAnswer
+from hosting.policy.agreements import Answer, NoWindow, WithoutAnswer
 from hosting.policy.evacuation import CannotBeEmptied
 from hosting.policy.placement import NoServerHasRoom, choose_server
 from hosting.policy.states import EvacuationState, ForbiddenEdge, MoveState, ServerState, WorkState
@@ -20,7 +20,6 @@ from tests.inventory.words import HOUR, NOW, at_once, server, with_servers
 from tests.service.records import opened
 
 if TYPE_CHECKING:
-
     from hosting.inventory.evacuations import Beat
     from hosting.inventory.moves import MoveFacts
 
@@ -275,3 +274,38 @@ def test_a_stopped_evacuation_does_not_end_in_a_retired_server(inventory: Invent
     with pytest.raises(ForbiddenEdge):
         in_transaction(inventory, partial(retirement.record_retired, server="app1", successor="app2", now=NOW))
     assert state_of(inventory) is ServerState.DRAINING
+
+
+def test_where_a_customer_can_not_be_offered_any_time_the_others_are_and_a_person_is_told(
+    inventory: Inventory, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = evacuations.offers.offer_windows
+
+    def without_time(session: object, instance: str, *words: object, **more: object) -> object:
+        if instance == names[0]:
+            raise NoWindow("Its terms leave no time for a move.", "Agree on one by phone.")
+        return plain(session, instance, *words, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evacuations.offers, "offer_windows", without_time)
+    begun(inventory, AGREED)
+    first = beat(inventory)
+    assert first is not None
+    assert len(first.begun) == 4
+    for name in names[1:]:
+        in_transaction(inventory, partial(offers.withdraw_offer, instance=name, why="no", by="olga", now=NOW))
+        move = in_transaction(
+            inventory,
+            partial(
+                moves.plan_move, instance=name, target="app2" if names.index(name) % 2 else "app3", why="phone", by="olga",
+                due_at=NOW, without_backup=True, now=NOW,
+            ),
+        )  # fmt: skip
+        ends(inventory, move)
+    assert beat(inventory)
+    with inventory.reading() as session:
+        [case] = cases.open_cases(session)
+    assert case.kind == evacuations.STILL
+    assert case.summary == (
+        f"1 instance stays on app1, which is being emptied. {names[0]}: Its terms leave no time for a move. "
+        "Agree on one by phone."
+    )
