@@ -63,6 +63,8 @@ class Terms:
     move_window: timedelta = timedelta(hours=2)  # within which an agreed move begins
     move_windows_offered: int = 4
     # Names (P26, P29)
+    name_least: int = 4  # characters (P27)
+    name_most: int = 48
     name_rests_days: int = 180  # so long nobody else gets a subdomain that was given back
     # Off-peak times (P15)
     off_peak_opens: time = time(22, 0)  # each night
