@@ -230,6 +230,56 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.plan_moves.plan_moves",
+        queue=BULK,
+        promises=("P24",),
+        what=(
+            "Every night, after what is stored was measured: which instances need to move, whither and why.\n\n"
+            "A server that can't give what is booked, a pool that is full before long with no package left on its "
+            "server, a booking that found no room: the fewest and smallest moves that mend it are recorded and put "
+            "before a person. None is done by itself. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/evacuate-server.md",
+        crons={"nightly": "15 1 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.evacuate_server.evacuate_server",
+        queue=INTERACTIVE,
+        promises=("P10", "P12", "P24"),
+        what=(
+            "Empties a server: it takes nothing new, its instances move, at the end it is retired and another server "
+            "answers under its name.\n\n"
+            "Shows the plan unless told otherwise. Customers are offered times; in an emergency the moves begin at "
+            "once, so many at the same time as is said. They are runs of their own, which `dispatch-due-work` goes on "
+            "with each minute. Harmless to start again: it goes on from there."
+        ),
+        runbook="docs/runbooks/evacuate-server.md",
+    ),
+    Deployment(
+        entrypoint="flows.assign_subdomain.assign_subdomain",
+        queue=INTERACTIVE,
+        promises=("P26", "P29"),
+        what=(
+            "Gives an instance a name in our zone, live within seconds: site, zone, proof from outside.\n\n"
+            "Runs are made by `dispatch-due-work` when a name was approved. The name that the instance had goes once "
+            "the new one is proven: an exchange leaves no gap. The long form serves all the time. Started by hand with "
+            "your name, you approve the name by that (P28)."
+        ),
+        runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
+        entrypoint="flows.assign_subdomain.release_subdomain",
+        queue=INTERACTIVE,
+        promises=("P29",),
+        what=(
+            "Takes a name away at once: from the server, from the zone; who still comes gets no content.\n\n"
+            "The instance goes on in its long form. The name rests for 180 days before anybody else gets it. Run again "
+            "after a failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
         entrypoint="flows.change_booking.change_booking",
         queue=INTERACTIVE,
         promises=("P05", "P06", "P07", "P23", "P25"),

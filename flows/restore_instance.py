@@ -14,6 +14,7 @@ from hosting.policy.backup_budget import restore_seconds
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.elsewhere import check_old_server, drop_place, make_place, read_places
 from tasks.leases import working_on
+from tasks.name_moves import ensure_names_follow, ensure_names_prepared, prove_names_answer
 from tasks.passing_on import ensure_passed_on, read_former_homes
 from tasks.probes import prove_instance_answers
 from tasks.progress import progress_of
@@ -129,6 +130,7 @@ def restore_instance(request: RestoreRequest) -> Any:
         elif old:
             evidence = change_server(old if closable else None, server, restore)
             evidence["silent"] = addresses_kept(old if closable else None, server, restore)
+            evidence["names"] = names_kept(server, instance)
             tell_customer_restored(server, restore, old, passed_on=closable)
         else:
             evidence = exchange(server, restore, request.what)
@@ -204,6 +206,13 @@ def addresses_kept(old: ServerFacts | None, server: ServerFacts, restore: Restor
         except Unreachable:
             silent.append(str(home.name))
     return silent
+
+
+def names_kept(server: ServerFacts, instance: InstanceFacts) -> list[str]:
+    """The instance's own name is served by this server and leads to it."""
+    ensure_names_prepared(server, instance)
+    ensure_names_follow(server, instance)
+    return prove_names_answer(server, instance)
 
 
 def with_release_of(server: ServerFacts, restore: Restore) -> InstanceFacts:

@@ -13,15 +13,19 @@ from prefect.states import Scheduled
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError, Unreachable
+from hosting.inventory import name_orders
 from hosting.inventory.calendars import calendar_for
 from hosting.inventory.deeds import SERVICE
 from hosting.inventory.promises import open_promises
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.work import (
+    ASSIGN_SUBDOMAIN,
     BACK_UP_SERVER,
     CHANGE_BOOKING,
+    EVACUATE,
     MOVE,
     PROVISION,
+    RELEASE_SUBDOMAIN,
     WorkFacts,
     ask_for,
     mark_dispatched,
@@ -43,6 +47,9 @@ PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
     BACK_UP_SERVER: lambda subject: {"request": {"server": subject.partition("@")[0]}},
     CHANGE_BOOKING: parameters_of,
     MOVE: lambda subject: {"request": {"move": int(subject)}},
+    EVACUATE: lambda subject: {"request": {"server": subject.partition("#")[0], "going_on": True}},
+    ASSIGN_SUBDOMAIN: name_orders.parameters_of,
+    RELEASE_SUBDOMAIN: name_orders.parameters_of,
 }
 """How a kind of work becomes the parameters of its deployment, which has the kind's name."""
 

@@ -35,6 +35,12 @@ CHANGE_BOOKING = "change-booking"
 """The work of an instance's bookings whose day has come, or of a change that was asked for; its subject is the
 instance's name, an @ and the day, or a # and the change's number."""
 
+ASSIGN_SUBDOMAIN = "assign-subdomain"
+"""The work of a name that an instance is to have; its subject is the instance's name, a # and the name's number."""
+
+RELEASE_SUBDOMAIN = "release-subdomain"
+"""The work of a name that is to go from its instance; its subject likewise."""
+
 ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
 """The states of work that nobody has to do any more."""
 

@@ -7,7 +7,15 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from deployments.apply import form_of, load_flow
 from deployments.catalogue import DEPLOYMENTS, QUEUES, ZONE, Deployment, flow_modules
-from hosting.inventory.work import BACK_UP_SERVER, CHANGE_BOOKING, MOVE, PROVISION
+from hosting.inventory.work import (
+    ASSIGN_SUBDOMAIN,
+    BACK_UP_SERVER,
+    CHANGE_BOOKING,
+    EVACUATE,
+    MOVE,
+    PROVISION,
+    RELEASE_SUBDOMAIN,
+)
 from tasks.runs import PARAMETERS
 
 each = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda deployment: deployment.name)
@@ -40,6 +48,9 @@ SUBJECTS = {
     BACK_UP_SERVER: "app1@2026-11-26T22:30Z",
     CHANGE_BOOKING: "k3v9q2@2027-02-10",
     MOVE: "7",
+    EVACUATE: "app1#3",
+    ASSIGN_SUBDOMAIN: "k3v9q2#17",
+    RELEASE_SUBDOMAIN: "k3v9q2#17",
 }
 
 

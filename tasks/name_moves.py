@@ -1,0 +1,70 @@
+"""A name goes where its instance goes: its site is there before, the zone leads there afterwards (P24, P29, P30)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from blocks.web_probe import web_probe
+from hosting.errors import StepFailed
+from hosting.policy.states import NameState
+from hosting.product.proof import HEALTH
+from tasks.name_records import read_names
+from tasks.names import ensure_name_in_zone, ensure_name_site, ensure_names_served, ensure_no_name_site
+from tasks.network import addresses_of
+from tasks.step import reading, step
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts, ServerFacts
+
+
+@step
+def ensure_names_prepared(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The instance's names are known on a server to which it goes: whatever its site says there, they say too.
+
+    The server that is left keeps them for as long as the instance has them, and passes them on with the long form.
+    """
+    changed = False
+    for naming in read_names.fn(instance):
+        changed |= ensure_names_served.fn(server).changed
+        changed |= ensure_name_site.fn(naming, server).changed
+    return changed
+
+
+@step
+def ensure_names_follow(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The zone leads the instance's live name to the server that serves it now."""
+    changed = False
+    for naming in read_names.fn(instance, NameState.LIVE):
+        changed |= ensure_name_in_zone.fn(naming, server).changed
+    return changed
+
+
+@step
+def ensure_no_names_left(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """A server to which the instance did not go after all knows nothing of its names."""
+    changed = False
+    for naming in read_names.fn(instance):
+        changed |= ensure_no_name_site.fn(naming, server).changed
+    return changed
+
+
+@reading
+def prove_names_answer(server: ServerFacts, instance: InstanceFacts) -> list[str]:
+    """The instance answers at a server under its live name, whatever others still remember of the zone.
+
+    Raises:
+        Unreachable: nobody answers there, or the certificate is not good for a name.
+        StepFailed: the instance does not answer under a name.
+    """
+    settings, asked = load(ServiceSettings), list[str]()
+    for naming in read_names.fn(instance, NameState.LIVE):
+        with web_probe(settings.trust, (), {naming.host: addresses_of(server.host_name)[0]}) as web:
+            status = web.ask("GET", naming.url + HEALTH).status_code
+        if status != HTTPStatus.UNAUTHORIZED:
+            message = f"{instance.name} answers {status} on {server.name} under its name {naming.host}."
+            raise StepFailed(message, "Look at the name's file and the instance's site there, then run again.")
+        asked.append(naming.url)
+    return asked

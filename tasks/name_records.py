@@ -1,0 +1,285 @@
+"""What the inventory knows of names: read whole, ordered by hand, recorded; what becomes of a failure (P26, P29)."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from prefect.runtime import flow_run
+
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from hosting.errors import Refused, ServiceError, Unreachable
+from hosting.inventory import cases, deeds, instances, moves, name_orders, names, operators, servers, work
+from hosting.inventory.leases import LeaseHeld
+from hosting.inventory.name_rows import HOLDING, name_facts, name_row
+from hosting.inventory.session import in_transaction
+from hosting.policy.attempts import AGAIN_AFTER, again_at
+from hosting.policy.labels import read_label
+from hosting.policy.states import NameState, ServerState, WorkState
+from hosting.policy.labels import read_label
+from hosting.product.layout import name_site
+from tasks.records import inventory, now
+from tasks.step import reading, run_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import PurePosixPath as Path
+
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.work import WorkFacts
+    from hosting.policy.values import InstanceFacts, NameFacts, ServerFacts
+
+KINDS = (work.ASSIGN_SUBDOMAIN, work.RELEASE_SUBDOMAIN)
+"""The kinds of work that names are."""
+
+
+class NotApproved(Refused):
+    """A name that nobody has approved is not brought up (P28)."""
+
+
+class NotCancelled(Refused):
+    """A name that nobody has cancelled is not taken away."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """A name with what it is about.
+
+    Args:
+        name: as the inventory has it.
+        instance: whose it is.
+        server: that serves the instance.
+        homes: the servers that the instance has left and that are still there; each passes the name on.
+        zone: the service's.
+        ours: the names of all servers that there ever were: what the zone says of a name is one of them.
+    """
+
+    name: NameFacts
+    instance: InstanceFacts
+    server: ServerFacts
+    homes: tuple[ServerFacts, ...]
+    zone: str
+    ours: tuple[str, ...]
+
+    @property
+    def host(self) -> str:
+        """The whole name as DNS and Apache know it."""
+        return self.name.host_name(self.zone)
+
+    @property
+    def url(self) -> str:
+        """Its address; the instance is at its root."""
+        return f"https://{self.host}/"
+
+    @property
+    def site_file(self) -> Path:
+        """Its file on every server on which it is known."""
+        return name_site(self.name.id, self.host)
+
+    @property
+    def everywhere(self) -> tuple[ServerFacts, ...]:
+        """The server that serves it, then those that pass it on."""
+        return (self.server, *self.homes)
+
+
+@reading
+def read_naming(name_id: int, instance: str = "") -> Naming:
+    """A name with everything around it.
+
+    Args:
+        name_id: its number.
+        instance: whose it has to be, if that is to be checked.
+
+    Raises:
+        UnknownName: none has this number.
+        NoSuchNameHere: another instance has it.
+    """
+    with inventory().reading() as session:
+        name = name_facts(name_row(session, name_id))
+        if instance not in {"", name.instance_name}:
+            message = f"Name {name_id} is one of {name.instance_name}, not of {instance}."
+            raise names.NoSuchNameHere(message, f"Look at: phm name list {instance}.")
+        return naming_of(session, name)
+
+
+@reading
+def read_names(instance: InstanceFacts, *states: NameState) -> list[Naming]:
+    """The names of an instance in these states, or all that are its own, the first ordered first."""
+    with inventory().reading() as session:
+        return [naming_of(session, name) for name in names.names_of(session, instance.name, *states)]
+
+
+def naming_of(session: Session, name: NameFacts) -> Naming:
+    """The same from an open session."""
+    instance = instances.instance_facts(session, name.instance_name)
+    homes = [servers.server_facts(session, home) for home in moves.former_homes(session, instance.name)]
+    return Naming(
+        name,
+        instance,
+        servers.server_facts(session, instance.server_name),
+        tuple(home for home in homes if home.state is not ServerState.RETIRED),
+        load(ServiceSettings).zone,
+        tuple(server.host_name for server in servers.all_servers(session)),
+    )
+
+
+@reading
+def record_wanted(instance: str, wish: str, operator: str, reason: str) -> int:
+    """A name that an operator approves by starting a run, or that was approved before; its number.
+
+    Raises:
+        NotApproved: nobody says that he approves it (P28).
+        NameUnreadable: it is no name (P27).
+        Refused: another instance has it, or had it not long ago.
+    """
+    label = name_orders.label_of(wish, load(ServiceSettings).zone)
+
+    def order(session: Session) -> int:
+        own = names.names_of(session, instance, NameState.ASSIGNING, NameState.LIVE)
+        for known in own:
+            if known.a_label == label.a_label:
+                return known.id
+        if not operator:
+            message = f"Nobody has approved the name {label.name} for {instance}."
+            raise NotApproved(message, "Each name is approved by hand (P28): phm name, or give your name here.")
+        operators.ensure_operator(session, operator, now())
+        subject, told = instances.subject_of(instance), {"identity": "as stated", "name": label.a_label}
+        deeds.record(session, operator, "name approved", subject, why=reason, evidence=told, now=now())
+        ordered = name_orders.order_subdomain(session, instance, label.a_label, label.name, by=operator, now=now())
+        return ordered.id
+
+    return in_transaction(inventory(), order)
+
+
+@reading
+def record_unwanted(instance: str, wish: str, operator: str, reason: str) -> int:
+    """A name that is to go from its instance; its number.
+
+    Raises:
+        NoSuchNameHere: the instance does not have it.
+    """
+    label, by = read_label(wish, load(ServiceSettings).zone), operator or deeds.SERVICE
+
+    def order(session: Session) -> int:
+        if operator:
+            operators.ensure_operator(session, operator, now())
+        a_label = label.a_label or wish
+        return name_orders.order_release(session, instance, a_label, by=by, why=reason, now=now()).id
+
+    return in_transaction(inventory(), order)
+
+
+@reading
+def check_on_its_way_out(naming: Naming) -> None:
+    """A name goes only if that was recorded.
+
+    Raises:
+        NotCancelled: it was not.
+    """
+    if naming.name.state in {NameState.ASSIGNING, NameState.LIVE}:
+        message = (
+            f"The name {naming.host} of {naming.instance.name} is {naming.name.state}, and nobody has cancelled it."
+        )
+        raise NotCancelled(message, "Give the name instead of its number, or: phm name withdraw.")
+
+
+@reading
+def record_name_live(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
+    """The name is proven; what else the instance had is on its way out from this moment on (P26)."""
+
+    def record(session: Session) -> NameFacts:
+        waited = (now() - naming.name.since).total_seconds()
+        told = {**evidence, "seconds": round(waited, 1)} if naming.name.state is NameState.ASSIGNING else evidence
+        return names.record_live(session, naming.name.id, now(), told)
+
+    return in_transaction(inventory(), record)
+
+
+@reading
+def record_name_gone(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
+    """Nothing of the name is left; from now on it rests."""
+
+    def record(session: Session) -> NameFacts:
+        waited = round((now() - naming.name.since).total_seconds(), 1)
+        name = names.record_gone(session, naming.name.id, now(), {**evidence, "seconds": waited})
+        for kind in KINDS:
+            _settled(session, kind, name)
+        return name
+
+    return in_transaction(inventory(), record)
+
+
+@reading
+def record_name_done(naming: Naming) -> None:
+    """Nothing is left to do for a name that is live: the one before it is gone."""
+    in_transaction(inventory(), lambda session: _settled(session, work.ASSIGN_SUBDOMAIN, naming.name))
+
+
+@contextlib.contextmanager
+def telling_name_failure(instance: str) -> Iterator[list[int]]:
+    """A failure is kept with the name; what did not answer is tried again, all else is put before a person.
+
+    Yields:
+        A list into which the flow puts the number of the name that it is about, as soon as it knows it.
+    """
+    about: list[int] = []
+    try:
+        yield about
+    except ServiceError as error:
+        run_logger().error("%s", error)  # one sentence is what helps here
+        said = error
+        with contextlib.suppress(ServiceError):
+            in_transaction(inventory(), lambda session: _record_failure(session, instance, about, said))
+        raise
+
+
+def _record_failure(session: Session, instance: str, about: list[int], error: ServiceError) -> None:
+    """Kept with the name, and seen to."""
+    at = now()
+    name = name_facts(name_row(session, about[0])) if about else None
+    if name is not None and name.state in HOLDING:
+        names.record_finding(session, name.id, str(error))
+    found = _work_of(session, name)
+    if found is not None:
+        subject = f"work:{found.kind}:{found.subject}"
+        tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
+        if isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER):
+            deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), now=at)
+            work.try_again(session, found.id, again_at(tried, at))
+            return
+        work.record_failed(session, found.kind, found.subject, str(error))
+    elif name is None and isinstance(error, Refused):
+        return  # whoever started it by hand reads it
+    told = {"run": flow_run.id or "by hand", "name": name.a_label if name else ""}
+    summary = f"The name {name.as_ordered if name else ''} of {instance}: {error}"
+    key = f"name:{name.id if name else instance}:{flow_run.id or at.isoformat()}"
+    cases.raise_case(session, key, cases.NOT_DONE, instances.subject_of(instance), summary, facts=told, now=at)
+
+
+def _work_of(session: Session, name: NameFacts | None) -> WorkFacts | None:
+    """The work of a name that is not at its end; by which run it is done is no matter."""
+    if name is None:
+        return None
+    for kind in reversed(KINDS):  # what is released is no longer assigned
+        found = work.work_of(session, kind, name_orders.work_subject(name))
+        if found is not None and found.state not in {WorkState.FAILED, *work.ENDS}:
+            return found
+    return None
+
+
+def _settled(session: Session, kind: str, name: NameFacts) -> None:
+    """The work of a name is done, and what was put before a person about it is settled."""
+    subject = name_orders.work_subject(name)
+    found = work.work_of(session, kind, subject)
+    if found is not None and found.state not in work.ENDS:
+        work.record_done(session, kind, subject)
+    for about in (f"work:{kind}:{subject}", instances.subject_of(name.instance_name)):
+        for case in cases.cases_of(session, about):
+            mine = case.kind == cases.NOT_DONE and (
+                about.startswith("work:") or case.key.startswith(f"name:{name.id}:")
+            )
+            if mine and case.settled_at is None:
+                cases.settle_case(session, case.id, deeds.SERVICE, "A later run did it.", now())
