@@ -63,7 +63,7 @@ VERBS = (
     Verb("capacity", "deployments.console.storage", "What servers have room for, and until when.", "capacity"),
     Verb("server", "deployments.console.server", "Servers: add, list, show, drain, undrain, evacuate."),
     Verb("name", "deployments.console.held_names", "Names of instances: list, assign, withdraw."),
-    Verb("move", "deployments.console.move", "Moves between servers: plan, run, back, cancel, status."),
+    Verb("move", "deployments.console.move", "Moves between servers: plan, offer, agree, run, postpone, …"),
     Verb("release", "deployments.console.release", "Product releases: add, list."),
     Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),
     Verb("calendar", "deployments.console.service_days", "Days closed or opened for set-ups: close, open, list."),

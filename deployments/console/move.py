@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.console.context import Reason, acting, now, reading, reason_given, working
-from deployments.console.output import Json, emit, emit_one
+from deployments.console import move_offers
+from deployments.console.context import Reason, acting, reading, reason_given
+from deployments.console.move_plans import moment, previewed, show
+from deployments.console.output import Json, emit
 from deployments.console.wording import local
 from hosting.errors import Refused
-from hosting.policy.terms import TIME_ZONE
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from hosting.inventory.moves import MoveFacts
-    from hosting.settings import Settings
-    from tasks.move_preview import Preview
 
 app = typer.Typer(help="Moves: instances that go to another server.")
+for verb in (move_offers.offer, move_offers.agree, move_offers.postpone, move_offers.withdraw, move_offers.offers):
+    app.command(verb.__name__)(verb)
 
-MIB = 2**20
 Name = Annotated[str, typer.Argument(help="The instance's name.")]
 Target = Annotated[str, typer.Argument(help="The server that it goes to.")]
 At = Annotated[str, typer.Option("--at", help="When, e.g. 2026-12-01T23:30 in Berlin's time; now, if left out.")]
@@ -36,10 +36,6 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it you see what
 COLUMNS = {
     "id": "move", "instance_name": "instance", "source_name": "from", "target_name": "to", "state": "state",
     "due_at": "due", "switched_at": "switched", "stop_seconds": "stop, s", "finding": "finding",
-}  # fmt: skip
-TITLES = {
-    "instance": "instance", "source": "from", "target": "to", "files": "files", "database": "database",
-    "way": "database goes", "takes": "takes about", "closed": "of it closed",
 }  # fmt: skip
 
 
@@ -122,49 +118,3 @@ def ask_for(name: str, target: str, reason: str, *, at: str, without_backup: boo
 
     move = acting(record, settings)
     typer.echo(f"It is move {move.id}, due {local(move.due_at)}; the dispatcher starts it within a minute of that.")
-
-
-def moment(at: str) -> datetime | None:
-    """A moment of Berlin's clock, not in the past; None where none was given.
-
-    Raises:
-        Refused: it is none, or has passed.
-    """
-    if not at:
-        return None
-    try:
-        told = datetime.fromisoformat(at)
-    except ValueError as error:
-        raise Refused(f"{at} is no moment.", "Write it like 2026-12-01T23:30.") from error
-    found = told if told.tzinfo else told.replace(tzinfo=ZoneInfo(TIME_ZONE))
-    if found < now():
-        raise Refused(f"{at} has passed.", "Give a moment to come, or leave --at out.")
-    return found
-
-
-def previewed(settings: Settings, name: str, target: str, *, without_backup: bool) -> Preview:
-    """The plan, asked of both servers."""
-    from deployments.connections import provide_all  # noqa: PLC0415  # as above
-    from tasks.move_preview import preview  # noqa: PLC0415  # as above
-
-    provide_all(settings)
-    with working(f"Asking both servers about {name}"):
-        return preview(name, target, without_backup=without_backup)
-
-
-def show(found: Preview, *, as_json: bool) -> None:
-    """The plan as people or programs read it."""
-    if as_json:
-        emit_one(asdict(found), {}, as_json=True)
-        return
-    told: dict[str, Any] = {
-        **asdict(found),
-        "files": f"{found.sizes.files / MIB:.1f} MiB",
-        "database": f"{found.sizes.database / MIB:.1f} MiB",
-        "way": "as a dump while it is closed" if found.plan.method == "dump" else "by replication while it works",
-        "takes": f"{found.plan.seconds:.0f} s",
-        "closed": f"{found.plan.stop_seconds:.0f} s",
-    }
-    emit_one(told, TITLES, as_json=False)
-    for said in found.objections:
-        typer.echo(f"  forbidden: {said}")
