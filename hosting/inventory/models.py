@@ -495,6 +495,27 @@ class Evacuation(Base):
     finding: Mapped[str] = mapped_column(Text)
 
 
+class NameApplication(Base):
+    """A name that a customer wishes for: what the program found, what a person decided (P28)."""
+
+    __tablename__ = "name_applications"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    wished: Mapped[str]  # as it was handed in, in NFC
+    name: Mapped[str]  # as it would be entered, in Unicode
+    a_label: Mapped[str] = mapped_column(index=True)  # empty: it is none
+    state: Mapped[str] = mapped_column(index=True)
+    version: Mapped[str]  # of the rules and lists by which it was judged
+    findings: Mapped[list[Any]] = mapped_column(JSON)
+    judged_at: Mapped[datetime]
+    asked_by: Mapped[str]
+    why: Mapped[str] = mapped_column(Text)
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(Text)  # for the customer, of who refused it
+
+
 class Deed(Base):
     """What was done, by whom, why, with what evidence; rows are added, never changed."""
 

@@ -113,6 +113,14 @@ class OfferState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class ApplicationState(StrEnum):
+    """A name that a customer wishes for: waits for a person, unless the program refuses it at once (P28)."""
+
+    WAITING = "waiting"
+    RELEASED = "released"
+    REFUSED = "refused"
+
+
 class ChangeState(StrEnum):
     """A wish to change what is booked: asked for, then accepted or refused, once."""
 
@@ -187,6 +195,7 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "unanswered": (),
         "withdrawn": (),
     },
+    ApplicationState: {"waiting": ("released", "refused"), "released": (), "refused": ()},
     ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},
 }
