@@ -18,10 +18,10 @@ PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.
 # Tests with the fleet, and those of flows in sessions of their own: each begins with empty servers and a new inventory.
 WITH_FLEET := "(fleet or prefect or slow) and not soak"
 SESSIONS := audit_backups,backup_dumps,backup_faults,backup_week,check_generations,escrow_by_hand expire_backups rehearse_restore restore_beside \
-  restore_elsewhere restore_faults change_booking,measure_storage,move_instance,evacuate_server \
+  restore_elsewhere restore_faults change_booking,measure_storage,names,move_instance,evacuate_server \
   no_secret_leaks,provision_again,provision_cancelled,provision_cut,provision_kill,provision_lease,provision_refusals
 
-.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup bench-move images clean
+.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup bench-move bench-names images clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -48,6 +48,9 @@ bench-provision: setup packages  ## the flow beside a plain script, the whole wa
 
 bench-backup: setup packages  ## backups and restores beside plain scripts and borgmatic
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.backup
+
+bench-names: setup packages  ## one name more on a server that has five hundred, while others work
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.names
 
 bench-move: setup packages  ## how long an instance is closed while it moves, beside a plain offline move
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.move

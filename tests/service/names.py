@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from blocks.dns_zone import DnsZone
@@ -109,6 +110,10 @@ class Asked:
     def failures(self, one: str) -> list[str]:
         """What an address answered else than a healthy instance does."""
         return [said for _, said in self.seen[one] if said != "401"]
+
+    def waits(self, one: str) -> list[tuple[float, float]]:
+        """From each request to an address to the next: an answer lies between."""
+        return list(pairwise(at for at, _ in self.seen[one]))
 
     def first_good(self, one: str) -> float:
         """When an address answered first as a healthy instance does."""
