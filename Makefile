@@ -15,12 +15,6 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-xml php8.2-curl \
   openssh-client curl chromium fonts-dejavu-core nftables iproute2
 
-# Tests with the fleet, and those of flows in sessions of their own: each begins with empty servers and a new inventory.
-WITH_FLEET := "(fleet or prefect or slow) and not soak"
-SESSIONS := audit_backups,backup_dumps,backup_faults,backup_week,check_generations,escrow_by_hand expire_backups rehearse_restore restore_beside \
-  restore_elsewhere restore_faults change_booking,measure_storage,names,move_instance,evacuate_server \
-  no_secret_leaks,provision_again,provision_cancelled,provision_cut,provision_kill,provision_lease,provision_refusals
-
 .PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup bench-move bench-names images clean
 
 help:  ## what there is
@@ -32,10 +26,7 @@ demo: setup packages  ## the whole story on a local fleet: order, payment, an op
 test: setup packages  ## the whole suite, with the fleet (under 40 minutes)
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint types imports; \
 	$(AS_ROOT) $(PYTEST) -n 2 -m "not fleet and not prefect and not soak and not slow" tests; \
-	$(AS_ROOT) $(PYTEST) -m $(WITH_FLEET) --durations=10 --ignore=tests/flows tests; \
-	for modules in $(SESSIONS); do \
-	  $(AS_ROOT) $(PYTEST) -m $(WITH_FLEET) --durations=5 $$(printf 'tests/flows/test_%s.py ' $${modules//,/ }); \
-	done; \
+	$(AS_ROOT) $(BIN)/python -m tests.tracks; \
 	echo "make test took $$((SECONDS - start)) s"
 
 check: setup lint types imports pure  ## lint, types, imports, pure tests (under 2 minutes)

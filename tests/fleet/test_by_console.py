@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.service_fixture import alone_on
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from fleet import Fleet
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect, pytest.mark.timeout(900)]
 
@@ -45,12 +49,14 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+def operator(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """An operator who has all servers of the fleet to himself: the demo empties them."""
     made = Operator(tmp_path_factory.mktemp("operator") / "home")
-    try:
-        yield made
-    finally:
-        made.phm("down", "--now")
+    with alone_on(fleet, tuple(host["name"] for host in fleet.description()["hosts"])):
+        try:
+            yield made
+        finally:
+            made.phm("down", "--now")
 
 
 def test_the_demo_opens_an_instance_and_an_operator_sees_to_it(operator: Operator) -> None:

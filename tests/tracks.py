@@ -1,0 +1,119 @@
+"""`make test`: the tests that need the fleet, in sessions of their own, on two pairs of servers side by side.
+
+Each session begins with empty servers and a new inventory. The demo has all servers of the fleet to itself, so that it
+comes first. What a session says is shown when it ends; all sessions are run, and one that failed fails the whole.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from fleet import Fleet
+
+ROOT = Path(__file__).parents[1]
+LOGS = ROOT / ".make" / "tests"
+MARKS = "(fleet or prefect or slow) and not soak"
+TRACKS = (("app1", "app2"), ("app4", "app5"))
+DEMO = "tests/fleet/test_by_console.py"
+FLOWS = "tests/flows"
+SECONDS = 3600
+"""No session takes longer; it would hang."""
+
+LINES = 400
+"""Of the end of a failed session's words so many are shown."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """Tests that share servers and an inventory: what pytest is told."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+BESIDE = (
+    Session("tasks", ("tests/tasks", "tests/templates", "tests/on_server")),
+    Session("beside the flows", ("tests", *(f"--ignore=tests/{one}" for one in ("flows", "tasks", "templates", "on_server")), f"--ignore={DEMO}")),
+)  # fmt: skip
+GROUPS = (
+    "change_booking measure_storage move_instance evacuate_server",
+    "no_secret_leaks provision_again provision_cancelled provision_cut provision_kill provision_lease provision_refusals names",
+    "backup_faults backup_week",
+    "audit_backups backup_dumps check_generations escrow_by_hand",
+    "restore_faults",
+    "restore_elsewhere",
+    "rehearse_restore",
+    "expire_backups",
+    "restore_beside",
+)
+"""Modules of flows, the longest groups first; those that are not named here are a group of their own."""
+
+
+def sessions() -> list[Session]:
+    """All sessions, the longest first."""
+    there = {file.stem.removeprefix("test_") for file in (ROOT / FLOWS).glob("test_*.py")}
+    named = {name for group in GROUPS for name in group.split()}
+    if gone := named - there:
+        raise SystemExit(f"tests/tracks.py names tests that are not there: {', '.join(sorted(gone))}")
+    groups = [*GROUPS, *([" ".join(sorted(there - named))] if there - named else [])]
+    flows = [Session(group, tuple(f"{FLOWS}/test_{name}.py" for name in group.split())) for group in groups]
+    return [*flows[:3], *BESIDE, *flows[3:]]
+
+
+def run(session: Session, hosts: tuple[str, ...], shown: threading.Lock) -> bool:
+    """One session to its end; whether it went well."""
+    log = LOGS / f"{session.name.partition(' ')[0]}.log"
+    command = [sys.executable, "-m", "pytest", "-m", MARKS, "--durations=5", *session.words]
+    environment = {**os.environ, "PHM_TEST_HOSTS": " ".join(hosts)}
+    began = time.monotonic()
+    with log.open("wb") as out:
+        try:
+            code = subprocess.run(
+                command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                timeout=SECONDS, check=False,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            code = -1
+    lines = log.read_text(errors="replace").splitlines()
+    with shown:
+        print(f"\n=== {session.name}, on {' and '.join(hosts)}: {time.monotonic() - began:.0f} s, exit code {code}")
+        print("\n".join(lines[-LINES:] if code else lines[-8:]), flush=True)
+    return code == 0
+
+
+def main() -> int:
+    """The demo, then all else; the exit code."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    shown, fleet, waiting = threading.Lock(), Fleet(), SimpleQueue[Session]()
+    every = sessions()
+    fleet.up(print)
+    well = [run(Session("the demo", (DEMO,)), TRACKS[0], shown)]
+    fleet.up(print, names=tuple(host for track in TRACKS for host in track))
+    for session in every:
+        waiting.put(session)
+
+    def track(hosts: tuple[str, ...]) -> None:
+        while True:
+            try:
+                session = waiting.get_nowait()
+            except Empty:
+                return
+            well.append(run(session, hosts, shown))
+
+    with ThreadPoolExecutor(len(TRACKS)) as pool:
+        for done in [pool.submit(track, hosts) for hosts in TRACKS]:
+            done.result()
+    print(f"\n{sum(well)} of {1 + len(every)} sessions went well.")
+    return 0 if all(well) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
