@@ -287,6 +287,19 @@ class Name(Base):
     evidence: Mapped[dict[str, Any]]
 
 
+class NameCertificate(Base):
+    """The certificate that a customer handed over for a domain; its key sealed, and gone with the name (P31)."""
+
+    __tablename__ = "name_certificates"
+    name_id: Mapped[int] = mapped_column(ForeignKey("names.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    not_after: Mapped[datetime]
+    issuer: Mapped[str] = mapped_column(Text)
+    certificate_pem: Mapped[str] = mapped_column(Text)  # with its intermediates
+    sealed_key: Mapped[str] = mapped_column(Text)
+    given_at: Mapped[datetime]
+
+
 class Generation(Base):
     """A full backup of an instance and what was added to it until the next one; a repository of its own (P21)."""
 
