@@ -15,6 +15,7 @@ from hosting.inventory import cases, deeds, evacuations, operators, servers, wor
 from hosting.inventory.evacuation_rows import EvacuationOrder, NotEmptied
 from hosting.inventory.session import in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
+from tasks.failures import check_all_done, kept_for_the_end
 from tasks.records import inventory, now
 from tasks.runs import dispatch_open_work
 from tasks.step import reading, run_logger
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 def read_evacuation_plan(order: EvacuationOrder) -> EvacuationPlan:
     """What emptying a server would be; raises what forbids it."""
     with inventory().reading() as session:
-        return evacuations.preview(session, order)
+        return evacuations.preview(session, order, now())
 
 
 @reading
@@ -67,10 +68,13 @@ def go_on_with_evacuations() -> list[str]:
     """Every server that is being emptied gets its next moves; the names of those."""
     with inventory().reading() as session:
         names = [one.order.server for one in evacuations.open_evacuations(session)]
+    failures: list[ServiceError] = []
     for name in names:
-        beat = _beat(name)
-        for one in beat.begun if beat else ():
-            run_logger().info("%s is emptied: %s goes to %s", name, one.instance, one.target)
+        with kept_for_the_end(failures, name):
+            beat = _beat(name)
+            for one in beat.begun if beat else ():
+                run_logger().info("%s is emptied: %s goes to %s", name, one.instance, one.target)
+    check_all_done(failures, "It is tried again each minute.")
     return names
 
 

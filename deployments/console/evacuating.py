@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deployments.console.context import acting, ask, reading
+from deployments.console.context import acting, ask, now, reading
 from deployments.console.output import emit, emit_one
 from deployments.console.wording import heading
 
@@ -33,7 +33,7 @@ def show_plan(order: EvacuationOrder, *, as_json: bool) -> None:
     from hosting.policy.evacuation import choose_successor  # noqa: PLC0415  # as above
 
     with reading() as session:
-        plan = preview(session, order)
+        plan = preview(session, order, now())
         successor = choose_successor(server_facts(session, order.server), all_servers(session), order.successor)
     if as_json:
         emit_one({**asdict(plan), "seconds": plan.seconds, "successor": successor.name}, {}, as_json=True)

@@ -7,7 +7,8 @@ move that he agrees to runs then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from hosting.inventory.evacuation_rows import (
     record,
     settle_still,
 )
+from hosting.inventory.evacuation_ways import to_take_back, way_of
 from hosting.inventory.models import Evacuation
 from hosting.policy.evacuation import (
     EvacuationPlan,
@@ -35,19 +37,17 @@ from hosting.policy.evacuation import (
     plan_evacuation,
 )
 from hosting.policy.move_needs import Emptying
-from hosting.policy.states import EvacuationState, InstanceState, MoveState, OfferState, ServerState, step
+from hosting.policy.states import EvacuationState, MoveState, ServerState, step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from hosting.inventory.moves import MoveFacts
     from hosting.policy.agreements import WithoutAnswer
-    from hosting.policy.values import InstanceFacts, ServerFacts
-
-REFUSED_OFFERS = frozenset({OfferState.OTHERS_ASKED, OfferState.DECLINED, OfferState.UNANSWERED})
+    from hosting.policy.values import ServerFacts
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Beat:
     empty: bool
 
 
-def preview(session: Session, order: EvacuationOrder) -> EvacuationPlan:
+def preview(session: Session, order: EvacuationOrder, now: datetime) -> EvacuationPlan:
     """What emptying a server would be; nothing is changed by asking.
 
     Raises:
@@ -75,8 +75,12 @@ def preview(session: Session, order: EvacuationOrder) -> EvacuationPlan:
     """
     server, known = servers.server_facts(session, order.server), servers.all_servers(session)
     check_can_be_emptied(server, known, order.to)
-    running = evacuation_of(session, order.server)
-    return _plan(session, order, server, known, running.resumed_at if running else None)
+    freed = to_take_back(session, order.server, now) if order.emergency else {}
+    booked = Counter[str]()
+    for one in instances_on(session, order.server):
+        booked[freed.get(one.name, "")] += one.storage_gib
+    known = [replace(one, booked_gib=one.booked_gib - booked[one.name]) for one in known]
+    return _plan(session, order, server, known, None, freed=freed)
 
 
 def begin(session: Session, order: EvacuationOrder, by: str, now: datetime) -> EvacuationFacts:
@@ -167,10 +171,11 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
         begun, refused = _begin_moves(session, facts, plan, now), list[str]()
     else:
         begun, refused = _offer(session, facts, plan, now, without_answer)
-    empty = not instances_on(session, server)
+    leaving = any(one.source_name == server for one in moves.all_moves(session, *moves.UNDER_WAY))
+    empty = not leaving and not instances_on(session, server)
     if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
         work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)
-    waits = bool(begun or plan.going or (plan.moves and not refused))
+    waits = leaving or bool(begun or plan.going or (plan.moves and not refused))
     if not waits and not empty:
         said = [*(f"{one.instance}: {one.why}" for one in plan.staying), *refused]
         _stands_still(session, facts, said, now)
@@ -178,14 +183,20 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
 
 
 def _plan(
-    session: Session, order: EvacuationOrder, server: ServerFacts, known: Sequence[ServerFacts], since: datetime | None
+    session: Session,
+    order: EvacuationOrder,
+    server: ServerFacts,
+    known: Sequence[ServerFacts],
+    since: datetime | None,
+    *,
+    freed: Collection[str] = (),
 ) -> EvacuationPlan:
-    """What is left to do."""
+    """What is left to do; those of `freed` aren't on their way, whatever is recorded."""
     last = measurements.all_last_measured(session)
     leaving = []
     for one in instances_on(session, server.name):
         use = last[one.name].use if one.name in last else None
-        going_to, hindered = _way_of(session, one, order, since)
+        going_to, hindered = ("", "") if one.name in freed else way_of(session, one, order, since)
         leaving.append(
             Leaving(
                 one.name, one.storage_gib, use.database_bytes if use else 0, use.files_bytes if use else 0,
@@ -193,28 +204,6 @@ def _plan(
             )
         )  # fmt: skip
     return plan_evacuation(server, leaving, known, parallel=order.parallel, to=order.to)
-
-
-def _way_of(session: Session, one: InstanceFacts, order: EvacuationOrder, since: datetime | None) -> tuple[str, str]:
-    """Where an instance is going already, and what keeps it here."""
-    if one.state is not InstanceState.ACTIVE:
-        return "", f"It is {one.state}: it moves once it is open, or ends with its contract."
-    if move := moves.open_move(session, one.name):
-        return str(move.target_name), ""
-    if not order.emergency and (offer := offers.open_offer(session, one.name)):
-        return str(offer.target_name), ""
-    return "", _failed_since(session, one.name, since, asked=not order.emergency) if since else ""
-
-
-def _failed_since(session: Session, name: str, since: datetime, *, asked: bool) -> str:
-    """What came to nothing since a moment: its move, or the offer to its customer where he is asked at all."""
-    move = next(iter(reversed(moves.moves_of(session, name))), None)
-    if move and move.state is MoveState.CALLED_OFF and move.agreed_at >= since:
-        return f"Its move {move.id} was called off: {move.finding}"
-    offer = next(iter(reversed(offers.offers_of(session, name))), None)
-    if asked and offer and offer.state in REFUSED_OFFERS and offer.made_at >= since:
-        return f"Its customer was offered times: {offer.state.replace('_', ' ')}. {offer.answer}".strip()
-    return ""
 
 
 def _begin_moves(session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime) -> list[PlannedMove]:
@@ -254,18 +243,19 @@ def _runs(move: MoveFacts, now: datetime) -> bool:
     return move.state is not MoveState.PLANNED or move.due_at <= now
 
 
-def _take_back(  # who, why and when, as everywhere
+def _take_back(
     session: Session, facts: EvacuationFacts, by: str, why: str, now: datetime, *, agreed_too: bool = False
 ) -> None:
     """Call off what this evacuation planned and has not begun, and its offers; if need be also what waits otherwise."""
+    also = to_take_back(session, facts.order.server, now) if agreed_too else {}
     for move in moves.all_moves(session, MoveState.PLANNED):
-        own = move.why.startswith(_mark(facts)) or (agreed_too and move.due_at > now)
-        if move.source_name == facts.order.server and own:
+        own = move.source_name == facts.order.server and move.why.startswith(_mark(facts))
+        if own or move.instance_name in also:
             work.cancel(session, work.MOVE, str(move.id), why)
             moves.record_state(session, move.id, MoveState.CALLED_OFF, now, finding=why, by=by)
     for one in instances_on(session, facts.order.server):
         offer = offers.open_offer(session, one.name)
-        if offer and (agreed_too or offer.why.startswith(_mark(facts))):
+        if offer and (one.name in also or offer.why.startswith(_mark(facts))):
             offers.withdraw_offer(session, one.name, why, by=by, now=now)
 
 

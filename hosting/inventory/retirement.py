@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
-from hosting.inventory import deeds, instances, moves, servers, work
+from hosting.inventory import copies, deeds, instances, moves, servers, work
 from hosting.inventory.evacuation_rows import (
     EvacuationFacts,
     NotEmptied,
@@ -47,7 +47,7 @@ def told_under(session: Session, server: str) -> list[InstanceFacts]:
 def record_retired(session: Session, server: str, successor: str, now: datetime) -> EvacuationFacts:
     """The server is retired, and another one answers under its name: both at once, the evacuation is done.
 
-    What moves left on it counts as gone: it goes with the machine.
+    What moves left on it, and copies there, count as gone: they go with the machine.
 
     Raises:
         NotEmptied: nobody empties it.
@@ -63,6 +63,8 @@ def record_retired(session: Session, server: str, successor: str, now: datetime)
     for one in moves.all_moves(session, MoveState.DONE):
         if one.source_name == server:
             moves.record_state(session, one.id, MoveState.RETIRED, now, finding="Its server is retired.")
+    for copy in copies.copies_on(session, server):
+        copies.record_removed(session, copy, deeds.SERVICE, "Its server is retired.", now)
     for name in names_answered(session, server):
         servers.record_facts(session, name.name, {PASSED_ON_BY: successor})
     facts = facts_of(row)

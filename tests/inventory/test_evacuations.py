@@ -199,6 +199,9 @@ def test_an_emergency_takes_back_what_waits_and_moves_it_now(inventory: Inventor
         inventory,
         lambda session: offers.answer_offer(session, offer.id, Answer.ACCEPT, NOW, opens=offer.windows[0].opens),
     )
+    with inventory.reading() as session:
+        plan = evacuations.preview(session, EMERGENCY, NOW)
+    assert (len(plan.moves), plan.going, plan.staying) == (5, (), ())  # the room that is kept for them is theirs
     begun(inventory, EMERGENCY, NOW + timedelta(minutes=5))
     with inventory.reading() as session:
         assert offers.open_offer(session, names[1]) is None
@@ -212,7 +215,7 @@ def test_an_emergency_takes_back_what_waits_and_moves_it_now(inventory: Inventor
 
 def test_what_can_not_be_is_refused_and_a_look_changes_nothing(inventory: Inventory, names: list[str]) -> None:
     with inventory.reading() as session:
-        plan = evacuations.preview(session, EMERGENCY)
+        plan = evacuations.preview(session, EMERGENCY, NOW)
     assert len(plan.moves) == 5
     assert state_of(inventory) is ServerState.ACTIVE
     with pytest.raises(CannotBeEmptied, match="There is no server app9"):
@@ -265,6 +268,25 @@ def test_whoever_stood_in_for_a_retired_server_hands_that_name_on_too(inventory:
     )
     with inventory.reading() as session:
         assert [one.name for one in retirement.names_answered(session, "app2")] == ["app2", "app1"]
+
+
+def test_a_server_is_not_empty_before_its_last_move_is_at_its_end(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    told = None
+    while told is None or under_way(inventory):
+        told = beat(inventory)
+        for move in under_way(inventory):
+            for state in (MoveState.COPYING, MoveState.FROZEN):
+                in_transaction(inventory, partial(moves.record_state, move_id=move.id, to=state, now=NOW))
+            in_transaction(inventory, partial(moves.switch, move_id=move.id, evidence={}, now=NOW))
+            switched = beat(inventory)
+            assert switched is not None
+            assert not switched.empty
+            in_transaction(inventory, partial(moves.record_state, move_id=move.id, to=MoveState.DONE, now=NOW))
+    last = beat(inventory)
+    assert last is not None
+    assert last.empty
+    assert kinds(inventory) == []
 
 
 def test_a_stopped_evacuation_does_not_end_in_a_retired_server(inventory: Inventory, names: list[str]) -> None:

@@ -1,0 +1,50 @@
+"""Where the instances of a server that is emptied are going already, and what keeps some of them there (P12, P24)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.inventory import moves, offers
+from hosting.inventory.evacuation_rows import instances_on
+from hosting.policy.states import InstanceState, MoveState, OfferState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.evacuation_rows import EvacuationOrder
+    from hosting.policy.values import InstanceFacts
+
+REFUSED_OFFERS = frozenset({OfferState.OTHERS_ASKED, OfferState.DECLINED, OfferState.UNANSWERED})
+
+
+def way_of(session: Session, one: InstanceFacts, order: EvacuationOrder, since: datetime | None) -> tuple[str, str]:
+    """Where an instance is going already, and what keeps it here."""
+    if one.state is not InstanceState.ACTIVE:
+        return "", f"It is {one.state}: it moves once it is open, or ends with its contract."
+    if move := moves.open_move(session, one.name):
+        return str(move.target_name), ""
+    if offer := offers.open_offer(session, one.name):
+        return str(offer.target_name), ""
+    return "", _failed_since(session, one.name, since, asked=not order.emergency) if since else ""
+
+
+def _failed_since(session: Session, name: str, since: datetime, *, asked: bool) -> str:
+    """What came to nothing since a moment: its move, or the offer to its customer where he is asked at all."""
+    move = next(iter(reversed(moves.moves_of(session, name))), None)
+    if move and move.state is MoveState.CALLED_OFF and move.agreed_at >= since:
+        return f"Its move {move.id} was called off: {move.finding}"
+    offer = next(iter(reversed(offers.offers_of(session, name))), None)
+    if asked and offer and offer.state in REFUSED_OFFERS and offer.made_at >= since:
+        return f"Its customer was offered times: {offer.state.replace('_', ' ')}. {offer.answer}".strip()
+    return ""
+
+
+def to_take_back(session: Session, server: str, now: datetime) -> dict[str, str]:
+    """The instances of a server that wait for an agreed time or an answer, with their targets."""
+    planned = moves.all_moves(session, MoveState.PLANNED)
+    agreed = {one.instance_name: one.target_name for one in planned if one.source_name == server and one.due_at > now}
+    asked = {one.instance_name: one.target_name for one in offers.all_offers(session, OfferState.OFFERED)}
+    here = {one.name for one in instances_on(session, server)}
+    return {str(name): str(target) for name, target in {**asked, **agreed}.items() if name in here}
