@@ -36,8 +36,8 @@ def day(at: date, language: str) -> str:
 
 
 SPANS = {
-    "de": "{weekday}, {local.day}. {month} {local.year}, {local:%H:%M} bis {until:%H:%M} Uhr",
-    "en": "{weekday}, {local.day} {month} {local.year}, {local:%H:%M} to {until:%H:%M} ({local:%Z})",
+    "de": "{weekday}, {local.day}. {month} {local.year}, {local:%H:%M} bis {until} Uhr",
+    "en": "{weekday}, {local.day} {month} {local.year}, {local:%H:%M} to {until} ({local:%Z})",
 }
 STOPS = {
     "de": ("wenige Sekunden", "weniger als eine Minute", "etwa {minutes} Minuten"),
@@ -47,15 +47,16 @@ A_FEW_SECONDS, A_MINUTE = 10, 60
 
 
 def span(opens: datetime, closes: datetime, language: str) -> str:
-    """A time to the minute: "Freitag, 6. März 2026, 22:00 bis 00:00 Uhr"; the day is the one on which it opens.
+    """A time to the minute: "Freitag, 6. März 2026, 22:00 bis 24:00 Uhr"; the day is the one on which it opens.
 
     Raises:
         ValueError: a naive datetime.
     """
     if opens.tzinfo is None or closes.tzinfo is None:
         raise ValueError("A moment needs its time zone.")
-    local, until = opens.astimezone(ZoneInfo(TIME_ZONE)), closes.astimezone(ZoneInfo(TIME_ZONE))
+    local, end = opens.astimezone(ZoneInfo(TIME_ZONE)), closes.astimezone(ZoneInfo(TIME_ZONE))
     weekday, month = WEEKDAYS[language][local.weekday()], MONTHS[language][local.month - 1]
+    until = f"{end:%H:%M}".replace("00:00", "24:00")
     return SPANS[language].format(weekday=weekday, month=month, local=local, until=until)
 
 

@@ -129,7 +129,7 @@ def test_the_letter_holds_the_times_and_a_link_that_opens_the_offer(
         assert (at(NOW + MINUTE), at(NOW + 2 * MINUTE)) == (1, 0)
     assert relay.subjects == ["Termin für den Umzug Ihrer phlyMail-Instanz (Bestellung A-1)"]
     text = relay.text()
-    assert "Dienstag, 1. Dezember 2026, 22:00 bis 00:00 Uhr" in text
+    assert "Dienstag, 1. Dezember 2026, 22:00 bis 24:00 Uhr" in text
     assert "Samstag, 5. Dezember 2026, 10:00 bis 12:00 Uhr" in text
     assert "Der Link gilt bis Dienstag, 1. Dezember 2026, 18:30 Uhr." in text
     assert "Ohne Ihre Antwort geschieht nichts" in text
@@ -204,13 +204,13 @@ def test_what_was_agreed_on_is_confirmed_anew_whenever_it_is_put_off_and_told_wh
         move = accept(inventory, offer)
         assert (at(NOW + DAY), at(NOW + DAY + MINUTE)) == (1, 0)
         assert "wie vereinbart" in relay.text()
-        assert "Dienstag, 1. Dezember 2026, 22:00 bis 00:00 Uhr" in relay.text()
+        assert "Dienstag, 1. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
         later = move.due_at + 2 * DAY
         in_transaction(
             inventory, lambda session: moves.postpone(session, name, later, "asked", by="olga", now=NOW + DAY)
         )
         assert (at(NOW + 2 * DAY), at(NOW + 2 * DAY + MINUTE)) == (1, 0)
-        assert "Donnerstag, 3. Dezember 2026, 22:00 bis 00:00 Uhr" in relay.text()
+        assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
 
         def call_off(session: object) -> None:
             moves.record_state(session, move.id, MoveState.CALLED_OFF, NOW + 3 * DAY, finding="other plans")
@@ -218,7 +218,7 @@ def test_what_was_agreed_on_is_confirmed_anew_whenever_it_is_put_off_and_told_wh
         in_transaction(inventory, call_off)
         assert (at(NOW + 3 * DAY), at(NOW + 3 * DAY + MINUTE)) == (1, 0)
     assert "entfällt" in relay.subjects[-1]
-    assert "Donnerstag, 3. Dezember 2026, 22:00 bis 00:00 Uhr" in relay.text()
+    assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
 
 
 def test_an_offer_that_was_overtaken_ends_without_a_letter(

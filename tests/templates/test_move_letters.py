@@ -54,8 +54,8 @@ def test_the_offer_says_what_happens_without_an_answer(language: str) -> None:
 
 
 def test_times_and_stops_are_told_as_people_say_them() -> None:
-    assert span(*WINDOW, "de") == "Donnerstag, 31. Dezember 2026, 22:00 bis 00:00 Uhr"
-    assert span(*WINDOW, "en") == "Thursday, 31 December 2026, 22:00 to 00:00 (CET)"
+    assert span(*WINDOW, "de") == "Donnerstag, 31. Dezember 2026, 22:00 bis 24:00 Uhr"
+    assert span(*WINDOW, "en") == "Thursday, 31 December 2026, 22:00 to 24:00 (CET)"
     assert [stop(seconds, "en") for seconds in (0.5, 10, 11, 60, 61, 600)] == [
         "a few seconds", "a few seconds", "less than a minute", "less than a minute", "about 2 minutes", "about 10 minutes",
     ]  # fmt: skip
