@@ -1,0 +1,232 @@
+"""Emptying goes on each minute, and who answers under a retired server's name: site, zone, later moves (P10, P12)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from blocks import loading
+from blocks.dns_zone import DnsZone, ZoneRecord
+from blocks.ssh_host import SshHost
+from hosting.errors import StepFailed, Unreachable
+from hosting.inventory import cases, evacuations, moves, needed_moves, retirement, servers, work
+from hosting.inventory.evacuation_rows import EvacuationOrder, NotEmptied
+from hosting.inventory.session import in_transaction
+from hosting.policy.states import MoveState, ServerState, WorkState
+from tasks import standing_in
+from tasks.capacity import find_needs
+from tasks.evacuations import go_on_with, go_on_with_evacuations, telling_evacuation_failure
+from tasks.passing_on import pass_on
+from tasks.standing_in import NameElsewhere, ensure_zone_leads_to
+from tests.inventory.words import server, with_servers
+from tests.service.records import opened, provided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hosting.inventory.session import Inventory
+    from hosting.policy.values import ServerFacts
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+ORDER = EvacuationOrder("app1", "both disks fail", emergency=True, parallel=2, to=("app2",))
+
+
+@dataclass
+class Machines:
+    """Servers that do whatever they are told, and say what it was."""
+
+    told: list[tuple[str, Any]] = field(default_factory=list)
+
+    def connection(self, of: ServerFacts) -> Machine:
+        return Machine(str(of.name), self)
+
+
+@dataclass
+class Machine:
+    name: str
+    machines: Machines
+
+    def run(self, command: Any, _do: str = "") -> Any:
+        self.machines.told.append((self.name, command))
+        return type("Answer", (), {"changed": True, "out": ""})()
+
+
+@dataclass
+class Zone:
+    """A zone that remembers what it was asked for."""
+
+    zone: str = "phlymail.test"
+    asked: list[tuple[str, set[ZoneRecord], set[ZoneRecord]]] = field(default_factory=list)
+
+    def ensure(self, label: str, wanted: set[ZoneRecord], *, replacing: set[ZoneRecord]) -> bool:
+        self.asked.append((label, wanted, replacing))
+        return True
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Iterator[Inventory]:
+    """Servers app1, app2 (192.0.2.1, 192.0.2.2) and app3."""
+    with provided(tmp_path) as made:
+        with_servers(made, server("app3", 1000, address="192.0.2.3"))
+        yield made
+
+
+@pytest.fixture
+def machines(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    made = Machines()
+    monkeypatch.setitem(loading._LOADED, SshHost, made)
+    return made
+
+
+def begun(inventory: Inventory) -> None:
+    in_transaction(inventory, lambda session: evacuations.begin(session, ORDER, "olga", AT))
+
+
+def under_way(inventory: Inventory) -> list[moves.MoveFacts]:
+    with inventory.reading() as session:
+        return moves.all_moves(session, *moves.UNDER_WAY)
+
+
+def moved(inventory: Inventory) -> None:
+    for one in under_way(inventory):
+        for state in (MoveState.COPYING, MoveState.FROZEN):
+            in_transaction(inventory, partial(moves.record_state, move_id=one.id, to=state, now=one.due_at))
+        in_transaction(inventory, partial(moves.switch, move_id=one.id, evidence={}, now=AT))
+        in_transaction(inventory, partial(moves.record_state, move_id=one.id, to=MoveState.DONE, now=AT))
+
+
+def facts(inventory: Inventory, name: str) -> ServerFacts:
+    with inventory.reading() as session:
+        return servers.server_facts(session, name)
+
+
+@pytest.fixture
+def retired(inventory: Inventory) -> str:
+    """app1 is retired, app2 answers under its name; an instance came from there and is on app2."""
+    name = opened(inventory, "A-1", AT)
+    begun(inventory)
+    go_on_with_evacuations.fn()
+    moved(inventory)
+    in_transaction(inventory, partial(retirement.record_retired, server="app1", successor="app2", now=AT))
+    return name
+
+
+def test_each_minute_a_server_that_is_emptied_gets_its_next_moves(inventory: Inventory) -> None:
+    assert go_on_with_evacuations.fn() == []
+    names = {opened(inventory, f"A-{number}", AT) for number in range(2)}
+    begun(inventory)
+    assert go_on_with_evacuations.fn() == ["app1"]
+    [first] = under_way(inventory)
+    go_on_with_evacuations.fn()
+    assert under_way(inventory) == [first]
+    moved(inventory)
+    go_on_with_evacuations.fn()
+    [second] = under_way(inventory)
+    assert {first.instance_name, second.instance_name} == names
+    moved(inventory)
+    assert go_on_with.fn("app1").empty
+    with inventory.reading() as session:
+        [asked] = [one for one in work.work_in(session) if one.kind == work.EVACUATE]
+    assert (asked.subject, asked.state) == ("app1#1", WorkState.OPEN)
+
+
+def test_what_nobody_empties_is_not_gone_on_with(inventory: Inventory) -> None:
+    with pytest.raises(NotEmptied, match="Nobody empties app2 now"):
+        go_on_with.fn("app2")
+
+
+def test_a_night_records_what_is_needed(inventory: Inventory) -> None:
+    name = opened(inventory, "A-1", AT)
+    assert find_needs.fn() == []
+    in_transaction(inventory, lambda session: servers.record_facts(session, "app1", {}, 10))
+    [need] = find_needs.fn()
+    assert (need.instance_name, need.source_name) == (name, "app1")
+    with inventory.reading() as session:
+        assert [one.kind for one in cases.open_cases(session)] == [needed_moves.MOVES_NEEDED]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "kinds"),
+    [
+        (Unreachable("app2 does not answer.", "Look."), WorkState.OPEN, []),
+        (StepFailed("Apache does not take it.", "Look."), WorkState.FAILED, [cases.NOT_DONE]),
+    ],
+)
+def test_an_end_that_fails_is_tried_again_or_put_before_a_person(
+    inventory: Inventory, error: Exception, state: WorkState, kinds: list[str]
+) -> None:
+    begun(inventory)
+    assert go_on_with.fn("app1").empty
+
+    def end() -> None:
+        with telling_evacuation_failure("app1"):
+            raise error
+
+    with pytest.raises(type(error)):
+        end()
+    with inventory.reading() as session:
+        asked = work.work_of(session, work.EVACUATE, "app1#1")
+        assert [one.kind for one in cases.open_cases(session)] == kinds
+    assert asked is not None
+    assert (asked.state, asked.attempt) == (state, 2 if state is WorkState.OPEN else 1)
+
+
+def test_a_later_move_changes_where_the_old_name_leads_on_the_server_that_stands_in(
+    inventory: Inventory, machines: Machines, retired: str
+) -> None:
+    gone, target = facts(inventory, "app1"), facts(inventory, "app3")
+    assert gone.state is ServerState.RETIRED
+
+    def elsewhere(session: Any) -> None:
+        move = moves.plan_move(session, retired, "app3", "w", "olga", AT, without_backup=True, now=AT)
+        for state in (MoveState.COPYING, MoveState.FROZEN):
+            moves.record_state(session, move.id, state, AT)
+        moves.switch(session, move.id, {}, AT)
+
+    in_transaction(inventory, elsewhere)
+    with inventory.reading() as session:
+        [instance] = retirement.told_under(session, "app1")
+    assert pass_on(gone, instance, target)
+    [(machine, command)] = machines.told
+    assert machine == "app2"
+    assert "/etc/apache2/phm/names/server-app1.conf" in command.argv
+    page = command.stdin.decode()
+    assert "ServerName app1.phlymail.test" in page
+    assert f'ProxyPass "https://app3.phlymail.test/{retired}/"' in page
+
+
+def test_the_zone_leads_the_old_name_to_whoever_answers_and_replaces_only_servers_addresses(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = Zone()
+    monkeypatch.setitem(loading._LOADED, DnsZone, zone)
+    assert ensure_zone_leads_to.fn(facts(inventory, "app2"), facts(inventory, "app1")).changed
+    assert zone.asked == [
+        (
+            "app1",
+            {ZoneRecord("A", "192.0.2.2")},
+            {ZoneRecord("A", f"192.0.2.{number}") for number in (1, 2, 3)},
+        )
+    ]
+
+
+def test_without_a_name_server_in_the_settings_the_record_has_to_be_changed_by_hand(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(loading._LOADED, DnsZone, DnsZone(zone="phlymail.test"))
+    leads = {"app1.phlymail.test": ("192.0.2.1",)}
+    monkeypatch.setattr(standing_in, "addresses_of", leads.__getitem__)
+    machine, gone = facts(inventory, "app2"), facts(inventory, "app1")
+    with pytest.raises(NameElsewhere) as refused:
+        ensure_zone_leads_to.fn(machine, gone)
+    assert str(refused.value) == (
+        "The name app1.phlymail.test does not lead to app2 (192.0.2.2), which answers for it. "
+        "Have its record changed: A 192.0.2.2. Then run again."
+    )
+    leads["app1.phlymail.test"] = ("192.0.2.2",)
+    assert not ensure_zone_leads_to.fn(machine, gone).changed
