@@ -22,6 +22,9 @@ A_LABEL_MOST = 63
 WISH_MOST = 191
 """Characters; what is longer is no name that anybody meant, and is not even looked at."""
 
+UNWRITABLE = frozenset({"Cc", "Cs"})
+"""Unicode's categories of what no text field takes: control characters, halves of signs."""
+
 ACE = "xn--"
 """What A-labels begin with (RFC 5890 section 2.3.2.1)."""
 
@@ -95,7 +98,7 @@ LABEL_RULES = (
 
 
 class NoName(Refused):
-    """The wish is no name at all: empty, or longer than anything that is looked at."""
+    """The wish is no name at all: empty, not to be written, or longer than anything that is looked at."""
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,13 @@ def read_label(wish: str, zone: str = "") -> Label:
         zone: ours, which customers may write behind it.
 
     Raises:
-        NoName: it is empty, or far too long.
+        NoName: it is empty, far too long, or holds what nobody can write.
     """
     wished = unicodedata.normalize("NFC", wish).strip()
-    if not wished or len(wished) > WISH_MOST:
-        message = f"{len(wished)} characters are no name." if wished else "There is no name."
-        raise NoName(message, f"Give {STANDARD.name_least} to {STANDARD.name_most} characters.")
+    unwritable = any(unicodedata.category(sign) in UNWRITABLE for sign in wished)
+    if not wished or unwritable or len(wished) > WISH_MOST:
+        found = "Control characters are" if unwritable else f"{len(wished)} characters are"
+        raise NoName(f"{found} no name.", f"Give {STANDARD.name_least} to {STANDARD.name_most} characters.")
     name = normal(wished)
     if name.startswith(ACE):
         try:

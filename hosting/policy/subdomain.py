@@ -128,10 +128,20 @@ class Judgement:
 
     @property
     def outcome(self) -> Outcome:
-        """The gravest of the findings; harmless without any, which still wants a person's yes (P28)."""
-        if any(one.refuses for one in self.findings):
-            return Outcome.REFUSED
-        return Outcome.FLAGGED if self.findings else Outcome.HARMLESS
+        """What the findings come to."""
+        return outcome_of(self.findings)
+
+
+def outcome_of(findings: tuple[Finding, ...]) -> Outcome:
+    """The gravest of the findings; harmless without any, which still wants a person's yes (P28)."""
+    if any(one.refuses for one in findings):
+        return Outcome.REFUSED
+    return Outcome.FLAGGED if findings else Outcome.HARMLESS
+
+
+def version_of(lists: NameLists) -> str:
+    """The version that decisions by these lists name: of the rules, and of the lists."""
+    return f"{RULES_VERSION}.{lists.version}"
 
 
 def judge(label: Label, lists: NameLists, known: Known) -> Judgement:
@@ -150,7 +160,7 @@ def judge(label: Label, lists: NameLists, known: Known) -> Judgement:
         *_alike(label.name, known),
     ]
     gravest_first = sorted(findings, key=lambda one: not one.refuses)
-    return Judgement(label, f"{RULES_VERSION}.{lists.version}", tuple(gravest_first))
+    return Judgement(label, version_of(lists), tuple(gravest_first))
 
 
 def similar_names(name: str, names: Iterable[str]) -> list[str]:
