@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from prefect import flow
 from prefect.states import Completed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hosting.inventory.evacuation_rows import EvacuationOrder
 from hosting.policy.evacuation import PARALLEL, PARALLEL_MOST
@@ -52,6 +52,13 @@ class EvacuationRequest(BaseModel):
     )
     operator: str = Field("", title="Operator", description="Your name; recorded as stated.", max_length=64)
     reason: str = Field("", title="Reason", description="Why; recorded.", max_length=500)
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        """Nothing is begun without a reason."""
+        if self.preview or self.going_on or self.reason.strip():
+            return self
+        raise ValueError("say why the server is to be emptied: the reason is recorded")
 
     @property
     def order(self) -> EvacuationOrder:
