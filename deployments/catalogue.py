@@ -211,7 +211,7 @@ DEPLOYMENTS = (
         what=(
             "Moves an instance to another server: copied while the customer works, closed for seconds, compared, "
             "switched, proven through its new and its old address.\n\n"
-            "Runs are made by `dispatch-due-work` when a move is due that an operator recorded (`phm move run`). "
+            "Runs are made by `dispatch-due-work` for moves that were agreed on or recorded (`phm move`). "
             "Before the switch every failure is undone, after it a run goes on. Start one by hand for a move that "
             "stands still."
         ),
@@ -308,10 +308,10 @@ DEPLOYMENTS = (
     Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",
         queue=BULK,
-        promises=("P08",),
+        promises=("P08", "P24"),
         what=(
             "Every minute: work that is recorded as due becomes a run, and work whose run was killed, lost or went "
-            "silent is tried again, or put before a person.\n\n"
+            "silent is tried again, or put before a person. Customers get the letters about times for moves.\n\n"
             "Harmless to start at any time: a piece of work gets one run, however often it is asked for."
         ),
         runbook="docs/runbooks/due-work.md",
