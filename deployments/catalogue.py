@@ -280,6 +280,29 @@ DEPLOYMENTS = (
         runbook="docs/runbooks/names.md",
     ),
     Deployment(
+        entrypoint="flows.connect_domain.connect_domain",
+        queue=INTERACTIVE,
+        promises=("P30", "P31", "P32"),
+        what=(
+            "Gives an instance a domain of the customer's own, with his certificate (`phm domain connect`).\n\n"
+            "The site is prepared at once. While the domain does not lead here the customer is told which record to "
+            "set, and it is looked at again, often at first. Once it does, the instance is proven under it from "
+            "outside, the served certificate by its fingerprint; what it had as a name goes. The key lies on the "
+            "server alone, for root."
+        ),
+        runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
+        entrypoint="flows.connect_domain.disconnect_domain",
+        queue=INTERACTIVE,
+        promises=("P32",),
+        what=(
+            "Takes a customer's domain away at once, with its certificate and key; who still comes gets no content.\n\n"
+            "The instance goes on in its long form. Run again after a failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
         entrypoint="flows.change_booking.change_booking",
         queue=INTERACTIVE,
         promises=("P05", "P06", "P07", "P23", "P25"),

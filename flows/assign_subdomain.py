@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hosting.policy.states import NameState
 from tasks.leases import working_on
+from tasks.name_letters import tell_customer_name_gone, tell_customer_name_live
 from tasks.name_records import (
     check_on_its_way_out,
     read_names,
@@ -30,6 +31,7 @@ from tasks.names import (
     prove_name_answers,
     prove_name_gone,
 )
+from tasks.own_domains import ensure_no_other_certificate
 
 if TYPE_CHECKING:
     from tasks.name_records import Naming
@@ -72,6 +74,7 @@ def assign_subdomain(request: NameRequest) -> Any:
             bring_up(naming)
             for old in read_names(naming.instance, NameState.RELEASING):
                 take_away(old)
+            tell_customer_name_live(naming)
             record_name_done(naming)
         return Completed(message=f"{naming.instance.name} is at {naming.url}.")
 
@@ -92,6 +95,7 @@ def release_subdomain(request: NameRequest) -> Any:
         with working_on(naming.server, naming.instance, "name"):
             for old in read_names(naming.instance, NameState.RELEASING):
                 take_away(old)
+            tell_customer_name_gone(naming)
         return Completed(message=f"{naming.host} is gone; {naming.instance.name} goes on in its long form.")
 
 
@@ -108,6 +112,8 @@ def take_away(naming: Naming) -> None:
     """The site first: it is gone for everybody at once, whoever still remembers what the zone said."""
     ensure_no_name_site(naming, naming.server)
     ensure_name_out_of_zone(naming)
+    ensure_no_other_certificate(naming, naming.server, all_gone=True)
     for home in naming.homes:
         ensure_no_name_site(naming, home)
+        ensure_no_other_certificate(naming, home, all_gone=True)
     record_name_gone(naming, prove_name_gone(naming))

@@ -14,6 +14,7 @@ from hosting.product.proof import HEALTH
 from tasks.name_records import read_names
 from tasks.names import ensure_name_in_zone, ensure_name_site, ensure_names_served, ensure_no_name_site
 from tasks.network import addresses_of
+from tasks.own_domains import ensure_name_certificate, ensure_no_other_certificate
 from tasks.step import reading, step
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def ensure_names_prepared(server: ServerFacts, instance: InstanceFacts) -> bool:
     changed = False
     for naming in read_names.fn(instance):
         changed |= ensure_names_served.fn(server).changed
+        changed |= ensure_name_certificate.fn(naming, server).changed
         changed |= ensure_name_site.fn(naming, server).changed
     return changed
 
@@ -48,6 +50,7 @@ def ensure_no_names_left(server: ServerFacts, instance: InstanceFacts) -> bool:
     changed = False
     for naming in read_names.fn(instance):
         changed |= ensure_no_name_site.fn(naming, server).changed
+        changed |= ensure_no_other_certificate.fn(naming, server, all_gone=True).changed
     return changed
 
 

@@ -11,29 +11,39 @@ from prefect.runtime import flow_run
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from hosting.errors import Refused, ServiceError, Unreachable
-from hosting.inventory import cases, deeds, instances, moves, name_orders, names, operators, servers, work
+from hosting.inventory import (
+    cases,
+    deeds,
+    instances,
+    moves,
+    name_certificates,
+    name_orders,
+    names,
+    operators,
+    servers,
+    work,
+)
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.name_rows import HOLDING, name_facts, name_row
 from hosting.inventory.session import in_transaction
 from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.labels import read_label
+from hosting.policy.pointing import NotPointed, next_look
 from hosting.policy.states import NameState, ServerState, WorkState
-from hosting.policy.labels import read_label
 from hosting.product.layout import name_site
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import PurePosixPath as Path
 
     from sqlalchemy.orm import Session
 
+    from hosting.inventory.name_certificates import CertificateFacts
     from hosting.inventory.work import WorkFacts
     from hosting.policy.values import InstanceFacts, NameFacts, ServerFacts
-
-KINDS = (work.ASSIGN_SUBDOMAIN, work.RELEASE_SUBDOMAIN)
-"""The kinds of work that names are."""
 
 
 class NotApproved(Refused):
@@ -55,6 +65,7 @@ class Naming:
         homes: the servers that the instance has left and that are still there; each passes the name on.
         zone: the service's.
         ours: the names of all servers that there ever were: what the zone says of a name is one of them.
+        certificate: a domain's own; None: the zone's is good for the name.
     """
 
     name: NameFacts
@@ -63,6 +74,7 @@ class Naming:
     homes: tuple[ServerFacts, ...]
     zone: str
     ours: tuple[str, ...]
+    certificate: CertificateFacts | None = None
 
     @property
     def host(self) -> str:
@@ -123,6 +135,7 @@ def naming_of(session: Session, name: NameFacts) -> Naming:
         tuple(home for home in homes if home.state is not ServerState.RETIRED),
         load(ServiceSettings).zone,
         tuple(server.host_name for server in servers.all_servers(session)),
+        name_certificates.certificate_of(session, name.id),
     )
 
 
@@ -205,8 +218,8 @@ def record_name_gone(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
     def record(session: Session) -> NameFacts:
         waited = round((now() - naming.name.since).total_seconds(), 1)
         name = names.record_gone(session, naming.name.id, now(), {**evidence, "seconds": waited})
-        for kind in KINDS:
-            _settled(session, kind, name)
+        name_certificates.forget(session, name.id)
+        _settled(session, name)
         return name
 
     return in_transaction(inventory(), record)
@@ -215,7 +228,29 @@ def record_name_gone(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
 @reading
 def record_name_done(naming: Naming) -> None:
     """Nothing is left to do for a name that is live: the one before it is gone."""
-    in_transaction(inventory(), lambda session: _settled(session, work.ASSIGN_SUBDOMAIN, naming.name))
+    in_transaction(inventory(), lambda session: _settled(session, naming.name))
+
+
+@reading
+def look_again(naming: Naming, said: str) -> datetime:
+    """The domain is looked at again after a while, and it is told what it waits for; the moment.
+
+    Raises:
+        NotPointed: it was looked at for long enough: a person asks the customer.
+    """
+    at = now()
+    when = next_look(naming.name.since, at)
+    if when is None:
+        message = f"{said} It was ordered on {naming.name.since:%Y-%m-%d} and has never led here."
+        raise NotPointed(message, f"Ask the customer, or: phm domain disconnect {naming.instance.name} {naming.host}.")
+
+    def put_off(session: Session) -> None:
+        names.record_finding(session, naming.name.id, said)
+        for one in name_orders.open_works(session, naming.name):
+            work.reschedule(session, one.id, when)
+
+    in_transaction(inventory(), put_off)
+    return when
 
 
 @contextlib.contextmanager
@@ -260,26 +295,23 @@ def _record_failure(session: Session, instance: str, about: list[int], error: Se
 
 
 def _work_of(session: Session, name: NameFacts | None) -> WorkFacts | None:
-    """The work of a name that is not at its end; by which run it is done is no matter."""
-    if name is None:
-        return None
-    for kind in reversed(KINDS):  # what is released is no longer assigned
-        found = work.work_of(session, kind, name_orders.work_subject(name))
-        if found is not None and found.state not in {WorkState.FAILED, *work.ENDS}:
-            return found
-    return None
+    """The work of a name that a run is to do; by which run it is done is no matter."""
+    works = name_orders.open_works(session, name) if name is not None else []
+    return next((one for one in works if one.state is not WorkState.FAILED), None)
 
 
-def _settled(session: Session, kind: str, name: NameFacts) -> None:
+def _settled(session: Session, name: NameFacts) -> None:
     """The work of a name is done, and what was put before a person about it is settled."""
-    subject = name_orders.work_subject(name)
-    found = work.work_of(session, kind, subject)
-    if found is not None and found.state not in work.ENDS:
-        work.record_done(session, kind, subject)
-    for about in (f"work:{kind}:{subject}", instances.subject_of(name.instance_name)):
-        for case in cases.cases_of(session, about):
-            mine = case.kind == cases.NOT_DONE and (
-                about.startswith("work:") or case.key.startswith(f"name:{name.id}:")
-            )
-            if mine and case.settled_at is None:
-                cases.settle_case(session, case.id, deeds.SERVICE, "A later run did it.", now())
+    for one in name_orders.open_works(session, name):
+        work.record_done(session, one.kind, one.subject)
+        for case in cases.cases_of(session, f"work:{one.kind}:{one.subject}"):
+            _settle(session, case)
+    for case in cases.cases_of(session, instances.subject_of(name.instance_name)):
+        if case.key.startswith(f"name:{name.id}:"):
+            _settle(session, case)
+
+
+def _settle(session: Session, case: cases.CaseFacts) -> None:
+    """A case about what has come right since."""
+    if case.kind == cases.NOT_DONE and case.settled_at is None:
+        cases.settle_case(session, case.id, deeds.SERVICE, "A later run did it.", now())

@@ -21,6 +21,7 @@ from hosting.policy.values import NameKind
 from hosting.product.proof import HEALTH
 from hosting.templates import render
 from tasks.network import addresses_of
+from tasks.own_domains import certificate_files
 from tasks.probes import prove_address, url_of
 from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from tasks.name_records import Naming
 
 SERVER_SITE = Path("/etc/apache2/sites-available/phm.conf")
-CERTIFICATE = Path("/etc/apache2/phm/certificate.pem")
-KEY = Path("/etc/apache2/phm/certificate.key")
 KNOWN_WITHIN_SECONDS = 60.0
 """So long a new name may take to get around among the zone's name servers."""
 GONE_WITHIN_SECONDS = 10.0
@@ -59,7 +58,8 @@ def ensure_names_served(server: ServerFacts) -> bool:
 @step
 def ensure_name_site(naming: Naming, server: ServerFacts) -> bool:
     """A name's own file on a server: tested before the reload, asked after it, else taken back; it stops nobody."""
-    site = render("apache/name.conf.j2", name=naming.instance.name, host=naming.host, certificate=CERTIFICATE, key=KEY)
+    certificate, key = certificate_files(naming)
+    site = render("apache/name.conf.j2", name=naming.instance.name, host=naming.host, certificate=certificate, key=key)
     command = install(APACHE, naming.site_file, site, host=server.host_name)
     return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
 

@@ -22,6 +22,8 @@ from hosting.inventory.work import (
     ASSIGN_SUBDOMAIN,
     BACK_UP_SERVER,
     CHANGE_BOOKING,
+    CONNECT_DOMAIN,
+    DISCONNECT_DOMAIN,
     EVACUATE,
     MOVE,
     PROVISION,
@@ -50,6 +52,8 @@ PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
     EVACUATE: lambda subject: {"request": {"server": subject.partition("#")[0], "going_on": True}},
     ASSIGN_SUBDOMAIN: name_orders.parameters_of,
     RELEASE_SUBDOMAIN: name_orders.parameters_of,
+    CONNECT_DOMAIN: name_orders.parameters_of,
+    DISCONNECT_DOMAIN: name_orders.parameters_of,
 }
 """How a kind of work becomes the parameters of its deployment, which has the kind's name."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hosting.commands.command import Command, script
 
 FOLDERS = (
-    "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /etc/apache2/phm/names /var/www/phm-empty "
-    "/var/log/phm "
+    "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /etc/apache2/phm/names "
+    "/etc/apache2/phm/name-certificates /var/www/phm-empty /var/log/phm "
     "/srv/instances /srv/releases /srv/code /srv/scratch /var/lib/mysql-files"
 )
 

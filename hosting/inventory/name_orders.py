@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import names, work
-from hosting.policy.states import NameState
+from hosting.inventory import name_certificates, names, work
 from hosting.policy.labels import read_label
+from hosting.policy.states import NameState, WorkState
 from hosting.policy.values import NameKind
 
 if TYPE_CHECKING:
@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from hosting.inventory.name_certificates import CertificateFacts
     from hosting.policy.labels import Label
+    from hosting.policy.own_domain import OwnDomain
     from hosting.policy.values import NameFacts
+
+
+KINDS = (work.ASSIGN_SUBDOMAIN, work.RELEASE_SUBDOMAIN, work.CONNECT_DOMAIN, work.DISCONNECT_DOMAIN)
+"""The kinds of work that names are."""
+
+FINGERPRINT_SHOWN = 12
+"""So many digits of a certificate's fingerprint tell it from others of the same domain."""
 
 
 class NameUnreadable(Refused):
@@ -56,12 +65,36 @@ def order_subdomain(
     return name
 
 
+def order_domain(
+    session: Session, instance: str, domain: OwnDomain, certificate: CertificateFacts, sealed_key: str, *, by: str,
+    now: datetime,
+) -> NameFacts:  # fmt: skip
+    """A domain is the instance's from now on, with its certificate; a run brings it up, or waits for the DNS.
+
+    Ordered again with another certificate, it gets that; raises as `names.begin_assigning`.
+    """
+    name = names.begin_assigning(session, instance, NameKind.DOMAIN, domain.ascii, domain.ordered, now=now, by=by)
+    name_certificates.keep(session, name.id, certificate, sealed_key, now)
+    subject = f"{work_subject(name)}@{certificate.fingerprint[:FINGERPRINT_SHOWN]}"
+    work.ask_for(session, work.CONNECT_DOMAIN, subject, now, by=by, now=now)
+    return name
+
+
 def order_release(session: Session, instance: str, a_label: str, *, by: str, why: str, now: datetime) -> NameFacts:
     """A name is to go from its instance, and a run takes it away at once; raises as `names.begin_releasing`."""
     name = names.begin_releasing(session, instance, a_label, now=now, by=by, why=why)
-    work.cancel(session, work.ASSIGN_SUBDOMAIN, work_subject(name), "It is released.")
-    work.ask_for(session, work.RELEASE_SUBDOMAIN, work_subject(name), now, by=by, now=now)
+    for one in open_works(session, name):
+        if one.kind in {work.ASSIGN_SUBDOMAIN, work.CONNECT_DOMAIN}:
+            work.cancel(session, one.kind, one.subject, "It is released.")
+    kind = work.RELEASE_SUBDOMAIN if name.kind is NameKind.SUBDOMAIN else work.DISCONNECT_DOMAIN
+    work.ask_for(session, kind, work_subject(name), now, by=by, now=now)
     return name
+
+
+def open_works(session: Session, name: NameFacts) -> list[work.WorkFacts]:
+    """All work of a name that is not at its end, the first due first; failed work too."""
+    waiting = work.work_in(session, WorkState.OPEN, WorkState.DISPATCHED, WorkState.FAILED)
+    return [one for one in waiting if one.kind in KINDS and one.subject.partition("@")[0] == work_subject(name)]
 
 
 def work_subject(name: NameFacts) -> str:
@@ -71,5 +104,5 @@ def work_subject(name: NameFacts) -> str:
 
 def parameters_of(subject: str) -> dict[str, Any]:
     """The parameters of the flow for a subject as above."""
-    instance, _, number = subject.partition("#")
+    instance, _, number = subject.partition("@")[0].partition("#")
     return {"request": {"instance": instance, "number": int(number)}}

@@ -41,6 +41,13 @@ ASSIGN_SUBDOMAIN = "assign-subdomain"
 RELEASE_SUBDOMAIN = "release-subdomain"
 """The work of a name that is to go from its instance; its subject likewise."""
 
+CONNECT_DOMAIN = "connect-domain"
+"""The work of a customer's domain that an instance is to have; its subject is the instance's name, a # and the name's
+number, an @ and the beginning of its certificate's fingerprint."""
+
+DISCONNECT_DOMAIN = "disconnect-domain"
+"""The work of a domain that is to go from its instance; its subject as that of a name that is released."""
+
 ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
 """The states of work that nobody has to do any more."""
 

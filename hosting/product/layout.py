@@ -22,6 +22,7 @@ BACKUP = SERVICE_ROOT / "backup"
 """Where points are taken from and brought back to: on the instances' file system, so that a folder moves at once."""
 SITES = Path("/etc/apache2/phm/instances")
 NAMES = Path("/etc/apache2/phm/names")
+NAME_CERTIFICATES = Path("/etc/apache2/phm/name-certificates")
 POOLS = Path("/etc/php/8.2/fpm/pool.d")
 LOCKS = Path("/run/phm")
 

@@ -11,6 +11,8 @@ from hosting.inventory.work import (
     ASSIGN_SUBDOMAIN,
     BACK_UP_SERVER,
     CHANGE_BOOKING,
+    CONNECT_DOMAIN,
+    DISCONNECT_DOMAIN,
     EVACUATE,
     MOVE,
     PROVISION,
@@ -51,6 +53,8 @@ SUBJECTS = {
     EVACUATE: "app1#3",
     ASSIGN_SUBDOMAIN: "k3v9q2#17",
     RELEASE_SUBDOMAIN: "k3v9q2#17",
+    CONNECT_DOMAIN: "k3v9q2#18@0123456789ab",
+    DISCONNECT_DOMAIN: "k3v9q2#18",
 }
 
 
