@@ -82,7 +82,7 @@ def chain_of(
     try:
         judged = _policy(roots, moment, ANY_SITE).build_client_verifier()
         found = judged.verify(leaf.certificate, [issuer.certificate for issuer in issuers]).chain
-    except VerificationError as error:
+    except (VerificationError, ValueError) as error:  # ValueError: a name or a moment that the library can't judge by
         return Chain((), tuple(_diagnosis(leaf, others, roots, now)) or (_refusal(error),))
     served = (leaf, *(issuer for member in found[1:] for issuer in issuers if issuer.certificate == member))
     return Chain(served, tuple(finding for issuer in served[1:] for finding in _issuer_dates(issuer, now)))
@@ -95,7 +95,7 @@ def judge(
     try:
         verifier = _policy(roots, now, NAMED_SITE).build_server_verifier(x509.DNSName(host))
         verifier.verify(served[0].certificate, [issuer.certificate for issuer in served[1:]])
-    except VerificationError as error:
+    except (VerificationError, ValueError) as error:  # ValueError: a name or a moment that the library can't judge by
         return (_refusal(error),)
     return ()
 
@@ -136,7 +136,7 @@ def _policy(roots: Iterable[CertificateFacts], moment: datetime, site: Extension
     )
 
 
-def _refusal(error: VerificationError) -> Finding:
+def _refusal(error: Exception) -> Finding:
     """The library's own words, where there are no better ones; they tell of certificates only."""
     return rules.CHAIN_REFUSED.found(detail=shown(str(error).removeprefix("validation failed: ")))
 
