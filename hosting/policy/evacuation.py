@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
-from hosting.policy.move_needs import given_gib, spread
+from hosting.policy.move_needs import spread
 from hosting.policy.move_plan import Sizes, plan
 from hosting.policy.placement import takes_instances, way_out
 from hosting.policy.states import EDGES, ServerState
@@ -111,7 +111,7 @@ def plan_evacuation(
         to: the servers that may take them, by name; all that take instances, if none is named.
     """
     open_to = [one for one in others if one.name != server.name and takes_instances(one) and (not to or one.name in to)]
-    free = {one.name: given_gib(one) - one.booked_gib for one in open_to}
+    free = {one.name: one.free_gib for one in open_to}
     able = {one.name: one for one in leaving if not one.hindered and not one.going_to}
     places = spread({name: one.storage_gib for name, one in able.items()}, free)
     moves, staying = [], [Staying(one.name, one.storage_gib, one.hindered) for one in leaving if one.hindered]
@@ -180,7 +180,7 @@ def choose_successor(server: ServerFacts, others: Sequence[ServerFacts], preferr
         if preferred:
             message = f"{preferred} takes no instances, and can't answer for {server.host_name}."
         raise CannotBeEmptied(message, "Add a server (phm server add), or let one take instances (phm server undrain).")
-    return max(found, key=lambda one: (given_gib(one) - one.booked_gib, one.name))
+    return max(found, key=lambda one: (one.free_gib, one.name))
 
 
 def _move(one: Leaving, target: ServerName) -> PlannedMove:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hosting.policy.enrolment import room_gib
 from hosting.policy.placement import takes_instances, way_out
 from hosting.policy.terms import STANDARD
 from hosting.policy.values import InstanceName, ServerName
@@ -67,7 +66,7 @@ class Standing:
     def free_gib(self) -> int:
         """What may still be booked on it; less than nothing where it can't give what is booked."""
         leaving = sum(one.storage_gib for one in self.tenants if one.leaving)
-        return given_gib(self.server) - self.server.booked_gib + leaving
+        return self.server.free_gib + leaving
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,6 @@ class MoveNeed:
     storage_gib: int
     why: str
     help: str = ""
-
-
-def given_gib(server: ServerFacts) -> int:
-    """The room that a server gives: what may be booked on it, and never more than its disk has less the reserve."""
-    measured = server.facts.get("data_bytes")
-    return min(server.room_gib, room_gib(int(measured))) if measured else server.room_gib
 
 
 def needed_moves(
@@ -233,8 +226,8 @@ def _reason(standing: Standing, now: datetime) -> str:
     settled = replace(standing, tenants=tuple(one for one in standing.tenants if not one.leaving))
     room = f"{server.name} has {max(0, standing.free_gib)} GiB left."
     if standing.free_gib < 0:
-        booked = given_gib(server) - standing.free_gib
-        said.append(f"{booked} GiB are booked on {server.name}, which can give {given_gib(server)} GiB.")
+        booked = server.room_gib - standing.free_gib
+        said.append(f"{booked} GiB are booked on {server.name}, which can give {server.room_gib} GiB.")
     asked = [f"{one.name} ({one.asked_gib} GiB)" for one in settled.tenants if one.asked_gib]
     if asked:
         said.append(f"More was asked for by {', '.join(asked)}; {room}")

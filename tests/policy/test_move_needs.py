@@ -17,13 +17,11 @@ from hosting.policy.move_needs import (
     Standing,
     Tenant,
     fewest_and_smallest,
-    given_gib,
     needed_moves,
     spread,
 )
 from hosting.policy.placement import takes_instances
 from hosting.policy.states import ServerState
-from hosting.policy.terms import GIB
 from hosting.policy.values import InstanceName, ServerName
 from tests.policy.test_placement import server
 
@@ -54,13 +52,6 @@ def test_a_server_whose_disk_gives_less_than_is_booked_is_relieved_of_the_smalle
     [need] = needed_moves([full, standing("app2", 100)], NOW)
     assert (need.instance, need.target, need.storage_gib) == ("c", "app2", 15)
     assert need.why == "80 GiB are booked on app1, which can give 70 GiB."
-
-
-def test_what_a_disk_has_less_its_reserve_counts_where_more_is_stated() -> None:
-    stated = server("app1", 500)
-    assert given_gib(stated) == 500
-    assert given_gib(replace(stated, facts={"data_bytes": 100 * GIB})) == 90
-    assert given_gib(replace(server("app1", 50), facts={"data_bytes": 100 * GIB})) == 50
 
 
 def test_a_pool_that_is_full_before_long_needs_a_server_with_a_further_package() -> None:
