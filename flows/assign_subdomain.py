@@ -9,8 +9,8 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hosting.policy.states import NameState
+from tasks.held_name_letters import tell_customer_name_gone, tell_customer_name_live
 from tasks.leases import working_on
-from tasks.name_letters import tell_customer_name_gone, tell_customer_name_live
 from tasks.name_records import (
     check_on_its_way_out,
     read_names,

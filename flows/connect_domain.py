@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.assign_subdomain import take_away
 from hosting.policy.states import NameState
+from tasks.held_name_letters import tell_customer_name_gone, tell_customer_name_live, tell_customer_record
 from tasks.leases import working_on
-from tasks.name_letters import tell_customer_name_gone, tell_customer_name_live, tell_customer_record
 from tasks.name_records import (
     check_on_its_way_out,
     look_again,
