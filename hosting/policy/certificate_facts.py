@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +26,10 @@ CUSTOMER_KINDS = {"RSA", "ECDSA P-256", "ECDSA P-384"}
 
 ISSUER_KINDS = CUSTOMER_KINDS | {"ECDSA P-521"}
 WEAK_HASHES = {"md5": "MD5", "sha1": "SHA-1"}
+
+# The library says at each old root and at each file of Windows that it may refuse such ones in future; nobody who looks
+# at a certificate can do anything about it.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"hosting\.policy\.certificate_")
 
 T = TypeVar("T")
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
