@@ -26,6 +26,7 @@ class ServiceSettings(Block):
     _block_type_name = "phlyMail service settings"
     _block_type_slug = "phm-service-settings"
     zone: str = Field(title="Zone", description="The service's DNS zone.")
+    name_lists: str = Field("", title="Lists of names", description="Their folder; empty: those of the service (P28).")
     holidays_state: str | None = Field("BE", title="State", description="Whose public holidays count (P09).")
     resolvers: list[str] = Field(default_factory=list, title="Resolvers", description="DNS servers that probes ask.")
     authorities_pem: str = Field("", title="Authorities", description="Extra certificate authorities to trust, PEM.")

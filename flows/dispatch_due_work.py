@@ -10,6 +10,7 @@ from tasks.bookings import ask_for_due_bookings
 from tasks.cases import tell_operators
 from tasks.evacuations import go_on_with_evacuations
 from tasks.move_agreements import see_to_agreements
+from tasks.name_letters import tell_customers_of_names
 from tasks.run_ends import settle_ended_runs
 from tasks.runs import ask_for_paid_orders, dispatch_open_work
 
@@ -20,6 +21,7 @@ BEATS = (
     settle_ended_runs,
     go_on_with_evacuations,
     see_to_agreements,
+    tell_customers_of_names,
     dispatch_open_work,
     tell_operators,
 )

@@ -150,6 +150,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     zone: str = Field(description="The service's DNS zone, e.g. phlymail.net.")
+    name_lists: str = Field("", description="A folder with lists of names; empty: those of the service (P28).")
     holidays_state: str | None = Field("BE", description="The federal state whose public holidays count (P09).")
     resolvers: tuple[str, ...] = Field((), description="DNS servers that probes ask; none: the system's.")
     authorities_pem: str = Field(

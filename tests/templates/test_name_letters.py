@@ -1,45 +1,78 @@
-"""The letters about names: what the customer has to enter, where he reaches his instance (P29 to P32)."""
+"""Letters about names say the same in both languages, in text and HTML, whatever the name is written in (P28)."""
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from typing import Any
+
 import pytest
+from jinja2 import UndefinedError
 
 from hosting.policy.terms import LANGUAGES
-from hosting.templates.letters import compose
+from hosting.templates.letters import Letter, compose
 
-VALUES = {
-    "name": "Erika Muster", "order": "A-1001", "host": "Post.müller-söhne.example",
-    "url": "https://post.xn--mller-shne-9db3c.example/", "long_form": "https://app1.phlymail.test/k3v9q2/",
-}  # fmt: skip
-RECORD = {"server": "app1.phlymail.test", "address": "192.0.2.7"}
-LETTERS = {
-    "domain_waiting": ("host", "long_form", "server", "address"),
-    "name_live": ("host", "url", "long_form"),
-    "name_gone": ("host", "long_form"),
+VALUES: dict[str, Any] = {
+    "name": "Erika Muster",
+    "order": "A-1001",
+    "wished": "Bücher-Müller",
+    "host": "bücher-müller.phlymail.net",
+    "dns_host": "xn--bcher-mller-thbe.phlymail.net",
+    "reasons": ["Der Name ist vergeben.", "Der Name hat 51 Zeichen; höchstens 48 sind möglich, also 3 weniger. " * 2],
+    "least": 4,
+    "most": 48,
 }
+LETTERS = ("name_received", "name_released", "name_refused")
+
+
+@pytest.mark.parametrize("name", LETTERS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_text_and_html_say_the_same_and_fit_a_screen(name: str, language: str) -> None:
+    letter = compose(name, language, VALUES)
+    assert words(letter.text) == words(plain(letter))
+    assert max(map(len, letter.text.splitlines())) <= 78
+    assert "\n\n\n" not in letter.text
+    assert "A-1001" in letter.subject
+    assert "Erika Muster" in letter.text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("letter", LETTERS)
-def test_a_letter_tells_what_it_is_about_in_text_and_html(letter: str, language: str) -> None:
-    values = VALUES | (RECORD if letter == "domain_waiting" else {})
-    made = compose(letter, language, values)
-    for key in ("name", *LETTERS[letter]):
-        assert values[key] in made.text, key
-        assert values[key] in made.html, key
-    assert VALUES["order"] in made.subject
-    assert VALUES["host"] in made.subject  # exactly as it was ordered
-    assert max(map(len, made.text.splitlines())) <= 78
+def test_a_refusal_tells_each_reason_and_what_is_possible(language: str) -> None:
+    letter = compose("name_refused", language, VALUES)
+    assert letter.text.count("\n  - ") == letter.html.count("<li>") == 2
+    assert "Bücher-Müller" in letter.text
+    assert "48" in letter.text
+    long = compose("name_refused", language, VALUES | {"wished": "x" * 191})
+    assert max(map(len, long.text.splitlines())) <= 78
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_record_to_enter_is_told_in_both_forms(language: str) -> None:
-    text = compose("domain_waiting", language, VALUES | RECORD).text
-    assert "CNAME  app1.phlymail.test\n" in text
-    assert "A      192.0.2.7\n" in text
+def test_the_form_that_dns_has_is_told_where_it_is_another_one(language: str) -> None:
+    assert "xn--" in compose("name_released", language, VALUES).text
+    plain_name = VALUES | {"host": "muster.phlymail.net", "dns_host": "muster.phlymail.net"}
+    letter = compose("name_released", language, plain_name)
+    assert "https://muster.phlymail.net/" in letter.text
+    assert letter.text.count("muster.phlymail.net") == 1
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_a_customer_is_called_can_not_break_out_of_a_letter(language: str) -> None:
-    html = compose("name_live", language, VALUES | {"name": "<script>alert(1)</script>"}).html
-    assert "<script>" not in html
+@pytest.mark.parametrize("name", LETTERS)
+def test_what_a_customer_wrote_is_no_markup(name: str) -> None:
+    values = VALUES | {"wished": "<b>x</b>", "host": "<b>x</b>", "reasons": ["<b>x</b>"]}
+    assert "<b>" not in compose(name, "de", values).html
+
+
+@pytest.mark.parametrize("missing", ["name", "order"])
+def test_each_value_is_needed(missing: str) -> None:
+    with pytest.raises(UndefinedError, match=missing):
+        compose("name_refused", "de", {key: value for key, value in VALUES.items() if key != missing})
+
+
+def plain(letter: Letter) -> str:
+    """What a reader of the HTML letter sees."""
+    body = letter.html.split("</h1>", 1)[1]
+    return unescape(re.sub(r"<[^>]+>", " ", body))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without the signs of a list."""
+    return [word for word in text.split() if word != "-"]
