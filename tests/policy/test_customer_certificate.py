@@ -236,6 +236,33 @@ The intermediate certificate “Gute Mitte”, with which “Andere” is signed
 """
 
 
+NO_CASE_FOR_OPENSSL = {
+    "no certificate",
+    "wrong key",
+    "no key",
+    "only the authority's certificate",
+    "only a damaged one",
+}
+OURS_ALONE = {
+    "Ed25519", "P-521", "secp256k1", "key that may not sign handshakes", "six days left", "intermediate about to end",
+    "must-staple", "name only as common name", "wildcard of half a part",
+}  # fmt: skip
+"""What OpenSSL would take: not all browsers do, or the customer would be without a certificate in days."""
+
+
+@pytest.mark.parametrize("case", sorted(BAD.keys() - NO_CASE_FOR_OPENSSL))
+def test_openssl_refuses_what_is_refused_but_for_what_is_ours_to_ask(case: str, tmp_path: Path) -> None:
+    leaf, *others = x509.load_pem_x509_certificates(BAD[case][0]())
+    (tmp_path / "leaf.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
+    (tmp_path / "others.pem").write_bytes(b"".join(other.public_bytes(Encoding.PEM) for other in others))
+    (tmp_path / "root.pem").write_bytes(ROOT.pem)
+    judged_at = ("-attime", str(int(NOW.timestamp())), "-auth_level", "2", "-purpose", "sslserver")
+    files = ("-CAfile", "root.pem", "-no-CApath", "-no-CAstore", *(("-untrusted", "others.pem") if others else ()))
+    command = ("openssl", "verify", *judged_at, "-verify_hostname", HOST, *files, "leaf.pem")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode == 0) == (case in OURS_ALONE), done.stdout + done.stderr
+
+
 def test_everything_that_is_wrong_is_told_at_once() -> None:
     bad = site("andere.example", by=MIDDLE, starts=-90, days=80, key_label="rsa 1024 x", common="Andere")
     assert sentences(look(bad.pem, key_bytes(key("other")), b"rubbish")) == ALL_AT_ONCE.splitlines()
@@ -524,8 +551,9 @@ def test_a_way_of_encryption_that_is_unknown_is_told_with_the_way_out() -> None:
 def test_a_file_that_would_keep_the_service_busy_is_not_opened() -> None:
     from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
-    costly = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(2_600_000).build(b"x")
-    container = serialize_key_and_certificates(b"x", GOOD.key, GOOD.certificate, [], costly)
+    usual = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(70_000).build(b"x")
+    container = serialize_key_and_certificates(b"x", GOOD.key, GOOD.certificate, [], usual)
+    container = container.replace(b"\x02\x03\x01\x11\x70", b"\x02\x03\x7f\xff\xff")  # 70,000 become 8,388,607
     assert codes(look(container, passphrase="geheim")) == ["encryption_costly"]
     assert codes(look(container + b"rest", passphrase="geheim")) == ["encryption_costly"]
     assert codes(look(endless(container), passphrase="geheim")) == ["encryption_costly"]
