@@ -12,7 +12,8 @@ LOGIN_FORM = 'id="authform"'
 HEALTH = "api.php"
 """Answers 401 where the instance is healthy and online, without making a session (phlymail.md section 0)."""
 
-NOT_FOUND = (403, 404)
+NOT_FOUND = (400, 403, 404)
+"""400: what leads above the root of a name of its own."""
 
 FILE_OF_A_PAGE = re.compile(r"""<(?:script|link)\b[^>]*?\b(?:src|href)=["']([^"']+?\.(?:js|css)(?:\?[^"']*)?)["']""")
 """A script or style that a page asks for; its address is built from the script's own name (phlymail.md section 7)."""
