@@ -257,6 +257,32 @@ DEPLOYMENTS = (
         runbook="docs/runbooks/evacuate-server.md",
     ),
     Deployment(
+        entrypoint="flows.decide_subdomain.decide_subdomain",
+        queue=INTERACTIVE,
+        promises=("P26", "P27", "P28"),
+        what=(
+            "Hands a customer's wish for a name in, releases or refuses one that waits, or shows all that wait with "
+            "what is known of them.\n\n"
+            "What is plainly wrong is refused at once, with each reason; all else waits for a person, who sees what "
+            "was found. The customer gets a letter each time. A released name is brought up by `assign-subdomain`."
+        ),
+        runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
+        entrypoint="flows.decide_subdomain.recheck_names",
+        queue=BULK,
+        promises=("P28",),
+        what=(
+            "Every morning: what waits is judged by the lists of that day, and names in use that would not pass any "
+            "more are told to the operators.\n\n"
+            "Nothing is decided and no name in use is touched. Harmless to start at any time, for example after the "
+            "lists were changed."
+        ),
+        runbook="docs/runbooks/names.md",
+        crons={"mornings": "40 6 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
         entrypoint="flows.assign_subdomain.assign_subdomain",
         queue=INTERACTIVE,
         promises=("P26", "P29"),

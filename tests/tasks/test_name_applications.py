@@ -1,0 +1,224 @@
+"""Customers get a letter for what becomes of the name that they wish for; operators see what the program found (P28)."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import time_machine
+from aiosmtpd.controller import Controller
+from pydantic import ValidationError
+
+from flows.decide_subdomain import DecisionRequest
+from flows.dispatch_due_work import BEATS
+from hosting.inventory import name_views, names
+from hosting.inventory.session import in_transaction
+from hosting.policy.states import ApplicationState
+from tasks.failures import NotAllDone
+from tasks.name_applications import (
+    findings_of,
+    judge_queue_again,
+    queue_row,
+    record_application,
+    record_refusal,
+    record_release,
+    said_of,
+)
+from tasks.name_letters import LATEST, USUALLY_LIVE, tell_customers_of_names
+from tests.deployments.web.processes import free_port
+from tests.service.records import opened, provided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from hosting.inventory.session import Inventory
+
+NOW = datetime(2026, 12, 9, 9, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Relay:
+    """Takes letters and keeps them, while it is up."""
+
+    def __init__(self, port: int) -> None:
+        self.letters: list[EmailMessage] = []
+        self.port = port
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802  # aiosmtpd's name
+        self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return "250 taken"
+
+    @contextmanager
+    def up(self) -> Iterator[None]:
+        controller = Controller(self, hostname="127.0.0.1", port=self.port, server_hostname="sink.test")
+        controller.start()
+        try:
+            yield
+        finally:
+            controller.stop()
+
+    @property
+    def subjects(self) -> list[str]:
+        return [str(letter["Subject"]) for letter in self.letters]
+
+    def text(self, number: int = -1) -> str:
+        body = self.letters[number].get_body(("plain",))
+        assert body is not None
+        return str(body.get_content()).replace("\r\n", "\n")
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return Relay(free_port())
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, relay: Relay) -> Iterator[Inventory]:
+    with time_machine.travel(NOW, tick=False), provided(tmp_path, relay_port=relay.port) as inventory:
+        yield inventory
+
+
+@pytest.fixture
+def name(inventory: Inventory) -> str:
+    return opened(inventory, "A-1", NOW - timedelta(days=30))
+
+
+def at(moment: datetime) -> int:
+    """What the clock's own run does at a moment; how many letters went out."""
+    with time_machine.travel(moment, tick=False):
+        return tell_customers_of_names.fn()
+
+
+def test_a_wish_is_confirmed_once_in_the_customer_s_language(inventory: Inventory, relay: Relay, name: str) -> None:
+    assert tell_customers_of_names in BEATS
+    record_application.fn(name, "Bücher", "olga", "mail of today")
+    with relay.up():
+        assert [at(NOW), at(NOW + MINUTE)] == [1, 0]
+    assert relay.subjects == ["Wir haben Ihren Wunschnamen erhalten (A-1)"]
+    assert "bücher.phlymail.test" in relay.text()
+    assert str(relay.letters[0]["To"]) == "ada@example.test"
+
+
+def test_what_the_program_refuses_is_told_with_each_reason(inventory: Inventory, relay: Relay, name: str) -> None:
+    made = record_application.fn(name, "ｗｗ", "olga", "mail of today")
+    assert made.state is ApplicationState.REFUSED
+    assert said_of(made).startswith("ｗｗ is refused (application 1): The name has too few characters")
+    with relay.up():
+        assert at(NOW) == 1
+    assert relay.subjects == ["Ihr Wunschname ist nicht möglich (A-1)"]
+    assert "mindestens 4" in relay.text()
+    assert relay.text().count("\n  - ") == 2
+
+
+def test_what_a_person_refuses_is_told_in_his_words_alone(inventory: Inventory, relay: Relay, name: str) -> None:
+    record_application.fn(name, "bosch", "olga", "mail of today")
+    record_refusal.fn(1, "paul", "Bosch ist eine Marke.")
+    with relay.up():
+        assert at(NOW) == 1  # no confirmation of what is decided already
+    assert "  - Bosch ist eine Marke.\n" in relay.text()
+    assert relay.text().count("\n  - ") == 1
+    assert "paul" not in relay.text()
+
+
+def test_a_release_is_told_where_the_name_is_not_live_soon(inventory: Inventory, relay: Relay, name: str) -> None:
+    record_application.fn(name, "bücher", "olga", "mail of today")
+    assert said_of(record_release.fn(1, "paul", "fine")) == f"bücher is released for {name} (application 1)."
+    with relay.up():
+        assert at(NOW + USUALLY_LIVE - MINUTE) == 0
+        assert [at(NOW + USUALLY_LIVE), at(NOW + USUALLY_LIVE + MINUTE)] == [1, 0]
+    assert relay.subjects == ["Ihr Wunschname ist freigegeben (A-1)"]
+    assert "https://bücher.phlymail.test/" in relay.text()
+    assert "xn--bcher-kva.phlymail.test" in relay.text()
+
+
+def test_a_name_that_is_live_has_a_letter_of_its_own(inventory: Inventory, relay: Relay, name: str) -> None:
+    record_application.fn(name, "muster", "olga", "mail of today")
+    record_release.fn(1, "paul", "fine")
+    with inventory.reading() as session:
+        [own] = names.names_of(session, name)
+    in_transaction(inventory, lambda session: names.record_live(session, own.id, NOW, {}))
+    with relay.up():
+        assert at(NOW + 2 * USUALLY_LIVE) == 0
+    assert relay.letters == []
+
+
+def test_a_letter_that_was_not_taken_is_sent_later_and_old_news_not_at_all(
+    inventory: Inventory, relay: Relay, name: str
+) -> None:
+    record_application.fn(name, "muster", "olga", "mail of today")
+    with pytest.raises(NotAllDone, match="It is tried again each minute"):
+        at(NOW)
+    with relay.up():
+        assert at(NOW + LATEST + MINUTE) == 0
+        assert at(NOW + LATEST - MINUTE) == 1
+
+
+def test_the_queue_shows_all_that_is_known_side_by_side(inventory: Inventory, name: str) -> None:
+    record_application.fn(name, "ab", "olga", "mail of yesterday")
+    made = record_application.fn(name, "bosch-bücher", "olga", "mail of today")
+    assert said_of(made) == (
+        "bosch-bücher waits as application 2, flagged. The name holds bosch (a brand or a name of others)."
+    )
+    with inventory.reading() as session:
+        [view] = name_views.queue_views(session)
+    row = queue_row(view)
+    assert {
+        key: row[key] for key in ("number", "name", "as DNS has it", "outcome", "signs", "customer", "earlier")
+    } == {
+        "number": 2,
+        "name": "bosch-bücher",
+        "as DNS has it": "xn--bosch-bcher-zhb",
+        "outcome": "flagged",
+        "signs": "ü U+00FC LATIN SMALL LETTER U WITH DIAERESIS",
+        "customer": "Ada Löwe (C-1)",
+        "earlier": "ab (refused)",
+    }
+
+
+def test_what_other_lists_change_is_told_to_operators(
+    inventory: Inventory, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import name_applications
+
+    other = opened(inventory, "A-2", NOW - timedelta(days=30))
+    record_application.fn(other, "buchladen", "olga", "mail of today")
+    record_release.fn(1, "paul", "fine")
+    record_application.fn(name, "muster", "olga", "mail of today")
+    assert findings_of(judge_queue_again.fn()) == []
+    (tmp_path / "mine.csv").write_text(
+        "name,kind,outcome,where,note\nmuster,word,refused,anywhere,\nbuchladen,brand,flagged,anywhere,\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(name_applications.load(name_applications.ServiceSettings), "name_lists", str(tmp_path))
+    waits, in_use = findings_of(judge_queue_again.fn())
+    assert waits["subject"] == "application 2: muster"
+    assert waits["sentence"].startswith("harmless before, refused now. The name is muster")
+    assert (in_use["subject"], in_use["do"]) == (
+        f"buchladen of {other}",
+        "It stays as it is; talk to the customer if it has to go.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"action": "apply for a name", "operator": "olga", "reason": "x"}, "give the instance and the name"),
+        ({"action": "release", "operator": "olga", "reason": "x"}, "give the application's number"),
+        ({"action": "refuse", "application": 1, "operator": "olga", "reason": " "}, "Give your name and a reason"),
+        ({"action": "release", "application": 1, "reason": "x"}, "Give your name and a reason"),
+        ({"action": "release", "application": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_the_form_asks_for_what_an_action_needs(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        DecisionRequest.model_validate(given)
+
+
+def test_to_look_at_the_queue_nobody_has_to_say_who_he_is() -> None:
+    assert DecisionRequest.model_validate({}).action == "show the queue"
