@@ -300,6 +300,31 @@ class NameCertificate(Base):
     given_at: Mapped[datetime]
 
 
+class CertificateRenewal(Base):
+    """A certificate that was handed over for a domain that is live, until it is in force or came to nothing (P31)."""
+
+    __tablename__ = "certificate_renewals"
+    name_id: Mapped[int] = mapped_column(ForeignKey("names.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    not_after: Mapped[datetime]
+    issuer: Mapped[str] = mapped_column(Text)
+    certificate_pem: Mapped[str] = mapped_column(Text)  # with its intermediates
+    sealed_key: Mapped[str] = mapped_column(Text)
+    given_at: Mapped[datetime]
+
+
+class DomainInvitation(Base):
+    """A domain for which a customer may hand a certificate over by himself; his links name it (P31)."""
+
+    __tablename__ = "domain_invitations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    instance_name: Mapped[str] = mapped_column(ForeignKey("instances.name"), index=True)
+    a_label: Mapped[str] = mapped_column(LABEL)
+    as_ordered: Mapped[str] = mapped_column(LABEL)
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+
+
 class Generation(Base):
     """A full backup of an instance and what was added to it until the next one; a repository of its own (P21)."""
 
