@@ -24,8 +24,10 @@ from hosting.inventory import (
     work,
 )
 from hosting.inventory.leases import LeaseHeld
+from hosting.inventory.name_applications import stop_if_wrong
 from hosting.inventory.name_rows import HOLDING, name_facts, name_row
 from hosting.inventory.session import in_transaction
+from hosting.name_lists import load_lists
 from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.labels import read_label
 from hosting.policy.pointing import NotPointed, next_look
@@ -146,9 +148,10 @@ def record_wanted(instance: str, wish: str, operator: str, reason: str) -> int:
     Raises:
         NotApproved: nobody says that he approves it (P28).
         NameUnreadable: it is no name (P27).
-        Refused: another instance has it, or had it not long ago.
+        NameRefused: the program refuses it, whoever approves it: another instance has it, it is reserved … (P28).
     """
     label = name_orders.label_of(wish, load(ServiceSettings).zone)
+    lists = load_lists(load(ServiceSettings).name_lists)
 
     def order(session: Session) -> int:
         own = names.names_of(session, instance, NameState.ASSIGNING, NameState.LIVE)
@@ -158,6 +161,7 @@ def record_wanted(instance: str, wish: str, operator: str, reason: str) -> int:
         if not operator:
             message = f"Nobody has approved the name {label.name} for {instance}."
             raise NotApproved(message, "Each name is approved by hand (P28): phm name, or give your name here.")
+        stop_if_wrong(session, instance, label, lists, zone=load(ServiceSettings).zone, now=now())
         operators.ensure_operator(session, operator, now())
         subject, told = instances.subject_of(instance), {"identity": "as stated", "name": label.a_label}
         deeds.record(session, operator, "name approved", subject, why=reason, evidence=told, now=now())

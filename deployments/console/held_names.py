@@ -54,12 +54,18 @@ def list_names(
 def assign(instance: Instance, name: Wish, reason: Reason, *, yes: Yes = False) -> None:
     """Give an instance a name in our zone, in place of the one that it may have; you approve it by that (P28)."""
     from hosting.inventory import name_orders  # noqa: PLC0415  # as above
+    from hosting.inventory.name_applications import stop_if_wrong  # noqa: PLC0415  # as above
+    from hosting.name_lists import load_lists  # noqa: PLC0415  # as above
 
     settings, why = load_settings(), reason_given(reason)
     label = name_orders.label_of(name, settings.zone)
     had = [one for one in own(instance) if one.a_label != label.a_label]
     before = f" in place of {', '.join(one.as_ordered for one in had)}" if had else ""
-    ask(f"Do you approve {label.name}.{settings.zone} ({label.a_label}) for {instance}{before}?", yes=yes)
+    lists = load_lists(settings.name_lists)
+    with reading() as session:
+        found = stop_if_wrong(session, instance, label, lists, zone=settings.zone, now=now())
+    said = "".join(f" {one}" for one in found.findings)
+    ask(f"Do you approve {label.name}.{settings.zone} ({label.a_label}) for {instance}{before}?{said}", yes=yes)
 
     def order(session: Session, by: str, at: datetime) -> NameFacts:
         from hosting.inventory import deeds, instances  # noqa: PLC0415  # as above

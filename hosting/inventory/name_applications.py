@@ -15,7 +15,7 @@ from hosting.inventory.name_rows import HOLDING, last_gone
 from hosting.policy.labels import read_label
 from hosting.policy.listed_names import Outcome
 from hosting.policy.states import ApplicationState, step
-from hosting.policy.subdomain import Judgement, Known, judge, outcome_of, read_back, recorded, version_of
+from hosting.policy.subdomain import YOURS, Judgement, Known, judge, outcome_of, read_back, recorded, version_of
 from hosting.policy.values import NameKind
 
 if TYPE_CHECKING:
@@ -203,6 +203,20 @@ def judgement_of(
         ),
     )
     return judge(label, lists, known)
+
+
+def stop_if_wrong(
+    session: Session, instance: str, label: Label, lists: NameLists, *, zone: str, now: datetime
+) -> Judgement:
+    """What there is to say of a name that an operator gives away without an application.
+
+    Raises:
+        NameRefused: the program refuses it, whoever approves it; but an instance's own name may be ordered again.
+    """
+    found = judgement_of(session, instance, label, lists, zone=zone, now=now)
+    if all(one.rule is not YOURS for one in found.findings):
+        stop_if_refused(found)
+    return found
 
 
 def stop_if_refused(found: Judgement) -> None:
