@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,8 +31,8 @@ At = Annotated[str, typer.Option("--at", help="When, e.g. 2026-12-01T22:00 in Be
 From = Annotated[str, typer.Option("--from", help="No time before this, e.g. 2026-12-24T08:00 in Berlin's time.")]
 Doing = Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")]
 COLUMNS = {
-    "id": "offer", "instance_name": "instance", "target_name": "to", "state": "state", "made_at": "made",
-    "answer_by": "answer by", "times": "times", "answered_by": "answered by", "answer": "said", "move_id": "move",
+    "id": "offer", "instance_name": "instance", "target_name": "to", "state": "state", "answer_by": "answer by",
+    "answered_by": "answered by", "move_id": "move", "answer": "said",
 }  # fmt: skip
 WITHOUT_ANSWER = {"nothing": "nothing moves", "move": "it moves in the first window"}
 NOTHING_DONE = "Nothing was changed. To do it, give --yes."
@@ -115,7 +115,7 @@ def offers(name: Annotated[str, typer.Argument(help="Of this instance only.")] =
 
     with reading() as session:
         found = offers_of(session, name) if name else all_offers(session)
-    emit([row(one) for one in reversed(found)], COLUMNS, as_json=as_json, empty="Nothing was offered.")
+    emit([asdict(one) for one in reversed(found)], COLUMNS, as_json=as_json, empty="Nothing was offered.")
 
 
 def objected(settings: Settings, name: str, target: str) -> Preview:
@@ -164,11 +164,6 @@ def warn_by_day(opens: datetime) -> None:
 
     if not is_wholly_off_peak(window_at(opens)):
         typer.echo(f"{local(opens)} is not off-peak (P15).")
-
-
-def row(one: OfferFacts) -> dict[str, Any]:
-    """An offer as a row."""
-    return {**asdict(one), "times": ", ".join(map(told, one.windows)) or "by word"}
 
 
 def told(window: Window) -> str:
