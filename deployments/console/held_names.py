@@ -113,12 +113,8 @@ def done(settings: Settings, name: NameFacts) -> None:
         Unreachable: Prefect does not take the run now; it is begun later by itself.
         ServiceError: it is not done, or not yet; the reason where one is known.
     """
-    from deployments.dispatching import dispatcher  # noqa: PLC0415  # as above
-
     host, began = name.host_name(settings.zone), now()
-    with working(f"Bringing {host} up or away"):
-        dispatcher(settings)()
-        last = at_rest(settings, name)
+    last = result(settings, name)
     seconds = (now() - began).total_seconds()
     if last.state == "live":
         typer.echo(f"{name.instance_name} is at https://{host}/ after {seconds:.0f} s.")
@@ -127,6 +123,19 @@ def done(settings: Settings, name: NameFacts) -> None:
     else:
         said = last.finding or f"{host} is still {last.state} after {seconds:.0f} s."
         raise ServiceError(said, f"It is gone on with; look at: phm name list {name.instance_name}, phm case list.")
+
+
+def result(settings: Settings, name: NameFacts) -> NameFacts:
+    """Have the run begin at once, and wait for it; the name as it is then.
+
+    Raises:
+        Unreachable: Prefect does not take the run now; it is begun later by itself.
+    """
+    from deployments.dispatching import dispatcher  # noqa: PLC0415  # as above
+
+    with working(f"Bringing {name.host_name(settings.zone)} up or away"):
+        dispatcher(settings)()
+        return at_rest(settings, name)
 
 
 def at_rest(settings: Settings, name: NameFacts) -> NameFacts:
