@@ -43,11 +43,12 @@ def see_to_agreements() -> int:
     """
     with inventory().reading() as session:
         waiting = offers.all_offers(session, OfferState.OFFERED)
+        pointless = {offer.id for offer in waiting if offers.overtaken(session, offer)}
         agreed = offers.agreed_moves(session, now() - CALLED_OFF_LATELY)
     sent, failures = 0, list[ServiceError]()
     for offer in waiting:
         with kept_for_the_end(failures, f"offer {offer.id}"):
-            sent += _see_to(offer)
+            sent += _see_to(offer, pointless=offer.id in pointless)
     for offer, move in agreed:
         with kept_for_the_end(failures, f"move {move.id}"):
             sent += _tell_agreed(offer, move)
@@ -70,17 +71,18 @@ def offer_values(offer: OfferFacts, order: OrderFacts, url: str, *, reminder: bo
     }
 
 
-def _see_to(offer: OfferFacts) -> bool:
+def _see_to(offer: OfferFacts, *, pointless: bool) -> bool:
     """One open offer; whether a letter was sent."""
     at = now()
     due = Due.WAIT if offer.told_at is None else due_now(offer.remind_at, offer.answer_by, at)
-    if due is Due.CLOSE:
-        in_transaction(inventory(), partial(offers.close_unanswered, offer_id=offer.id, now=at))
-        return False
-    if in_transaction(inventory(), partial(offers.withdraw_overtaken, offer_id=offer.id, now=at)) != offer:
+    if pointless or due is Due.CLOSE:
+        end = offers.withdraw_overtaken if pointless else offers.close_unanswered
+        in_transaction(inventory(), partial(end, offer_id=offer.id, now=at))
         return False
     if offer.told_at is None:
         in_time = in_transaction(inventory(), partial(offers.ensure_in_time, offer_id=offer.id, now=at))
+        if in_time.state is not OfferState.OFFERED:  # answered by word meanwhile
+            return False
         sent = _tell_times(in_time, f"move-offer:{offer.id}", reminder=False)
         in_transaction(inventory(), partial(offers.record_told, offer_id=offer.id, now=now()))
         return sent
@@ -106,7 +108,7 @@ def _tell_agreed(offer: OfferFacts, move: MoveFacts) -> bool:
         "by_silence": offer.state is OfferState.UNANSWERED,
     }
     if move.state is MoveState.PLANNED:
-        return _send(f"move-agreed:{move.id}:{move.due_at:%Y-%m-%dT%H:%MZ}", "move_agreed", order, values)
+        return _send(f"move-agreed:{move.id}:{move.evidence.get(moves.PUT_OFF, 0)}", "move_agreed", order, values)
     with inventory().reading() as session:
         if moves.open_move(session, offer.instance_name):  # another one was agreed on: its letter tells
             return False

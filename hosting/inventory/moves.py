@@ -27,6 +27,9 @@ UNDER_WAY = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN, MoveState.S
 BEFORE_SWITCH = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN)
 """The states of a move whose instance is on its source, and is counted on both servers."""
 
+PUT_OFF = "put_off"
+"""The entry of a move's evidence that counts how often it was put off."""
+
 SWITCHED_EVER = (MoveState.SWITCHED, MoveState.DONE, MoveState.RETIRED)
 """The states of a move whose source has been left for good."""
 
@@ -143,7 +146,7 @@ def postpone(session: Session, instance: str, due_at: datetime, why: str, *, by:
         raise MoveNotPlanned(f"A move of {instance} is {stands}.", f"Look at it: phm move status {instance}.")
     evidence = {"move": row.id, "from": row.due_at.isoformat(), "to": due_at.isoformat()}
     row.due_until = row.due_until and due_at + (row.due_until - row.due_at)
-    row.due_at = due_at
+    row.due_at, row.evidence = due_at, {**row.evidence, PUT_OFF: row.evidence.get(PUT_OFF, 0) + 1}
     asked = work.ask_for(session, work.MOVE, str(row.id), due_at, by=by, now=now)
     work.reschedule(session, asked.id, due_at)
     deeds.record(session, by, "move postponed", instances.subject_of(instance), why=why, evidence=evidence, now=now)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployments.connections import backup_store_of
+from blocks.service_settings import ServiceSettings
+from deployments.connections import backup_store_of, blocks_of
 from deployments.console.settings_from_fleet import as_toml
 from hosting.policy.terms import STANDARD
 from hosting.settings import SettingsMissing, load_settings
@@ -50,6 +51,16 @@ def test_a_store_of_backups_outside_germany_is_refused(tmp_path: Path) -> None:
     assert load_settings(with_backup(tmp_path, endpoint_country="DE")).backup.endpoint_country == "DE"
     with pytest.raises(SettingsMissing, match=r"backup\.endpoint_country: .*stay in Germany \(P02\)"):
         load_settings(with_backup(tmp_path, endpoint_country="FR"))
+
+
+def test_what_follows_without_an_answer_reaches_the_runs(tmp_path: Path) -> None:
+    def told(**entries: str) -> str:
+        file = tmp_path / "settings.toml"
+        file.write_text(as_toml(plain_settings(tmp_path) | entries))
+        [block] = [one for one in blocks_of(load_settings(file)) if isinstance(one, ServiceSettings)]
+        return block.move_without_answer
+
+    assert (told(), told(move_without_answer="move")) == ("nothing", "move")
 
 
 def test_the_object_lock_ends_before_a_generation_is_dropped(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import email.policy
 import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -210,6 +211,11 @@ def test_what_was_agreed_on_is_confirmed_anew_whenever_it_is_put_off_and_told_wh
             inventory, lambda session: moves.postpone(session, name, later, "asked", by="olga", now=NOW + DAY)
         )
         assert (at(NOW + 2 * DAY), at(NOW + 2 * DAY + MINUTE)) == (1, 0)
+        assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
+        for moment in (move.due_at, later):  # to and fro: the last letter tells what holds
+            back = partial(moves.postpone, instance=name, due_at=moment, why="asked", by="olga", now=NOW + DAY)
+            in_transaction(inventory, back)
+            assert at(NOW + 2 * DAY) == 1
         assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
 
         def call_off(session: object) -> None:
