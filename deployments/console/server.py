@@ -12,7 +12,7 @@ import typer
 
 from deployments.console.context import Reason, Yes, acting, ask, reading, reason_given
 from deployments.console.output import Json, emit, emit_one
-from deployments.console.wording import heading, show_history
+from deployments.console.wording import heading, local, show_history
 from hosting.errors import Refused
 from hosting.policy.evacuation import PARALLEL, PARALLEL_MOST
 from hosting.policy.host_keys import fingerprint
@@ -56,19 +56,24 @@ def list_servers(*, as_json: Json = False) -> None:
 @app.command("show")
 def show_server(name: Name, *, as_json: Json = False) -> None:
     """Show a server with its facts, instances, cases and what was done."""
+    from hosting.inventory.evacuations import evacuation_of  # noqa: PLC0415  # as above
     from hosting.inventory.views import server_view  # noqa: PLC0415  # as above
 
     with reading() as session:
-        view = server_view(session, name)
+        view, emptied = server_view(session, name), evacuation_of(session, name)
     row = {**row_of(view.server), "fingerprint": fingerprint(view.server.host_key)}
     if as_json:
         rest = {key: value for key, value in asdict(view).items() if key not in {"server", "instances"}}
         instances = [one.name for one in view.instances]
-        emit_one({**row, "facts": dict(view.server.facts), "instance_names": instances, **rest}, {}, as_json=True)
+        told = {"facts": dict(view.server.facts), "instance_names": instances, "evacuation": emptied}
+        emit_one({**row, **told, **rest}, {}, as_json=True)
         return
     emit_one(
         {**row, **{key: view.server.facts.get(key) for key in ("debian", "php", "mariadb")}}, TITLES, as_json=False
     )
+    if emptied:
+        since = f"Emptying ({emptied.state}) since {local(emptied.begun_at)}, by {emptied.by}: {emptied.order.why}."
+        typer.echo(f"\n{since} {emptied.finding}".rstrip())
     heading("Instances")
     emit([asdict(one) for one in view.instances], INSTANCE_COLUMNS, as_json=False)
     show_history(view.cases, view.deeds)

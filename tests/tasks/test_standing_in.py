@@ -12,6 +12,7 @@ import pytest
 from blocks import loading
 from blocks.dns_zone import DnsZone, ZoneRecord
 from blocks.ssh_host import SshHost
+from flows.dispatch_due_work import BEATS
 from hosting.errors import StepFailed, Unreachable
 from hosting.inventory import cases, evacuations, moves, needed_moves, retirement, servers, work
 from hosting.inventory.evacuation_rows import EvacuationOrder, NotEmptied
@@ -20,7 +21,9 @@ from hosting.policy.states import MoveState, ServerState, WorkState
 from tasks import standing_in
 from tasks.capacity import find_needs
 from tasks.evacuations import go_on_with, go_on_with_evacuations, telling_evacuation_failure
+from tasks.move_agreements import see_to_agreements
 from tasks.passing_on import pass_on
+from tasks.runs import dispatch_open_work
 from tasks.standing_in import NameElsewhere, ensure_zone_leads_to
 from tests.inventory.words import server, with_servers
 from tests.service.records import opened, provided
@@ -133,6 +136,12 @@ def test_each_minute_a_server_that_is_emptied_gets_its_next_moves(inventory: Inv
     with inventory.reading() as session:
         [asked] = [one for one in work.work_in(session) if one.kind == work.EVACUATE]
     assert (asked.subject, asked.state) == ("app1#1", WorkState.OPEN)
+
+
+def test_the_dispatcher_goes_on_with_it_before_letters_and_runs_are_made() -> None:
+    at = BEATS.index(go_on_with_evacuations)
+    assert at < BEATS.index(see_to_agreements)
+    assert at < BEATS.index(dispatch_open_work)
 
 
 def test_what_nobody_empties_is_not_gone_on_with(inventory: Inventory) -> None:

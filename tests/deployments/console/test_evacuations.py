@@ -71,6 +71,9 @@ def test_it_is_begun_stopped_and_gone_on_with(phm: Console, names: list[str]) ->
     with phm.inventory.reading() as session:
         [facts] = evacuations.open_evacuations(session)
     assert (facts.by, facts.order.emergency, facts.order.to, facts.order.parallel) == (phm.operator, True, ("app2",), 1)
+    shown = phm("server", "show", "app1").out
+    assert f"Emptying (open) since 2026-12-09 07:00, by {phm.operator}: new provider.\n" in shown
+    assert phm("server", "show", "app1", "--json").json["evacuation"]["order"]["parallel"] == 1
     refused = phm("server", "undrain", "app1", "--reason", "x", "--yes").refusal
     assert refused == "app1 is being emptied. Stop that first: phm server evacuate app1 --stop."
     in_transaction(phm.inventory, lambda session: evacuations.go_on(session, "app1", NOW, WithoutAnswer.NOTHING))
