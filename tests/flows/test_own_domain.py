@@ -1,0 +1,174 @@
+"""A customer's domain is prepared, waited for, switched on once the DNS leads here, removed at once (P30 to P32)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from blocks.web_probe import web_probe
+from deployments.console.settings_from_fleet import as_toml, settings_of
+from fleet import certificates
+from hosting.inventory import letters, name_orders, names, work
+from hosting.inventory.name_certificates import CertificateFacts, certificate_of, keep
+from hosting.policy.own_domain import OwnDomain
+from hosting.policy.states import NameState, WorkState
+from hosting.product.layout import NAME_CERTIFICATES
+from hosting.product.proof import HEALTH
+from hosting.settings import SETTINGS_FILE
+from tasks.own_domains import served_fingerprint
+from tests.service import names as held
+from tests.service.names import Asked
+from tests.service.plans import Outcome, Plan
+from tests.service.resolver import resolver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hosting.policy.values import InstanceFacts, NameFacts
+    from tests.service_fixture import Service
+
+pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
+
+DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mller-kva.example")
+RESOLVERS = ("127.0.0.77", "127.0.0.78")
+Told = list[dict[str, list[str]]]
+
+
+@pytest.fixture(scope="module")
+def told(service: Service) -> Iterator[Told]:
+    """What each of the two resolvers says of the domain; the service asks them from now on."""
+    fleet = service.fleet.description()["dns"]["address"]
+    says: Told = [{DOMAIN.ascii: []}, {DOMAIN.ascii: []}]
+    content = settings_of(service.fleet.description(), service.home)
+    before = (service.home / SETTINGS_FILE).read_text()
+    content |= {"prefect_api_url": service.settings.prefect_api_url, "resolvers": list(RESOLVERS)}
+    content["inventory_url"] = service.settings.inventory_url.get_secret_value()
+    content["sealing_key"] = service.settings.sealing_key.get_secret_value()
+    with contextlib.ExitStack() as stack:
+        for address, one in zip(RESOLVERS, says, strict=True):
+            stack.enter_context(resolver(address, fleet, one))
+        (service.home / SETTINGS_FILE).write_text(as_toml(content))
+        yield says
+    (service.home / SETTINGS_FILE).write_text(before)
+
+
+@pytest.fixture(scope="module")
+def instance(service: Service) -> InstanceFacts:
+    return service.provision()
+
+
+@pytest.fixture
+def authority(service: Service, tmp_path: Path) -> Path:
+    """A folder with the fleet's authority, which the service trusts as browsers trust theirs."""
+    for name in ("ca.pem", "ca.key"):
+        (tmp_path / name).write_bytes((service.fleet.places.certificates / name).read_bytes())
+    return tmp_path
+
+
+def ordered(service: Service, instance: InstanceFacts, authority: Path) -> NameFacts:
+    """The domain with a certificate, as the console records it."""
+    file = certificates.ensure_leaf(authority, "first", [DOMAIN.ascii])
+    leaf, now = x509.load_pem_x509_certificate(file.read_bytes()), datetime.now(UTC)
+    print_of = sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
+    facts = CertificateFacts(print_of, leaf.not_valid_after_utc, "the fleet", file.read_text())
+    sealed = load(ServiceSettings).seal((authority / "first.key").read_text())
+    with service.inventory.writing() as session:
+        return name_orders.order_domain(session, instance.name, DOMAIN, facts, sealed, by="olga", now=now)
+
+
+def run(service: Service, name: NameFacts, flow: str = "connect_domain") -> Outcome:
+    request = {"instance": name.instance_name, "number": name.id}
+    return service.runner.run(Plan(flow=f"flows.connect_domain.{flow}", parameters=request))
+
+
+def state(service: Service, name: NameFacts) -> NameFacts:
+    with service.inventory.reading() as session:
+        return next(one for one in names.all_names(session) if one.id == name.id)
+
+
+def keys_on(service: Service) -> list[str]:
+    return service.on(f"stat -c '%a %U %n' {NAME_CERTIFICATES}/* 2>/dev/null || :").splitlines()
+
+
+def status(host: str, address: str) -> int:
+    """What a customer sees who is led there, his browser checking the certificate."""
+    with web_probe(load(ServiceSettings).trust, (), {host: address}) as web:
+        return web.ask("GET", f"https://{host}/{HEALTH}").status_code
+
+
+def test_a_domain_waits_for_its_dns_lives_and_goes_with_its_key(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path
+) -> None:
+    server, long_form = service.server(instance.server_name), held.url(service, instance)
+    assert held.assign(service, instance, "vorher").completed
+    name = ordered(service, instance, authority)
+    with Asked(long_form) as asked:
+        waiting = run(service, name)
+        assert (waiting.state, "leads nowhere, says 127.0.0.77" in waiting.message) == ("Waiting", True), waiting
+        told[0][DOMAIN.ascii] = [server.address]
+        told[1][DOMAIN.ascii] = ["192.0.2.9"]
+        waiting = run(service, name)
+        assert "leads to 192.0.2.9, says 127.0.0.78" in waiting.message
+        assert state(service, name).finding in waiting.message
+        assert held.held(service, instance) == {"vorher": "live", DOMAIN.ascii: "assigning"}
+        with service.inventory.reading() as session:
+            (due,) = name_orders.open_works(session, name)
+            assert (due.state, due.due_at > datetime.now(UTC)) == (WorkState.OPEN, True)
+            assert letters.letter_sent(session, f"domain_waiting:{name.id}")
+
+        told[1][DOMAIN.ascii] = [server.address]
+        began = time.monotonic()
+        live = run(service, name)
+        assert live.completed, live
+        seconds = time.monotonic() - began
+        assert held.held(service, instance) == {DOMAIN.ascii: "live"}  # a subdomain or a domain, not both
+        assert status(DOMAIN.ascii, server.address) == 401
+        assert held.answer("vorher.phlymail.test", server.address).status_code == 421
+        proven = state(service, name)
+        assert proven.as_ordered == "Post.Müller.example"
+        assert proven.evidence["certificate"] == served_fingerprint(DOMAIN.ascii, server.address)
+        assert {one.split()[0] for one in keys_on(service) if ".key" in one} == {"600"}
+
+        with service.inventory.writing() as session:
+            name_orders.order_release(
+                session, instance.name, DOMAIN.ascii, by="olga", why="by mail", now=datetime.now(UTC)
+            )
+        gone = run(service, name, "disconnect_domain")
+        assert gone.completed, gone
+        assert held.answer(DOMAIN.ascii, server.address).status_code == 421
+    assert asked.failures(long_form) == []
+    assert keys_on(service) == []
+    assert state(service, name).state is NameState.GONE
+    with service.inventory.reading() as session:
+        assert name_orders.open_works(session, name) == []
+        assert work.work_in(session, WorkState.FAILED) == []
+    sys.stdout.write(f"on {seconds:.1f} s after the DNS led here, gone {gone.seconds:.1f} s after it was cancelled\n")
+
+
+def test_a_key_of_another_certificate_gets_no_further_than_the_server_s_own_check(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path
+) -> None:
+    name = ordered(service, instance, authority)
+    certificates.ensure_leaf(authority, "other", [DOMAIN.ascii])
+    sealed = load(ServiceSettings).seal((authority / "other.key").read_text())
+    with service.inventory.writing() as session:
+        facts = certificate_of(session, name.id)
+        assert facts is not None
+        keep(session, name.id, facts, sealed, datetime.now(UTC))
+    with Asked(held.url(service, instance)) as asked:
+        refused = run(service, name)
+        assert refused.error == "StepFailed"
+        assert "the key is not the certificate's" in refused.message
+    assert asked.failures(held.url(service, instance)) == []
+    assert keys_on(service) == []
