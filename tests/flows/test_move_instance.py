@@ -15,10 +15,11 @@ from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tasks.move_records import read_kept_too_long, record_retired
 from tasks.move_sides import retire_source
-from tests.service import moves
+from tests.service import moves, names
 from tests.service.customer import site
 from tests.service.mailbox_data import fill
 from tests.service.moves import Customer, Sides
+from tests.service.names import Asked
 from tests.service.plans import Fault
 
 if TYPE_CHECKING:
@@ -178,6 +179,25 @@ def test_a_source_that_dies_at_the_switch_keeps_nobody_from_the_target(
     finally:
         service.fleet.heal(source)
     check_moved(sides, instance, moves.run(service, move), move.id)
+
+
+@pytest.mark.timeout(900)
+def test_a_name_goes_with_its_instance_and_who_still_comes_to_the_source_is_passed_on(
+    service: Service, sides: Sides, instance: InstanceFacts
+) -> None:
+    source, target = moves.now_on(service, instance).server_name, other(sides, instance)
+    address, doors = "mitzug.phlymail.test", [service.server(host) for host in (source, target)]
+    assert names.assign(service, instance, "mitzug").completed
+    move = moves.plan(service, instance, target)
+    with Asked(f"https://{address}/") as asked:
+        check_moved(sides, instance, moves.run(service, move), move.id)
+    assert set(asked.failures(f"https://{address}/")) <= {"503"}  # closed with the long form, never led astray
+    assert names.in_zone("mitzug") == [f"CNAME {service.server(target).host_name}"]
+    assert moves.facts(service, move).evidence["proof"]["names"] == [f"https://{address}/"]
+    assert [names.answer(address, door.address).status_code for door in doors] == [200, 200]
+    assert names.release(service, instance, "mitzug").completed
+    assert [names.answer(address, door.address).status_code for door in doors] == [421, 421]
+    assert names.files(service, source) == names.files(service, target) == []
 
 
 def test_what_was_kept_on_the_source_goes_after_its_days_and_the_old_address_goes_on_working(
