@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Literal
 
 from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hosting.errors import ServiceError
 from tasks.name_applications import (
     judge_queue_again,
     record_application,
@@ -70,8 +72,10 @@ def decide_subdomain(request: DecisionRequest) -> Any:
     """
     said = decided(request)
     if request.action != SHOW:
-        tell_customers_of_names()
-        dispatch_open_work()
+        with contextlib.suppress(ServiceError):  # in the run's log, and done by the clock within a minute
+            tell_customers_of_names()
+        with contextlib.suppress(ServiceError):  # likewise
+            dispatch_open_work()
     waiting = report_name_queue()
     return Completed(message=f"{said} {waiting} names wait for a decision.".strip())
 

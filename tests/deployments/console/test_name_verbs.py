@@ -160,6 +160,17 @@ def test_other_lists_judge_again_what_waits_and_what_is_in_use(
     assert "does not begin with the line" in phm("name", "recheck").refusal
 
 
+def test_what_the_program_refuses_nobody_gives_away_by_hand(phm: Console, two: tuple[str, str]) -> None:
+    said = phm("name", "assign", two[0], "webmail", *WHY, "--yes").refusal
+    assert said.startswith("webmail is refused: The name is webmail (reserved for technical use).")
+    with phm.inventory.reading() as session:
+        assert names.names_of(session, two[0]) == []
+    flagged = phm("name", "assign", two[0], "bosch", *WHY, answers="n\n").refusal
+    assert "The name is bosch (a brand or a name of others)." in flagged
+    held(phm, two[0], "phlymail", "phlymail")
+    assert "not live" not in phm("name", "assign", two[0], "phlymail", *WHY, answers="n\n").refusal
+
+
 def test_the_verbs_of_held_names_are_there_too(phm: Console, two: tuple[str, str]) -> None:
     held(phm, two[0], "muster", "muster")
     assert "muster" in phm("name", "list").out
