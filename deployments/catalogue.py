@@ -261,10 +261,10 @@ DEPLOYMENTS = (
         queue=INTERACTIVE,
         promises=("P26", "P27", "P28"),
         what=(
-            "Hands a customer's wish for a name in, releases or refuses one that waits, or shows all that wait with "
+            "Hands a customer's wish for a name in, approves or refuses one that waits, or shows all that wait with "
             "what is known of them.\n\n"
             "What is plainly wrong is refused at once, with each reason; all else waits for a person, who sees what "
-            "was found. The customer gets a letter each time. A released name is brought up by `assign-subdomain`."
+            "was found. The customer gets a letter each time. An approved name is brought up by `assign-subdomain`."
         ),
         runbook="docs/runbooks/names.md",
     ),
@@ -317,6 +317,33 @@ DEPLOYMENTS = (
             "server alone, for root."
         ),
         runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
+        entrypoint="flows.renew_certificate.renew_certificate",
+        queue=INTERACTIVE,
+        promises=("P31",),
+        what=(
+            "Gives a domain that is live the certificate that was handed over for it, without a gap.\n\n"
+            "The new pair is put beside the old one, tested by Apache, loaded gracefully, and compared from outside by "
+            "its fingerprint. If anything of that fails, the old one is back before the run ends, and customer and "
+            "operators are told. Run again after a failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/names.md",
+    ),
+    Deployment(
+        entrypoint="flows.inspect_certificates.inspect_certificates",
+        queue=BULK,
+        promises=("P30", "P31"),
+        what=(
+            "Every morning: how long the certificates of customers' domains last, whether the domains still lead here, "
+            "whether our own certificate is whole.\n\n"
+            "Letters go to the customer 30, 14, 7 and 1 days ahead, each with a link by which he hands the next one "
+            "over. What has ended, or leads elsewhere, is told to the customer and put before a person; the long form "
+            "serves all the time. Nothing is changed on any server. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/names.md",
+        crons={"mornings": "20 6 * * *"},
+        most_at_once=1,
     ),
     Deployment(
         entrypoint="flows.connect_domain.disconnect_domain",

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.inventory import cases
-from hosting.inventory.cases import CONTROL_NOT_BACKED_UP, NOT_AGREED, NOT_DONE, REHEARSAL_FAILED, SETUP_FAILED
+from hosting.inventory.cases import (
+    CERTIFICATE_ENDED,
+    CONTROL_NOT_BACKED_UP,
+    DOMAIN_ASTRAY,
+    NOT_AGREED,
+    NOT_DONE,
+    REHEARSAL_FAILED,
+    SETUP_FAILED,
+)
 from hosting.inventory.evacuation_rows import STILL
 from tasks.letters import local, tell_operator
 from tasks.records import inventory
@@ -14,7 +22,16 @@ from tasks.step import reading
 if TYPE_CHECKING:
     from hosting.inventory.cases import CaseFacts
 
-TOLD = (SETUP_FAILED, NOT_DONE, NOT_AGREED, REHEARSAL_FAILED, CONTROL_NOT_BACKED_UP, STILL)
+TOLD = (
+    SETUP_FAILED,
+    NOT_DONE,
+    NOT_AGREED,
+    REHEARSAL_FAILED,
+    CONTROL_NOT_BACKED_UP,
+    STILL,
+    CERTIFICATE_ENDED,
+    DOMAIN_ASTRAY,
+)
 """The kinds that keep a customer or a move waiting, or a backup from being made or trusted; the others are looked
 through by day (`phm case list`)."""
 

@@ -16,6 +16,8 @@ from tasks.records import inventory
 from tasks.step import step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hosting.policy.values import NameFacts
     from tasks.name_records import Naming
 
@@ -24,23 +26,23 @@ if TYPE_CHECKING:
 def tell_customer_record(naming: Naming) -> bool:
     """Which record the customer sets, told once for each domain that does not lead here yet (P30)."""
     values = {"server": naming.server.host_name, "address": addresses_of(naming.server.host_name)[0]}
-    return _tell("domain_waiting", naming, values)
+    return tell_about_name("domain_waiting", naming, values)
 
 
 @step
 def tell_customer_name_live(naming: Naming) -> bool:
     """The name under which the instance is reached now, and that the long form stays."""
-    return _tell("name_live", naming, {})
+    return tell_about_name("name_live", naming, {})
 
 
 @step
 def tell_customer_name_gone(naming: Naming) -> bool:
     """That the name is gone, and where the instance is reached now; not told where another name took its place."""
-    return _tell("name_gone", naming, {})
+    return tell_about_name("name_gone", naming, {})
 
 
-def _tell(letter: str, naming: Naming, values: dict[str, str]) -> bool:
-    """A letter about a name to the instance's customer, once."""
+def tell_about_name(letter: str, naming: Naming, values: Mapping[str, object], about: str = "") -> bool:
+    """A letter about a name to the instance's customer, once; of several of a kind, once for what each is about."""
     with inventory().reading() as session:
         order = orders.order_facts(session, instances.instance_facts(session, naming.instance.name).order_reference)
     told = {
@@ -52,8 +54,13 @@ def _tell(letter: str, naming: Naming, values: dict[str, str]) -> bool:
         **values,
     }
     composed = compose(letter, order.language, told)
-    key = f"{letter}:{naming.name.id}"
+    key = letter_key(letter, naming, about)
     return send_letter(key, composed, order.email, order.language, load(MailRelay).sender)
+
+
+def letter_key(letter: str, naming: Naming, about: str = "") -> str:
+    """The key under which a letter about a name is sent once."""
+    return f"{letter}:{naming.name.id}" + (f":{about}" if about else "")
 
 
 def shown_host(name: NameFacts, zone: str) -> str:

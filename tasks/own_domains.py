@@ -54,7 +54,7 @@ def ensure_name_certificate(naming: Naming, server: ServerFacts) -> bool:
     if naming.certificate is None:
         return False
     with inventory().reading() as session:
-        sealed = name_certificates.sealed_key(session, naming.name.id)
+        sealed = name_certificates.sealed_key(session, naming.name.id, naming.certificate.fingerprint)
     key = load(ServiceSettings).unseal(sealed)
     command = ensure_pair(*certificate_files(naming), naming.certificate.certificate_pem, key)
     return load(SshHost).connection(server).run(command, "Have the customer hand over both again.").changed

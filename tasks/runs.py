@@ -28,6 +28,7 @@ from hosting.inventory.work import (
     MOVE,
     PROVISION,
     RELEASE_SUBDOMAIN,
+    RENEW_CERTIFICATE,
     WorkFacts,
     ask_for,
     mark_dispatched,
@@ -54,6 +55,7 @@ PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
     RELEASE_SUBDOMAIN: name_orders.parameters_of,
     CONNECT_DOMAIN: name_orders.parameters_of,
     DISCONNECT_DOMAIN: name_orders.parameters_of,
+    RENEW_CERTIFICATE: name_orders.parameters_of,
 }
 """How a kind of work becomes the parameters of its deployment, which has the kind's name."""
 

@@ -37,6 +37,12 @@ CONTROL_NOT_BACKED_UP = "control machine not backed up"
 NOT_AGREED = "move not agreed"
 """The kind of the case that an offer of times for a move is which came to no agreement by itself."""
 
+CERTIFICATE_ENDED = "certificate ended"
+"""The kind of the case that a domain is whose certificate has ended."""
+
+DOMAIN_ASTRAY = "domain astray"
+"""The kind of the case that a domain is which was live and does not lead here any more."""
+
 
 class UnknownCase(Refused):
     """No case has this number."""

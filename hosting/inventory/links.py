@@ -70,7 +70,7 @@ def make_link(
         The token, told once: the inventory keeps its hash alone.
     """
     if replaces:
-        _end_unused(session, instance, purpose, now)
+        end_unused(session, instance, purpose, now)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     session.add(
         AccessLink(
@@ -113,11 +113,11 @@ def use_link(session: Session, token: str, now: datetime) -> LinkFacts:
     result = session.execute(claim.values(used_at=now))
     if not isinstance(result, CursorResult) or result.rowcount != 1:
         raise LinkUsed
-    _end_unused(session, facts.instance_name, facts.purpose, now)
+    end_unused(session, facts.instance_name, facts.purpose, now)
     return facts
 
 
-def _end_unused(session: Session, instance: str, purpose: str, now: datetime) -> None:
+def end_unused(session: Session, instance: str, purpose: str, now: datetime) -> None:
     """Let all links to an end expire that nobody used."""
     unused = update(AccessLink).where(
         AccessLink.instance_name == instance,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete
 
 from hosting.errors import DriftFound
-from hosting.inventory.models import NameCertificate
+from hosting.inventory.models import CertificateRenewal, NameCertificate
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -52,18 +52,20 @@ def certificate_of(session: Session, name_id: int) -> CertificateFacts | None:
     return CertificateFacts(row.fingerprint, row.not_after, row.issuer, row.certificate_pem)
 
 
-def sealed_key(session: Session, name_id: int) -> str:
-    """The key of a domain's certificate, sealed.
+def sealed_key(session: Session, name_id: int, fingerprint: str) -> str:
+    """The key of a domain's certificate, sealed: of that in force, or of one that is to take its place.
 
     Raises:
         DriftFound: there is none.
     """
-    row = session.get(NameCertificate, name_id)
-    if row is None:
-        raise DriftFound(f"Name {name_id} has no certificate.", "Hand it over again: phm domain connect.")
-    return row.sealed_key
+    for row in (session.get(NameCertificate, name_id), session.get(CertificateRenewal, name_id)):
+        if row is not None and row.fingerprint == fingerprint:
+            return row.sealed_key
+    message = f"The inventory has no key for the certificate {fingerprint[:16]}… of name {name_id}."
+    raise DriftFound(message, "Hand it over again: phm domain connect.")
 
 
 def forget(session: Session, name_id: int) -> None:
-    """Nothing of a certificate is kept."""
+    """Nothing of a certificate is kept, nor of one that was to take its place."""
+    session.execute(delete(CertificateRenewal).where(CertificateRenewal.name_id == name_id))
     session.execute(delete(NameCertificate).where(NameCertificate.name_id == name_id))

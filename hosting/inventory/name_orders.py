@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import name_certificates, names, work
+from hosting.inventory import certificate_renewals, domain_invitations, name_certificates, names, work
 from hosting.policy.labels import read_label
 from hosting.policy.states import NameState, WorkState
 from hosting.policy.values import NameKind
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from hosting.policy.values import NameFacts
 
 
-KINDS = (work.ASSIGN_SUBDOMAIN, work.RELEASE_SUBDOMAIN, work.CONNECT_DOMAIN, work.DISCONNECT_DOMAIN)
+KINDS = (
+    work.ASSIGN_SUBDOMAIN,
+    work.RELEASE_SUBDOMAIN,
+    work.CONNECT_DOMAIN,
+    work.DISCONNECT_DOMAIN,
+    work.RENEW_CERTIFICATE,
+)
 """The kinds of work that names are."""
 
 FINGERPRINT_SHOWN = 12
@@ -71,21 +77,51 @@ def order_domain(
 ) -> NameFacts:  # fmt: skip
     """A domain is the instance's from now on, with its certificate; a run brings it up, or waits for the DNS.
 
-    Ordered again with another certificate, it gets that; raises as `names.begin_assigning`.
+    Ordered again with another certificate, it gets that: one that is live keeps the old one until the new one is
+    proven. Raises as `names.begin_assigning`.
     """
     name = names.begin_assigning(session, instance, NameKind.DOMAIN, domain.ascii, domain.ordered, now=now, by=by)
+    if name.state is NameState.LIVE:
+        _order_renewal(session, name, certificate, sealed_key, by=by, now=now)
+        return name
     name_certificates.keep(session, name.id, certificate, sealed_key, now)
     subject = f"{work_subject(name)}@{certificate.fingerprint[:FINGERPRINT_SHOWN]}"
     work.ask_for(session, work.CONNECT_DOMAIN, subject, now, by=by, now=now)
     return name
 
 
+def _order_renewal(
+    session: Session, name: NameFacts, certificate: CertificateFacts, sealed_key: str, *, by: str, now: datetime
+) -> None:
+    """Another certificate for a domain that is live; one that it has, or is just to get, changes nothing."""
+    in_force = name_certificates.certificate_of(session, name.id)
+    if in_force is not None and in_force.fingerprint == certificate.fingerprint:
+        return
+    waiting = certificate_renewals.renewal_of(session, name.id)
+    if waiting is not None and waiting.fingerprint == certificate.fingerprint and _is_renewed(session, name):
+        return
+    certificate_renewals.offer(session, name.id, certificate, sealed_key, now)
+    # Handed over again after it came to nothing, or went back to an earlier one, it is work of its own.
+    subject = f"{work_subject(name)}@{certificate.fingerprint[:FINGERPRINT_SHOWN]}.{int(now.timestamp())}"
+    for one in open_works(session, name):
+        if one.kind == work.RENEW_CERTIFICATE and one.subject != subject:
+            work.cancel(session, one.kind, one.subject, "Another certificate was handed over.")
+    work.ask_for(session, work.RENEW_CERTIFICATE, subject, now, by=by, now=now)
+
+
+def _is_renewed(session: Session, name: NameFacts) -> bool:
+    """Whether a run is on its way that renews a domain's certificate."""
+    works = (one for one in open_works(session, name) if one.kind == work.RENEW_CERTIFICATE)
+    return any(one.state is not WorkState.FAILED for one in works)
+
+
 def order_release(session: Session, instance: str, a_label: str, *, by: str, why: str, now: datetime) -> NameFacts:
     """A name is to go from its instance, and a run takes it away at once; raises as `names.begin_releasing`."""
     name = names.begin_releasing(session, instance, a_label, now=now, by=by, why=why)
     for one in open_works(session, name):
-        if one.kind in {work.ASSIGN_SUBDOMAIN, work.CONNECT_DOMAIN}:
+        if one.kind in {work.ASSIGN_SUBDOMAIN, work.CONNECT_DOMAIN, work.RENEW_CERTIFICATE}:
             work.cancel(session, one.kind, one.subject, "It is released.")
+    domain_invitations.end_links(session, instance, a_label, now)
     kind = work.RELEASE_SUBDOMAIN if name.kind is NameKind.SUBDOMAIN else work.DISCONNECT_DOMAIN
     work.ask_for(session, kind, work_subject(name), now, by=by, now=now)
     return name

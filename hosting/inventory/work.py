@@ -48,6 +48,9 @@ number, an @ and the beginning of its certificate's fingerprint."""
 DISCONNECT_DOMAIN = "disconnect-domain"
 """The work of a domain that is to go from its instance; its subject as that of a name that is released."""
 
+RENEW_CERTIFICATE = "renew-certificate"
+"""The work of another certificate for a domain that is live; its subject as that of a domain to be connected."""
+
 ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
 """The states of work that nobody has to do any more."""
 

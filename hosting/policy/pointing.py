@@ -46,10 +46,12 @@ class Pointing:
     Args:
         points: all who answered say nothing but the server's addresses.
         told: in one sentence.
+        known: somebody answered; where nobody did, nothing is known of the domain.
     """
 
     points: bool
     told: str
+    known: bool = True
 
 
 def pointing(host: str, seen: Sequence[Seen], ours: Collection[str]) -> Pointing:
@@ -62,7 +64,7 @@ def pointing(host: str, seen: Sequence[Seen], ours: Collection[str]) -> Pointing
     """
     answered = [one for one in seen if not one.silent]
     if not answered:
-        return Pointing(points=False, told=f"No resolver says anything of {host}.")
+        return Pointing(points=False, told=f"No resolver says anything of {host}.", known=False)
     elsewhere = {one.resolver: sorted(set(one.addresses) - set(ours)) for one in answered}
     for resolver, addresses in elsewhere.items():
         if addresses:

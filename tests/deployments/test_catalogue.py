@@ -17,6 +17,7 @@ from hosting.inventory.work import (
     MOVE,
     PROVISION,
     RELEASE_SUBDOMAIN,
+    RENEW_CERTIFICATE,
 )
 from tasks.runs import PARAMETERS
 
@@ -55,6 +56,7 @@ SUBJECTS = {
     RELEASE_SUBDOMAIN: "k3v9q2#17",
     CONNECT_DOMAIN: "k3v9q2#18@0123456789ab",
     DISCONNECT_DOMAIN: "k3v9q2#18",
+    RENEW_CERTIFICATE: "k3v9q2#18@0123456789ab.1795716000",
 }
 
 

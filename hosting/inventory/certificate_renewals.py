@@ -1,0 +1,71 @@
+"""Certificates that are to take another one's place: handed over, then in force or come to nothing (P31)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.inventory import deeds, name_certificates
+from hosting.inventory.instances import subject_of
+from hosting.inventory.models import CertificateRenewal
+from hosting.inventory.name_certificates import CertificateFacts
+from hosting.inventory.name_rows import name_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+def offer(session: Session, name_id: int, certificate: CertificateFacts, sealed_key: str, now: datetime) -> None:
+    """A certificate for a domain that is live, in place of another one that waits; what is in force stays."""
+    row = session.get(CertificateRenewal, name_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        row = CertificateRenewal(name_id=name_id)
+        session.add(row)
+    row.fingerprint, row.not_after, row.issuer = certificate.fingerprint, certificate.not_after, certificate.issuer
+    row.certificate_pem, row.sealed_key, row.given_at = certificate.certificate_pem, sealed_key, now
+    session.flush()
+
+
+def renewal_of(session: Session, name_id: int) -> CertificateFacts | None:
+    """The certificate that waits to be put in force; None: none does."""
+    row = session.get(CertificateRenewal, name_id)
+    if row is None:
+        return None
+    return CertificateFacts(row.fingerprint, row.not_after, row.issuer, row.certificate_pem)
+
+
+def put_in_force(session: Session, name_id: int, fingerprint: str, now: datetime) -> bool:
+    """What waits is proven: it is the domain's certificate from now on; False where another one, or none, waits."""
+    row = session.get(CertificateRenewal, name_id, with_for_update=True, populate_existing=True)
+    if row is None or row.fingerprint != fingerprint:
+        return False
+    before = name_certificates.certificate_of(session, name_id)
+    facts = CertificateFacts(row.fingerprint, row.not_after, row.issuer, row.certificate_pem)
+    name_certificates.keep(session, name_id, facts, row.sealed_key, now)
+    session.delete(row)
+    session.flush()
+    told = {"certificate": fingerprint, "until": facts.not_after.isoformat()}
+    _record(
+        session, name_id, "certificate renewed", "", told | {"before": before.fingerprint if before else ""}, now=now
+    )
+    return True
+
+
+def give_up(session: Session, name_id: int, fingerprint: str, why: str, now: datetime) -> bool:
+    """What waits came to nothing and is forgotten with its key; False where another one, or none, waits."""
+    row = session.get(CertificateRenewal, name_id, with_for_update=True, populate_existing=True)
+    if row is None or row.fingerprint != fingerprint:
+        return False
+    session.delete(row)
+    session.flush()
+    _record(session, name_id, "certificate not renewed", why, {"certificate": fingerprint}, now=now)
+    return True
+
+
+def _record(session: Session, name_id: int, what: str, why: str, told: Mapping[str, str], *, now: datetime) -> None:
+    """A deed about a domain's instance."""
+    name = name_row(session, name_id)
+    evidence = {"name": name.a_label, **told}
+    deeds.record(session, deeds.SERVICE, what, subject_of(name.instance_name), why=why, evidence=evidence, now=now)

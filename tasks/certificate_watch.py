@@ -1,0 +1,169 @@
+"""Domains and certificates in the course of time: what ends or leads astray is told in time (P30, P31)."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from hosting.errors import DriftFound
+from hosting.inventory import cases, deeds, instances, letters, names
+from hosting.inventory.session import in_transaction
+from hosting.policy.certificate_chain import trusted_roots
+from hosting.policy.customer_certificate import NOTICE_DAYS, expiry_notice
+from hosting.policy.own_certificate import inspect_own
+from hosting.policy.states import NameState
+from hosting.policy.values import NameKind
+from tasks.certificate_letters import SHOWN, ends_key, tell_certificate_ended, tell_certificate_ends, tell_domain_astray
+from tasks.letters import tell_findings
+from tasks.name_records import naming_of
+from tasks.own_domains import read_pointing
+from tasks.records import inventory, now
+from tasks.step import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from hosting.policy.own_certificate import OwnCertificate
+    from tasks.name_records import Naming
+
+ENDED, ASTRAY = "certificate-ended", "domain-astray"
+"""How the keys of cases begin; the name's number and what tells several apart follow."""
+
+NEW_CERTIFICATE = "Enter a new one in settings.toml (certificate_pem, certificate_key_pem), then run phm up, and enrol."
+
+
+@reading
+def read_live_domains() -> list[Naming]:
+    """The customers' domains that are live, by instance."""
+    with inventory().reading() as session:
+        live = names.all_names(session, NameState.LIVE)
+        return [naming_of(session, one) for one in live if one.kind is NameKind.DOMAIN]
+
+
+@reading
+def see_to_end(naming: Naming) -> str:
+    """The letter that is due before a domain's certificate ends, or after; what was told, empty if nothing.
+
+    Raises:
+        DriftFound: the domain is live and has no certificate.
+    """
+    certificate, at = naming.certificate, now()
+    if certificate is None:
+        message = f"The domain {naming.host} is live and has no certificate in the inventory."
+        raise DriftFound(message, "Hand it over again: phm domain connect.")
+    if at > certificate.not_after:
+        summary = f"The certificate of {naming.host} ended on {certificate.not_after:%Y-%m-%d}; the customer is told."
+        _raise_case(naming, ENDED, cases.CERTIFICATE_ENDED, summary, certificate.fingerprint[:SHOWN])
+        return "ended" if tell_certificate_ended.fn(naming, certificate).changed else ""
+    _settle(ENDED, naming.name.id, "It has a certificate that is good.")
+    with inventory().reading() as session:
+        told = [
+            days
+            for days in NOTICE_DAYS
+            if letters.letter_sent(session, ends_key(naming, certificate.fingerprint, days))
+        ]
+    days = expiry_notice(certificate.not_after, at, told)
+    return f"ends within {days} days" if days and tell_certificate_ends.fn(naming, certificate, days).changed else ""
+
+
+@reading
+def see_to_pointing(naming: Naming) -> str:
+    """Whether a live domain still leads here, told once each time that it does not; where it leads, empty if here."""
+    found = read_pointing.fn(naming)
+    if found.points:
+        _settle(ASTRAY, naming.name.id, "It leads here again.")
+        return ""
+    if not found.known:
+        return found.told
+    number = _raise_case(
+        naming, ASTRAY, cases.DOMAIN_ASTRAY, f"{found.told} The customer is told.", f"{now():%Y%m%dT%H%M}"
+    )
+    tell_domain_astray.fn(naming, number)
+    return found.told
+
+
+@reading
+def settle_for_gone(live: Sequence[Naming]) -> None:
+    """What was put before a person about a domain that is not live any more is settled."""
+    kept = {naming.name.id for naming in live}
+    with inventory().reading() as session:
+        waiting = [
+            one for one in cases.open_cases(session) if one.kind in {cases.CERTIFICATE_ENDED, cases.DOMAIN_ASTRAY}
+        ]
+    for kind in (ENDED, ASTRAY):
+        for number in {int(one.key.split(":")[1]) for one in waiting if one.key.startswith(f"{kind}:")} - kept:
+            _settle(kind, number, "The domain is not live any more.")
+
+
+@reading
+def see_to_own_certificate() -> str:
+    """Our own certificate: the operators are told before it ends, and of anything that is wrong with it.
+
+    Raises:
+        DriftFound: browsers would not take it; tells why.
+    """
+    settings = load(ServiceSettings)
+    if not settings.certificate_pem:
+        return "The settings have no certificate."
+    roots = trusted_roots(
+        "".join(map(ssl.DER_cert_to_PEM_cert, settings.trust.get_ca_certs(binary_form=True))).encode()
+    )
+    found = inspect_own(settings.certificate_pem, settings.certificate_key_pem, settings.zone, roots, now())
+    _tell_end(found, settings.zone)
+    if found.wrong:
+        sentence = " ".join(map(str, found.wrong))
+        key = f"own-certificate:{found.fingerprint[:SHOWN]}:{'+'.join(sorted({one.code for one in found.wrong}))}"[:400]
+        _tell(key, f"The certificate of *.{settings.zone} is not good", settings.zone, sentence)
+        raise DriftFound(f"The certificate of *.{settings.zone} is not good: {sentence}", NEW_CERTIFICATE)
+    return f"It is good until {found.ends:%Y-%m-%d}."
+
+
+def _tell_end(found: OwnCertificate, zone: str) -> None:
+    """The letter to the operators that is due before our certificate ends."""
+    if found.ends is None:
+        return
+    key = f"own-certificate:{found.fingerprint[:SHOWN]}"
+    with inventory().reading() as session:
+        told = [days for days in NOTICE_DAYS if letters.letter_sent(session, f"{key}:{days}")]
+    days = expiry_notice(found.ends, now(), told)
+    if days is not None:
+        sentence = f"The certificate of *.{zone}, or one of its intermediates, ends on {found.ends:%Y-%m-%d}."
+        _tell(f"{key}:{days}", f"The certificate of *.{zone} ends within {days} days", zone, sentence)
+
+
+def _tell(key: str, title: str, zone: str, sentence: str) -> None:
+    """A letter to the operators about our own certificate."""
+    tell_findings(key, title, [{"subject": f"*.{zone}", "sentence": sentence, "do": NEW_CERTIFICATE}])
+
+
+def _raise_case(naming: Naming, begins: str, kind: str, summary: str, tells_apart: str) -> int:
+    """A matter of a domain put before a person, unless the same one is before him still; the case's number."""
+    prefix = f"{begins}:{naming.name.id}:"
+    facts = {
+        "name": naming.name.a_label,
+        "until": naming.certificate.not_after.isoformat() if naming.certificate else "",
+    }
+
+    def put(session: Session) -> int:
+        waiting = [one for one in cases.open_cases(session) if one.key.startswith(prefix)]
+        if waiting:
+            return waiting[0].id
+        subject = instances.subject_of(naming.instance.name)
+        return cases.raise_case(session, prefix + tells_apart, kind, subject, summary, facts=facts, now=now()).id
+
+    return in_transaction(inventory(), put)
+
+
+def _settle(begins: str, name_id: int, decision: str) -> None:
+    """What was put before a person about a domain has come right."""
+
+    def settle(session: Session) -> None:
+        for one in cases.open_cases(session):
+            if one.key.startswith(f"{begins}:{name_id}:"):
+                cases.settle_case(session, one.id, deeds.SERVICE, decision, now())
+
+    in_transaction(inventory(), settle)
