@@ -13,8 +13,8 @@ from hosting.errors import ServiceError
 from tasks.name_applications import (
     judge_queue_again,
     record_application,
+    record_approval,
     record_refusal,
-    record_release,
     report_name_queue,
     report_recheck,
     said_of,
@@ -22,20 +22,20 @@ from tasks.name_applications import (
 from tasks.name_letters import tell_customers_of_names
 from tasks.runs import dispatch_open_work
 
-APPLY, RELEASE, REFUSE, SHOW = "apply for a name", "release", "refuse", "show the queue"
+APPLY, APPROVE, REFUSE, SHOW = "apply for a name", "approve", "refuse", "show the queue"
 
 
 class DecisionRequest(BaseModel):
     """Apply for a name, decide on one that waits, or look at all that wait."""
 
     model_config = ConfigDict(extra="forbid")
-    action: Literal["apply for a name", "release", "refuse", "show the queue"] = Field(
+    action: Literal["apply for a name", "approve", "refuse", "show the queue"] = Field(
         "show the queue",
         title="Action",
         description="The queue is shown as the run's artifact in any case.",
     )
     application: int | None = Field(
-        None, title="Application", description="Its number, as the queue tells it; to release or refuse.", ge=1
+        None, title="Application", description="Its number, as the queue tells it; to approve or refuse.", ge=1
     )
     instance: str = Field(
         "", title="Instance", description="Its name, e.g. k3v9q2; to apply.", pattern=r"^[a-z0-9]{0,32}$"
@@ -56,8 +56,8 @@ class DecisionRequest(BaseModel):
         """Each action needs its own; who acts is always named."""
         if self.action == APPLY and not (self.instance and self.name.strip()):
             raise ValueError("To apply, give the instance and the name.")
-        if self.action in {RELEASE, REFUSE} and self.application is None:
-            raise ValueError("To release or refuse, give the application's number.")
+        if self.action in {APPROVE, REFUSE} and self.application is None:
+            raise ValueError("To approve or refuse, give the application's number.")
         if self.action != SHOW and not (self.operator.strip() and self.reason.strip()):
             raise ValueError("Give your name and a reason: each name is decided on by a person (P28).")
         return self
@@ -65,7 +65,7 @@ class DecisionRequest(BaseModel):
 
 @flow(name="decide-subdomain", persist_result=False)
 def decide_subdomain(request: DecisionRequest) -> Any:
-    """Record a wish or a decision, tell the customer, bring a released name up, and show what still waits.
+    """Record a wish or a decision, tell the customer, bring an approved name up, and show what still waits.
 
     Args:
         request: What to do, about which name, and who does it.
@@ -97,6 +97,6 @@ def decided(request: DecisionRequest) -> str:
         return said_of(record_application(request.instance, request.name, request.operator, request.reason))
     if request.application is None:
         return ""
-    if request.action == RELEASE:
-        return said_of(record_release(request.application, request.operator, request.reason))
+    if request.action == APPROVE:
+        return said_of(record_approval(request.application, request.operator, request.reason))
     return said_of(record_refusal(request.application, request.operator, request.reason))

@@ -45,13 +45,13 @@ def record_application(instance: str, wish: str, operator: str, reason: str) -> 
 
 
 @reading
-def record_release(number: int, operator: str, reason: str) -> ApplicationFacts:
-    """The operator releases a name; raises as `name_applications.release`."""
+def record_approval(number: int, operator: str, reason: str) -> ApplicationFacts:
+    """The operator approves a name; raises as `name_applications.approve`."""
     known, zone = lists(), load(ServiceSettings).zone
 
     def record(session: Session) -> ApplicationFacts:
         by = operators.ensure_operator(session, operator, now())
-        return name_applications.release(session, number, known, zone=zone, by=by, why=reason, now=now())
+        return name_applications.approve(session, number, known, zone=zone, by=by, why=reason, now=now())
 
     return in_transaction(inventory(), record)
 
@@ -151,7 +151,7 @@ def said_of(one: ApplicationFacts) -> str:
         return f"{one.name} waits as application {one.id}, {one.outcome}. {told(one.findings)}".strip()
     if one.state == "refused":
         return f"{one.name} is refused (application {one.id}): {one.reason}"
-    return f"{one.name} is released for {one.instance_name} (application {one.id})."
+    return f"{one.name} is approved for {one.instance_name} (application {one.id})."
 
 
 def told(findings: Iterable[Finding]) -> str:

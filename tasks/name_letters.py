@@ -1,4 +1,4 @@
-"""Letters about names that customers wish for: received, released, refused with the reason; each once (P28)."""
+"""Letters about names that customers wish for: received, approved, refused with the reason; each once (P28)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ LATEST = timedelta(days=14)
 """What was decided longer ago is no news: its letter could not be sent in all that time, and a person knows."""
 
 USUALLY_LIVE = timedelta(minutes=5)
-"""A released name is live after seconds, and a letter tells that; the release is told where it takes longer."""
+"""An approved name is live after seconds, and a letter tells that; the approval is told where it takes longer."""
 
 LETTERS = {
     ApplicationState.WAITING: "name_received",
-    ApplicationState.RELEASED: "name_released",
+    ApplicationState.APPROVED: "name_approved",
     ApplicationState.REFUSED: "name_refused",
 }
 """The letter that belongs to a state."""
@@ -68,8 +68,8 @@ def tell_customers_of_names() -> int:
 
 
 def is_told_otherwise(session: Session, one: ApplicationFacts) -> bool:
-    """Whether a name was released and is live, which a letter of its own tells, or may well be in a moment."""
-    if one.state is not ApplicationState.RELEASED or one.decided_at is None:
+    """Whether a name was approved and is live, which a letter of its own tells, or may well be in a moment."""
+    if one.state is not ApplicationState.APPROVED or one.decided_at is None:
         return False
     own = (name for name in names.all_names(session) if name.instance_name == one.instance_name)
     is_live = any(name.a_label == one.a_label and name.live_at is not None for name in own)

@@ -62,7 +62,7 @@ VERBS = (
     Verb("storage", "deployments.console.storage", "What instances store, and when that is full.", "storage"),
     Verb("capacity", "deployments.console.storage", "What servers have room for, and until when.", "capacity"),
     Verb("server", "deployments.console.server", "Servers: add, list, show, drain, undrain, evacuate."),
-    Verb("name", "deployments.console.name", "Names of instances: apply, queue, release, refuse, list, withdraw, …"),
+    Verb("name", "deployments.console.name", "Names of instances: apply, queue, approve, refuse, list, withdraw, …"),
     Verb("domain", "deployments.console.domain", "Domains of customers' own: check, connect, disconnect."),
     Verb("move", "deployments.console.move", "Moves between servers: plan, offer, agree, run, postpone, …"),
     Verb("release", "deployments.console.release", "Product releases: add, list."),

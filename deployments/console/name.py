@@ -125,9 +125,10 @@ def show(number: Number, *, as_json: Json = False) -> None:
     emit(row["earlier"], EARLIER_COLUMNS, as_json=False, empty="None.")
 
 
-@app.command("release")
-def release(number: Number, reason: Reason, *, yes: Yes = False) -> None:
-    """Release a name: it is live within seconds, in place of the one that the instance may have."""
+@app.command("release", hidden=True)  # as the service description says it: freigeben
+@app.command("approve")
+def approve(number: Number, reason: Reason, *, yes: Yes = False) -> None:
+    """Approve a name: it is live within seconds, in place of the one that the instance may have."""
     from hosting.inventory import name_application_rows, name_applications, names  # noqa: PLC0415  # as above
     from hosting.name_lists import load_lists  # noqa: PLC0415  # as above
 
@@ -136,22 +137,22 @@ def release(number: Number, reason: Reason, *, yes: Yes = False) -> None:
     with reading() as session:
         one = name_application_rows.application_facts(session, number)
     found = " ".join(map(str, one.findings)) or "Nothing was found."
-    question = f"Do you release {one.name}.{settings.zone} ({one.a_label}) for {one.instance_name}? {found}"
-    ask(question, yes=yes or one.state == "released")
+    question = f"Do you approve {one.name}.{settings.zone} ({one.a_label}) for {one.instance_name}? {found}"
+    ask(question, yes=yes or one.state == "approved")
 
     def record(session: Session, by: str, at: datetime) -> NameFacts | None:
-        name_applications.release(session, number, lists, zone=settings.zone, by=by, why=why, now=at)
+        name_applications.approve(session, number, lists, zone=settings.zone, by=by, why=why, now=at)
         own = names.names_of(session, one.instance_name)
         return next((name for name in own if name.a_label == one.a_label), None)
 
     name = acting(record, settings)
     if name is None:
-        typer.echo(f"{one.name} was released before and is gone again (unchanged).")
+        typer.echo(f"{one.name} was approved before and is gone again (unchanged).")
         return
     try:
         done(settings, name)
     except ServiceError as error:
-        raise ServiceError(f"{one.name} is released, but not live yet: {error.what}", error.do) from error
+        raise ServiceError(f"{one.name} is approved, but not live yet: {error.what}", error.do) from error
 
 
 @app.command("refuse")

@@ -113,8 +113,8 @@ def facts_of(row: NameApplication) -> ApplicationFacts:
 
 
 def seen_of(session: Session, name: NameFacts) -> tuple[Finding, ...]:
-    """What was found of a name when a person released it."""
-    query = in_state(ApplicationState.RELEASED).where(
+    """What was found of a name when a person approved it."""
+    query = in_state(ApplicationState.APPROVED).where(
         NameApplication.instance_name == name.instance_name, NameApplication.a_label == name.a_label
     )
     row = session.scalars(query.order_by(None).order_by(NameApplication.id.desc())).first()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hosting.policy.values import NameFacts
 
 APPLIED = "name applied for"
-RELEASED = "name released"
+APPROVED = "name approved"
 REFUSED = "name refused"
 
 
@@ -62,7 +62,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class NoLonger:
-    """A name that an instance has, and what the lists of today say of it that nobody saw when it was released."""
+    """A name that an instance has, and what the lists of today say of it that nobody saw when it was approved."""
 
     name: NameFacts
     findings: tuple[Finding, ...]
@@ -123,7 +123,7 @@ def apply_for(
     return facts_of(row)
 
 
-def release(
+def approve(
     session: Session, number: int, lists: NameLists, *, zone: str, by: str, why: str, now: datetime
 ) -> ApplicationFacts:
     """A person lets the instance have the name: it is recorded with the work that brings it up (P28, P29); once.
@@ -137,14 +137,14 @@ def release(
         InstanceEnded: the instance has ended.
     """
     row = numbered(session, number)
-    if row.state == ApplicationState.RELEASED:
+    if row.state == ApplicationState.APPROVED:
         return facts_of(row)
-    step(ApplicationState(row.state), ApplicationState.RELEASED)
+    step(ApplicationState(row.state), ApplicationState.APPROVED)
     found = judgement_of(session, row.instance_name, read_label(row.wished, zone), lists, zone=zone, now=now)
     _keep(row, found, now)
     stop_if_refused(found)
     name_orders.order_subdomain(session, row.instance_name, row.a_label, row.name, by=by, now=now)
-    _decide(session, row, ApplicationState.RELEASED, by, why, now=now)
+    _decide(session, row, ApplicationState.APPROVED, by, why, now=now)
     return facts_of(row)
 
 
@@ -153,7 +153,7 @@ def refuse(session: Session, number: int, *, by: str, reason: str, now: datetime
 
     Raises:
         UnknownApplication: none has this number.
-        ForbiddenEdge: it was released.
+        ForbiddenEdge: it was approved.
     """
     row = numbered(session, number)
     if row.state != ApplicationState.REFUSED:
@@ -246,7 +246,7 @@ def _decide(
         "application": row.id, "name": row.name, "a_label": row.a_label, "version": row.version,
         "rules": [one["rule"] for one in row.findings],
     }  # fmt: skip
-    what = RELEASED if to is ApplicationState.RELEASED else REFUSED
+    what = APPROVED if to is ApplicationState.APPROVED else REFUSED
     record(session, by, what, subject_of(row.instance_name), why=reason, evidence=told, now=now)
 
 

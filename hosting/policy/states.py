@@ -117,7 +117,7 @@ class ApplicationState(StrEnum):
     """A name that a customer wishes for: waits for a person, unless the program refuses it at once (P28)."""
 
     WAITING = "waiting"
-    RELEASED = "released"
+    APPROVED = "approved"
     REFUSED = "refused"
 
 
@@ -195,7 +195,7 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "unanswered": (),
         "withdrawn": (),
     },
-    ApplicationState: {"waiting": ("released", "refused"), "released": (), "refused": ()},
+    ApplicationState: {"waiting": ("approved", "refused"), "approved": (), "refused": ()},
     ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},
 }

@@ -67,10 +67,10 @@ def applied(
     )
 
 
-def released(inventory: Inventory, number: int, lists: NameLists = LISTS, at: datetime = NOW) -> ApplicationFacts:
+def approved(inventory: Inventory, number: int, lists: NameLists = LISTS, at: datetime = NOW) -> ApplicationFacts:
     return in_transaction(
         inventory,
-        lambda session: name_applications.release(
+        lambda session: name_applications.approve(
             session, number, lists, zone=ZONE, by="paul", why="looks good", now=at
         ),
     )
@@ -140,19 +140,19 @@ def test_one_name_at_a_time_and_none_for_who_is_not_there(inventory: Inventory, 
         applied(inventory, two[1], "  ")
 
 
-def test_a_released_name_is_the_instance_s_and_its_work_is_asked_for(
+def test_a_approved_name_is_the_instance_s_and_its_work_is_asked_for(
     inventory: Inventory, two: tuple[str, str]
 ) -> None:
     made = applied(inventory, two[0])
-    done = released(inventory, made.id)
-    assert (done.state, done.decided_by, done.reason) == (ApplicationState.RELEASED, "paul", "looks good")
+    done = approved(inventory, made.id)
+    assert (done.state, done.decided_by, done.reason) == (ApplicationState.APPROVED, "paul", "looks good")
     with inventory.reading() as session:
         [name] = names.names_of(session, two[0])
         asked = work.work_of(session, work.ASSIGN_SUBDOMAIN, f"{two[0]}#{name.id}")
     assert (name.a_label, name.as_ordered, name.state) == ("xn--mster-kva", "müster", NameState.ASSIGNING)
     assert asked is not None
     assert (asked.state, asked.due_at, asked.asked_by) == (WorkState.OPEN, NOW, "paul")
-    assert released(inventory, made.id, at=NOW + HOUR) == done
+    assert approved(inventory, made.id, at=NOW + HOUR) == done
     with pytest.raises(ForbiddenEdge):
         refused(inventory, made.id)
     again = applied(inventory, two[0])
@@ -165,7 +165,7 @@ def test_a_person_refuses_with_a_reason_once(inventory: Inventory, two: tuple[st
     assert (done.state, done.decided_by, done.reason) == (ApplicationState.REFUSED, "paul", "A brand.")
     assert refused(inventory, made.id, "Another reason.") == done
     with pytest.raises(ForbiddenEdge):
-        released(inventory, made.id)
+        approved(inventory, made.id)
     with inventory.reading() as session:
         assert names.names_of(session, two[0]) == []
         assert [one.what for one in deeds.deeds_of(session, f"instance:{two[0]}")][-1] == "name refused"
@@ -173,12 +173,12 @@ def test_a_person_refuses_with_a_reason_once(inventory: Inventory, two: tuple[st
         refused(inventory, 99)
 
 
-def test_a_name_that_somebody_got_meanwhile_is_not_released_twice(inventory: Inventory, two: tuple[str, str]) -> None:
+def test_a_name_that_somebody_got_meanwhile_is_not_approved_twice(inventory: Inventory, two: tuple[str, str]) -> None:
     first, second = applied(inventory, two[0]), applied(inventory, two[1])
     assert (codes(first), codes(second)) == ([], ["wanted-twice"])
-    released(inventory, first.id)
+    approved(inventory, first.id)
     with pytest.raises(NameRefused, match="müster is refused: The name is taken") as refusal:
-        released(inventory, second.id)
+        approved(inventory, second.id)
     assert [one.code for one in refusal.value.findings] == ["taken"]
     assert queued(inventory) == ["müster"]  # a person tells the customer
     assert applied(inventory, two[1]).id == second.id
@@ -191,24 +191,24 @@ def test_of_two_operators_at_once_one_gives_the_name_away(inventory: Inventory, 
 
     def try_it(number: int) -> str:
         try:
-            return str(released(inventory, number).state)
+            return str(approved(inventory, number).state)
         except NameRefused:
             return "taken"
         except names.NameTaken:
             return "taken"
 
-    assert sorted(at_once(*(partial(try_it, number) for number in numbers))) == ["released", "taken"]
+    assert sorted(at_once(*(partial(try_it, number) for number in numbers))) == ["approved", "taken"]
     with inventory.reading() as session:
         assert len(names.all_names(session)) == 1
 
 
 def test_what_can_be_taken_for_another_customer_s_name_is_flagged(inventory: Inventory, two: tuple[str, str]) -> None:
-    released(inventory, applied(inventory, two[0]).id)
+    approved(inventory, applied(inventory, two[0]).id)
     assert codes(applied(inventory, two[1], "muester")) == ["like-another"]
 
 
 def test_a_name_at_rest_is_refused_to_others_and_not_to_who_had_it(inventory: Inventory, two: tuple[str, str]) -> None:
-    released(inventory, applied(inventory, two[0]).id)
+    approved(inventory, applied(inventory, two[0]).id)
 
     def give_back(session: Session) -> None:
         [name] = names.names_of(session, two[0])
@@ -225,7 +225,7 @@ def test_a_name_at_rest_is_refused_to_others_and_not_to_who_had_it(inventory: In
 
 
 def test_other_lists_judge_the_queue_again_and_touch_no_name_in_use(inventory: Inventory, two: tuple[str, str]) -> None:
-    released(inventory, applied(inventory, two[0], "bosch").id)
+    approved(inventory, applied(inventory, two[0], "bosch").id)
     waiting = applied(inventory, two[1], "muster")
     assert rechecked(inventory, LISTS) == Recheck(waiting.version, 1, (), ())
     found = rechecked(inventory, STRICTER)
@@ -243,9 +243,9 @@ def test_other_lists_judge_the_queue_again_and_touch_no_name_in_use(inventory: I
         [name] = names.names_of(session, two[0])
     assert name.state is NameState.ASSIGNING
     with pytest.raises(NameRefused, match="muster"):
-        released(inventory, waiting.id, STRICTER)
+        approved(inventory, waiting.id, STRICTER)
     assert rechecked(inventory, LISTS).changed[0].before is Found.REFUSED
-    assert released(inventory, waiting.id).state is ApplicationState.RELEASED
+    assert approved(inventory, waiting.id).state is ApplicationState.APPROVED
 
 
 def test_an_instance_that_has_ended_gets_no_name(inventory: Inventory, two: tuple[str, str]) -> None:
@@ -256,7 +256,7 @@ def test_an_instance_that_has_ended_gets_no_name(inventory: Inventory, two: tupl
     with inventory.writing() as session:
         session.get_one(Instance, two[0]).state = InstanceState.ENDED
     with pytest.raises(InstanceEnded):
-        released(inventory, made.id)
+        approved(inventory, made.id)
     with pytest.raises(InstanceEnded):
         applied(inventory, two[0], "anderer")
 

@@ -44,7 +44,7 @@ def table(key: str) -> list[dict[str, Any]]:
     return list(json.loads(str(newest.data)))
 
 
-def test_a_name_is_applied_for_released_and_brought_up(tmp_path: Path) -> None:
+def test_a_name_is_applied_for_approved_and_brought_up(tmp_path: Path) -> None:
     home = tmp_path / "service"
     home.mkdir(mode=0o700)
     write_private(home / SETTINGS_FILE, as_toml(plain_settings(home)))
@@ -70,8 +70,8 @@ def test_a_name_is_applied_for_released_and_brought_up(tmp_path: Path) -> None:
         assert "is refused (application 2)" in decide("apply for a name", instance=second, name="PhlyMa1l", **BY)
         [row] = table("name-queue")
         assert (row["name"], row["as DNS has it"], row["outcome"]) == ("bücher", "xn--bcher-kva", "harmless")
-        said = decide("release", application=1, **BY)
-        assert said == f"bücher is released for {first} (application 1). 0 names wait for a decision."
+        said = decide("approve", application=1, **BY)
+        assert said == f"bücher is approved for {first} (application 1). 0 names wait for a decision."
         with inventory.reading() as session:
             [name] = names.names_of(session, first)
         runs = [run for run in client.read_flow_runs() if run.name.startswith("assign-subdomain")]
@@ -88,5 +88,5 @@ def test_a_name_is_applied_for_released_and_brought_up(tmp_path: Path) -> None:
             DecisionRequest(action="refuse", application=1, operator="olga", reason="zu spät"), return_state=True
         )
         assert refused.is_failed()
-        assert "can't go from released to refused" in str(refused.message)
+        assert "can't go from approved to refused" in str(refused.message)
         APILogHandler().flush()  # before the server is gone, which the log would wait for

@@ -24,8 +24,8 @@ from tasks.name_applications import (
     judge_queue_again,
     queue_row,
     record_application,
+    record_approval,
     record_refusal,
-    record_release,
     said_of,
 )
 from tasks.name_letters import LATEST, USUALLY_LIVE, tell_customers_of_names
@@ -126,9 +126,9 @@ def test_what_a_person_refuses_is_told_in_his_words_alone(inventory: Inventory, 
     assert "paul" not in relay.text()
 
 
-def test_a_release_is_told_where_the_name_is_not_live_soon(inventory: Inventory, relay: Relay, name: str) -> None:
+def test_an_approval_is_told_where_the_name_is_not_live_soon(inventory: Inventory, relay: Relay, name: str) -> None:
     record_application.fn(name, "bücher", "olga", "mail of today")
-    assert said_of(record_release.fn(1, "paul", "fine")) == f"bücher is released for {name} (application 1)."
+    assert said_of(record_approval.fn(1, "paul", "fine")) == f"bücher is approved for {name} (application 1)."
     with relay.up():
         assert at(NOW + USUALLY_LIVE - MINUTE) == 0
         assert [at(NOW + USUALLY_LIVE), at(NOW + USUALLY_LIVE + MINUTE)] == [1, 0]
@@ -139,7 +139,7 @@ def test_a_release_is_told_where_the_name_is_not_live_soon(inventory: Inventory,
 
 def test_a_name_that_is_live_has_a_letter_of_its_own(inventory: Inventory, relay: Relay, name: str) -> None:
     record_application.fn(name, "muster", "olga", "mail of today")
-    record_release.fn(1, "paul", "fine")
+    record_approval.fn(1, "paul", "fine")
     with inventory.reading() as session:
         [own] = names.names_of(session, name)
     in_transaction(inventory, lambda session: names.record_live(session, own.id, NOW, {}))
@@ -188,7 +188,7 @@ def test_what_other_lists_change_is_told_to_operators(
 
     other = opened(inventory, "A-2", NOW - timedelta(days=30))
     record_application.fn(other, "buchladen", "olga", "mail of today")
-    record_release.fn(1, "paul", "fine")
+    record_approval.fn(1, "paul", "fine")
     record_application.fn(name, "muster", "olga", "mail of today")
     assert findings_of(judge_queue_again.fn()) == []
     (tmp_path / "mine.csv").write_text(
@@ -209,10 +209,10 @@ def test_what_other_lists_change_is_told_to_operators(
     ("given", "said"),
     [
         ({"action": "apply for a name", "operator": "olga", "reason": "x"}, "give the instance and the name"),
-        ({"action": "release", "operator": "olga", "reason": "x"}, "give the application's number"),
+        ({"action": "approve", "operator": "olga", "reason": "x"}, "give the application's number"),
         ({"action": "refuse", "application": 1, "operator": "olga", "reason": " "}, "Give your name and a reason"),
-        ({"action": "release", "application": 1, "reason": "x"}, "Give your name and a reason"),
-        ({"action": "release", "application": 0}, "greater than or equal to 1"),
+        ({"action": "approve", "application": 1, "reason": "x"}, "Give your name and a reason"),
+        ({"action": "approve", "application": 0}, "greater than or equal to 1"),
     ],
 )
 def test_the_form_asks_for_what_an_action_needs(given: dict[str, object], said: str) -> None:

@@ -22,7 +22,7 @@ VALUES: dict[str, Any] = {
     "least": 4,
     "most": 48,
 }
-LETTERS = ("name_received", "name_released", "name_refused")
+LETTERS = ("name_received", "name_approved", "name_refused")
 
 
 @pytest.mark.parametrize("name", LETTERS)
@@ -48,9 +48,9 @@ def test_a_refusal_tells_each_reason_and_what_is_possible(language: str) -> None
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_form_that_dns_has_is_told_where_it_is_another_one(language: str) -> None:
-    assert "xn--" in compose("name_released", language, VALUES).text
+    assert "xn--" in compose("name_approved", language, VALUES).text
     plain_name = VALUES | {"host": "muster.phlymail.net", "dns_host": "muster.phlymail.net"}
-    letter = compose("name_released", language, plain_name)
+    letter = compose("name_approved", language, plain_name)
     assert "https://muster.phlymail.net/" in letter.text
     assert letter.text.count("muster.phlymail.net") == 1
 

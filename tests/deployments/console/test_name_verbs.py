@@ -1,4 +1,4 @@
-"""How operators decide on names: checked, applied for, shown with all that is known, released or refused (P26 to P28)."""
+"""How operators decide on names: checked, applied for, shown with all that is known, approved or refused (P26 to P28)."""
 
 from __future__ import annotations
 
@@ -111,20 +111,20 @@ def test_what_is_plainly_wrong_is_refused_at_once_and_kept(phm: Console, two: tu
     assert "has applied for muster already" in phm("name", "apply", two[0], "anderer", *WHY).refusal
 
 
-def test_a_released_name_is_the_instance_s_even_while_prefect_is_down(phm: Console, two: tuple[str, str]) -> None:
+def test_a_approved_name_is_the_instance_s_even_while_prefect_is_down(phm: Console, two: tuple[str, str]) -> None:
     phm("name", "apply", two[0], "muster", *WHY)
-    assert "Nothing was changed" in phm("name", "release", "1", *WHY, answers="n\n").refusal
+    assert "Nothing was changed" in phm("name", "approve", "1", *WHY, answers="n\n").refusal
     assert application(phm).state is ApplicationState.WAITING
-    said = phm("name", "release", "1", *WHY, "--yes").refusal
-    assert said.startswith("muster is released, but not live yet: Prefect at ")
-    assert (application(phm).state, application(phm).decided_by) == (ApplicationState.RELEASED, phm.operator)
+    said = phm("name", "approve", "1", *WHY, "--yes").refusal
+    assert said.startswith("muster is approved, but not live yet: Prefect at ")
+    assert (application(phm).state, application(phm).decided_by) == (ApplicationState.APPROVED, phm.operator)
     with phm.inventory.reading() as session:
         [name] = names.names_of(session, two[0])
         asked = work.work_of(session, work.ASSIGN_SUBDOMAIN, f"{two[0]}#{name.id}")
     assert name.state is NameState.ASSIGNING
     assert asked is not None
     assert asked.state is WorkState.OPEN
-    assert "can't go from released to refused" in phm("name", "refuse", "1", "--reason", "doch nicht", "--yes").refusal
+    assert "can't go from approved to refused" in phm("name", "refuse", "1", "--reason", "doch nicht", "--yes").refusal
 
 
 def test_a_name_is_refused_with_a_reason_that_is_read(phm: Console, two: tuple[str, str]) -> None:
@@ -134,7 +134,7 @@ def test_a_name_is_refused_with_a_reason_that_is_read(phm: Console, two: tuple[s
     assert "The customer reads: Eine Marke." in asked.err
     again = phm("name", "refuse", "1", "--reason", "Anders.", "--yes").out
     assert again == f"bosch was refused before by {phm.operator}: Eine Marke. (unchanged)\n"
-    assert "can't go from refused to released" in phm("name", "release", "1", *WHY, "--yes").refusal
+    assert "can't go from refused to approved" in phm("name", "approve", "1", *WHY, "--yes").refusal
 
 
 def test_other_lists_judge_again_what_waits_and_what_is_in_use(
@@ -155,7 +155,7 @@ def test_other_lists_judge_again_what_waits_and_what_is_in_use(
         ("muster", "waits as 1: harmless before, refused now"),
         ("buchladen", "assigning, stays"),
     ]
-    assert "muster is refused" in phm("name", "release", "1", *WHY, "--yes").refusal
+    assert "muster is refused" in phm("name", "approve", "1", *WHY, "--yes").refusal
     (lists / "mine.csv").write_text("name,kind\n", encoding="utf-8")
     assert "does not begin with the line" in phm("name", "recheck").refusal
 
@@ -175,5 +175,5 @@ def test_the_verbs_of_held_names_are_there_too(phm: Console, two: tuple[str, str
     held(phm, two[0], "muster", "muster")
     assert "muster" in phm("name", "list").out
     said = phm("name", "--help").out
-    for verb in ("check", "apply", "queue", "show", "release", "refuse", "recheck", "list", "assign", "withdraw"):
+    for verb in ("check", "apply", "queue", "show", "approve", "refuse", "recheck", "list", "assign", "withdraw"):
         assert f" {verb} " in said
