@@ -117,6 +117,12 @@ def customer(browser: Browser, viewport: dict[str, int] | None = None, scheme: s
     return context.new_page()
 
 
+def send(page: Page) -> None:
+    """Send the answer; its page is there then, and no form any more."""
+    page.locator("button").click()
+    page.locator("form").wait_for(state="detached")
+
+
 def take_pictures(browser: Browser, site: AgreementSite, shoot: Callable[[Page, str], None]) -> None:
     """The pages of an offer, from the question to what a reused, a tampered and an expired link show."""
     page, other = customer(browser), customer(browser)
@@ -127,7 +133,7 @@ def take_pictures(browser: Browser, site: AgreementSite, shoot: Callable[[Page, 
         one.goto(site.link)
         one.locator(choice).check()
     shoot(page, "agreement")
-    page.locator("button").click()
+    send(page)
     shoot(page, "agreement-accepted")
-    other.locator("button").click()
+    send(other)
     shoot(other, "agreement-reused")

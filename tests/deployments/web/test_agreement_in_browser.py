@@ -8,7 +8,7 @@ import pytest
 
 from hosting.policy.states import OfferState
 from hosting.templates.wording import span
-from tests.service.agreement_page import PHONE, AgreementSite, agreement_site, chromium, customer, take_pictures
+from tests.service.agreement_page import PHONE, AgreementSite, agreement_site, chromium, customer, send, take_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def test_a_reused_link_shows_what_was_answered_and_the_browser_goes_nowhere_else
     page.on("request", lambda request: asked.append(request.url))
     page.goto(site.link)
     page.locator("#decline").check()
-    page.locator("button").click()
+    send(page)
     told = page.locator("h1").inner_text()
     before = site.now
     page.goto(site.link)
