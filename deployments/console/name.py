@@ -42,7 +42,7 @@ TITLES = {
     "asked_by": "by", "why": "why", "version": "rules", "judged_at": "judged", "decided_at": "decided",
     "decided_by": "by", "reason": "reason",
 }  # fmt: skip
-FINDING_COLUMNS = {"rule": "rule", "outcome": "outcome", "sentence": "finding"}
+FINDING_COLUMNS = {"rule": "rule", "outcome": "outcome", "sentence": "finding", "note": "note"}
 NAME_COLUMNS = {"as_ordered": "name", "instance_name": "instance", "state": "state", "since": "since"}
 EARLIER_COLUMNS = {"id": "number", "name": "name", "instance_name": "instance", "state": "state", "reason": "reason"}
 AGAIN_COLUMNS = {"name": "name", "instance_name": "instance", "stands": "stands", "found": "findings"}
@@ -248,6 +248,7 @@ def finding_rows(findings: Iterable[Finding]) -> list[dict[str, Any]]:
             "rule": one.code,
             "outcome": "refused" if one.refuses else "flagged",
             "sentence": str(one),
+            "note": one.facts.get("note") or None,
             "facts": dict(one.facts),
         }
         for one in findings

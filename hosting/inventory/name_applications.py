@@ -12,7 +12,7 @@ from hosting.inventory.instances import subject_of
 from hosting.inventory.models import TEXT_MOST, NameApplication
 from hosting.inventory.name_application_rows import ApplicationFacts, facts_of, in_state, numbered, seen_of, waiting_of
 from hosting.inventory.name_rows import HOLDING, last_gone
-from hosting.policy.labels import read_label
+from hosting.policy.labels import PERHAPS, read_label
 from hosting.policy.listed_names import Outcome
 from hosting.policy.states import ApplicationState, step
 from hosting.policy.subdomain import YOURS, Judgement, Known, judge, outcome_of, read_back, recorded, version_of
@@ -118,7 +118,7 @@ def apply_for(
     told = {"application": row.id, "name": label.name, "outcome": found.outcome.value, "version": found.version}
     record(session, by, APPLIED, subject_of(instance), why=why, evidence=told, now=now)
     if found.outcome is Outcome.REFUSED:
-        said = " ".join(str(one) for one in found.findings if one.refuses)
+        said = " ".join(str(one) for one in found.findings if one.refuses or one.rule is PERHAPS)
         _decide(session, row, ApplicationState.REFUSED, SERVICE, said, now=now)
     return facts_of(row)
 
