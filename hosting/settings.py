@@ -156,6 +156,9 @@ class Settings(BaseModel):
     authorities_pem: str = Field(
         "", description="Extra certificate authorities that probes and the store's clients trust."
     )
+    trust_store: str = Field(
+        "", description="A PEM file with the authorities by which customers' certificates are judged (P31)."
+    )
     certificate_pem: str = Field("", description="The wildcard certificate of the zone, with its intermediates.")
     certificate_key_pem: SecretStr = Field(SecretStr(""), description="Its private key.")
     inventory_url: SecretStr

@@ -63,7 +63,11 @@ VERBS = (
     Verb("capacity", "deployments.console.storage", "What servers have room for, and until when.", "capacity"),
     Verb("server", "deployments.console.server", "Servers: add, list, show, drain, undrain, evacuate."),
     Verb("name", "deployments.console.name", "Names of instances: apply, queue, approve, refuse, list, withdraw, …"),
-    Verb("domain", "deployments.console.domain", "Domains of customers' own: check, connect, disconnect."),
+    Verb(
+        "domain",
+        "deployments.console.domain_certificates",
+        "Domains of customers' own: connect, renew, invite, …",
+    ),
     Verb("move", "deployments.console.move", "Moves between servers: plan, offer, agree, run, postpone, …"),
     Verb("release", "deployments.console.release", "Product releases: add, list."),
     Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),

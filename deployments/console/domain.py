@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.console.context import Reason, acting, ask, now, reading, reason_given
-from deployments.console.held_names import Instance, Yes, done, own, result
+from deployments.console.context import Reason, acting, ask, now, open_inventory, reading, reason_given, working
+from deployments.console.held_names import LOOK_SECONDS, WAIT_SECONDS, Instance, Yes, done, own, result
 from hosting.errors import Refused, ServiceError
 from hosting.settings import load_settings
 
@@ -20,30 +20,39 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from sqlalchemy.orm import Session
 
-    from hosting.policy.customer_certificate import Bundle, Inspection
+    from hosting.policy.customer_certificate import Bundle
     from hosting.policy.findings import Finding
     from hosting.policy.own_domain import OwnDomain
     from hosting.policy.values import NameFacts
     from hosting.settings import Settings
 
-app = typer.Typer(help="Domains of customers' own: check, connect, disconnect; phm name list shows them.")
-
-INSPECT_SECONDS = 20
-"""What an encrypted file holds inside another can't be foreseen: its inspection ends after so long."""
+app = typer.Typer(help="Domains of customers' own: check, connect, renew, invite, disconnect, list, show.")
 
 Domain = Annotated[str, typer.Argument(help="As the customer ordered it, e.g. post.müller.de.")]
 Files = Annotated[
     list[Path],
     typer.Option("--file", help="Certificate, intermediates, key: one file or several, any form.", exists=True),
 ]
+Cert = Annotated[Path | None, typer.Option("--cert", help="The certificate; the same as --file.", exists=True)]
+Key = Annotated[Path | None, typer.Option("--key", help="Its private key; the same as --file.", exists=True)]
+Chain = Annotated[Path | None, typer.Option("--chain", help="The intermediates; the same as --file.", exists=True)]
 Locked = Annotated[bool, typer.Option("--passphrase", help="The key has a passphrase; you are asked for it.")]
+Opening = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="A file; its first line is the key's passphrase.", exists=True)
+]
+NONE: list[Path] = []
 
 
 @app.command("check")
-def check(domain: Domain, *, file: Files, passphrase: Locked = False) -> None:
+def check(
+    domain: Domain, *, file: Files = NONE, cert: Cert = None, key: Key = None, chain: Chain = None,
+    passphrase: Locked = False, passphrase_file: Opening = None,
+) -> None:  # fmt: skip
     """Say all that speaks against a domain and its certificate; nothing is recorded."""
     settings = load_settings()
-    found, bundle = inspected(settings, checked_domain(settings, domain, ""), file, locked=passphrase)
+    wanted = checked_domain(settings, domain, "")
+    secret = opening(passphrase_file, locked=passphrase)
+    found, bundle = inspected(settings, wanted, handed_over(file, cert, key, chain), secret)
     for finding in found:
         typer.echo(str(finding))
     if bundle is None:
@@ -53,13 +62,15 @@ def check(domain: Domain, *, file: Files, passphrase: Locked = False) -> None:
 
 @app.command("connect")
 def connect(
-    instance: Instance, domain: Domain, reason: Reason, *, file: Files, passphrase: Locked = False, yes: Yes = False
-) -> None:
+    instance: Instance, domain: Domain, reason: Reason, *, file: Files = NONE, cert: Cert = None, key: Key = None,
+    chain: Chain = None, passphrase: Locked = False, passphrase_file: Opening = None, yes: Yes = False,
+) -> None:  # fmt: skip
     """Connect a customer's domain, or give it another certificate; of the files nothing is kept but sealed."""
     settings, why = load_settings(), reason_given(reason)
     own(instance)
     wanted = checked_domain(settings, domain, instance)
-    found, bundle = inspected(settings, wanted, file, locked=passphrase)
+    secret = opening(passphrase_file, locked=passphrase)
+    found, bundle = inspected(settings, wanted, handed_over(file, cert, key, chain), secret)
     if bundle is None:
         said = " ".join(str(one) for one in found if one.refuses)
         raise Refused(f"{wanted.ordered} can't be connected: {said}", "Nothing was changed.")
@@ -70,10 +81,11 @@ def connect(
     until = f"{bundle.not_after:%Y-%m-%d}"
     ask(f"Do you connect {wanted.ordered} ({wanted.ascii}, good until {until}) to {instance}{before}?", yes=yes)
     name = recorded(settings, instance, wanted, bundle, why)
-    last = result(settings, name)
     if name.state == "live":
-        typer.echo(f"{wanted.ordered} gets the certificate by a run that has begun.")
-    elif last.state == "live":
+        renewed(settings, name, bundle.fingerprint)
+        return
+    last = result(settings, name)
+    if last.state == "live":
         typer.echo(f"{instance} is at https://{wanted.ascii}/.")
     elif last.finding:
         typer.echo(f"{wanted.ordered} is prepared and not live yet: {last.finding}")
@@ -96,82 +108,106 @@ def disconnect(instance: Instance, domain: Domain, reason: Reason, *, yes: Yes =
     done(settings, acting(order, settings))
 
 
+def handed_over(files: Sequence[Path], *named: Path | None) -> list[bytes]:
+    """What the files hold, each at most a little more than is looked at.
+
+    Raises:
+        Refused: none was named, or one can't be read.
+    """
+    from hosting.policy.certificate_files import MOST_BYTES  # noqa: PLC0415  # not before it is needed: help is quick
+
+    paths = [*files, *(one for one in named if one is not None)]
+    if not paths:
+        raise Refused("No file is named.", "Name them: --cert, --key, --chain, or --file for each.")
+    try:
+        return [_content(path, MOST_BYTES + 1) for path in paths]
+    except OSError as error:
+        raise Refused(f"{error.filename} can't be read ({type(error).__name__}).", "Name a file.") from error
+
+
+def _content(path: Path, most: int) -> bytes:
+    """The beginning of a file."""
+    with path.open("rb") as file:
+        return file.read(most)
+
+
+def opening(file: Path | None, *, locked: bool) -> SecretStr | None:
+    """The passphrase of the key, from a file or the keyboard; never from the command line."""
+    from pydantic import SecretStr  # noqa: PLC0415  # as above
+
+    if file is not None:
+        return SecretStr(file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r"))
+    return SecretStr(typer.prompt("Passphrase", hide_input=True, err=True)) if locked else None
+
+
 def checked_domain(settings: Settings, wish: str, instance: str) -> OwnDomain:
     """A customer's wish as a domain; what this instance has already may be ordered again.
 
     Raises:
         Refused: all that speaks against it.
     """
-    from hosting.inventory import names, servers  # noqa: PLC0415  # as above
-    from hosting.policy.own_domain import check_domain  # noqa: PLC0415  # as above
-    from hosting.policy.values import NameKind  # noqa: PLC0415  # as above
+    from deployments.own_domains import check_wish  # noqa: PLC0415  # as above
 
     with reading() as session:
-        ours = {settings.zone, *(server.host_name for server in servers.all_servers(session))}
-        held = [one for one in names.all_names(session) if one.kind is NameKind.DOMAIN and one.state != "gone"]
-    connected = {one.a_label for one in held if one.instance_name != instance}
-    found = check_domain(wish, ours, connected)
+        found = check_wish(session, settings, instance, wish)
     if found.domain is None:
         raise Refused(" ".join(map(str, found.findings)), "Nothing was changed.")
     return found.domain
 
 
 def inspected(
-    settings: Settings, domain: OwnDomain, files: Sequence[Path], *, locked: bool
+    settings: Settings, domain: OwnDomain, contents: Sequence[bytes], secret: SecretStr | None
 ) -> tuple[tuple[Finding, ...], Bundle | None]:
-    """What the files hold, looked at in a process that is ended if it takes too long.
+    """What the files hold, looked at in a process whose time and memory are bounded.
 
     Raises:
-        ServiceError: it took too long.
+        ServiceError: it could not be looked at.
     """
-    from pydantic import SecretStr  # noqa: PLC0415  # as above
+    from deployments.inspecting import inspect_apart, trust_store  # noqa: PLC0415  # as above
 
-    secret = SecretStr(typer.prompt("Passphrase", hide_input=True, err=True)) if locked else None
-    contents = [file.read_bytes() for file in files]
-    forking = multiprocessing.get_context("fork")
-    ours, theirs = forking.Pipe(duplex=False)
-    child = forking.Process(target=_inspect, args=(theirs, contents, secret, domain, settings.authorities_pem))
-    child.start()
-    theirs.close()
-    try:
-        if not ours.poll(INSPECT_SECONDS):
-            raise ServiceError("The files could not be looked at in time.", "Have the customer send them unpacked.")
-        found: Inspection = ours.recv()
-    except EOFError as error:
-        raise ServiceError("The files could not be looked at.", "Have the customer send them as PEM.") from error
-    finally:
-        child.kill()
-        child.join()
+    found = inspect_apart(contents, secret, domain, trust_store(settings), now())
     return found.findings, found.bundle
 
 
-def _inspect(
-    answer: Any, contents: list[bytes], secret: SecretStr | None, domain: OwnDomain, authorities_pem: str
-) -> None:
-    """In the process of its own."""
-    import certifi  # noqa: PLC0415  # as above
-
-    from hosting.policy.certificate_chain import trusted_roots  # noqa: PLC0415  # as above
-    from hosting.policy.customer_certificate import inspect  # noqa: PLC0415  # as above
-
-    trusted = Path(certifi.where()).read_bytes() + b"\n" + authorities_pem.encode()
-    answer.send(inspect(contents, secret, domain, trusted_roots(trusted), now()))
-
-
 def recorded(settings: Settings, instance: str, domain: OwnDomain, bundle: Bundle, why: str) -> NameFacts:
-    """The domain with its certificate, its key sealed, and the work that brings it up."""
-    from cryptography.fernet import Fernet  # noqa: PLC0415  # as above
-
-    from hosting.inventory import deeds, instances, name_orders  # noqa: PLC0415  # as above
-    from hosting.inventory.name_certificates import CertificateFacts  # noqa: PLC0415  # as above
-
-    key = Fernet(settings.sealing_key.get_secret_value())
-    sealed = key.encrypt(bundle.key_pem.get_secret_value().encode()).decode()
-    facts = CertificateFacts(bundle.fingerprint, bundle.not_after, bundle.issuer, bundle.certificate_pem)
+    """The domain with its certificate, its key sealed, and the work that brings it up or renews it."""
+    from deployments.own_domains import order_with_bundle  # noqa: PLC0415  # as above
 
     def order(session: Session, by: str, at: datetime) -> NameFacts:
-        told = {"name": domain.ascii, "ordered": domain.ordered, "certificate": bundle.fingerprint}
-        deeds.record(session, by, "domain approved", instances.subject_of(instance), why=why, evidence=told, now=at)
-        return name_orders.order_domain(session, instance, domain, facts, sealed, by=by, now=at)
+        return order_with_bundle(session, settings, instance, domain, bundle, by=by, why=why, now=at)
 
     return acting(order, settings)
+
+
+def renewed(settings: Settings, name: NameFacts, fingerprint: str) -> None:
+    """Have the renewal begin at once, wait for it, and say what became of it.
+
+    Raises:
+        Unreachable: Prefect does not take the run now; it is begun later by itself.
+        ServiceError: the old certificate is still in force.
+    """
+    from deployments.dispatching import dispatcher  # noqa: PLC0415  # as above
+    from hosting.inventory import certificate_renewals, name_certificates  # noqa: PLC0415  # as above
+
+    with reading() as session:
+        before = name_certificates.certificate_of(session, name.id)
+    if before is not None and before.fingerprint == fingerprint:
+        typer.echo(f"{name.as_ordered} has this certificate already (unchanged).")
+        return
+    inventory, deadline = open_inventory(settings), time.monotonic() + WAIT_SECONDS
+    try:
+        with working(f"Putting the certificate of {name.as_ordered} in force"):
+            dispatcher(settings)()
+            waits = True
+            while waits and time.monotonic() < deadline:
+                time.sleep(LOOK_SECONDS)
+                with inventory.reading() as session:
+                    held = name_certificates.certificate_of(session, name.id)
+                    waits = certificate_renewals.renewal_of(session, name.id) is not None
+    finally:
+        inventory.close()
+    if held is None or held.fingerprint != fingerprint:
+        said = "is still being put in force" if waits else "could not be put in force; the one from before is in force"
+        do = f"Look at: phm domain show {name.instance_name}, phm case list."
+        raise ServiceError(f"The certificate of {name.as_ordered} {said}.", do)
+    typer.echo(f"{name.as_ordered} has the new certificate, seen from outside; good until {held.not_after:%Y-%m-%d}.")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from fleet import certificates
-from hosting.inventory import deeds, instances, name_certificates, names
+from hosting.inventory import deeds, domain_invitations, instances, name_certificates, names
 from hosting.inventory.session import in_transaction
 from hosting.policy.placement import choose_server
 from hosting.settings import load_settings
 from tests.inventory.words import NOW, RELEASE
+from tests.tasks.test_move_agreements import Relay, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +83,7 @@ def test_a_domain_is_recorded_as_ordered_with_its_key_sealed(phm: Console, name:
         assert (held.as_ordered, held.a_label, held.state) == (DOMAIN, ascii_of(), "assigning")
         kept = name_certificates.certificate_of(session, held.id)
         assert kept is not None
-        sealed = name_certificates.sealed_key(session, held.id)
+        sealed = name_certificates.sealed_key(session, held.id, kept.fingerprint)
         told = [one for one in deeds.deeds_of(session, f"instance:{name}") if one.what == "domain approved"]
     assert "BEGIN CERTIFICATE" in kept.certificate_pem
     assert abs(kept.not_after - datetime.now(UTC) - timedelta(days=365)) < timedelta(days=2)
@@ -110,11 +113,12 @@ def test_what_is_no_domain_of_a_customer_s_own_is_refused(phm: Console, name: st
 def test_files_that_nobody_can_look_at_in_time_are_given_up(
     phm: Console, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deployments.console import domain
+    from deployments import inspecting
 
-    monkeypatch.setattr(domain, "INSPECT_SECONDS", 0.01)
+    monkeypatch.setattr(inspecting, "WALL_SECONDS", 0.01)
     said = phm("domain", "check", DOMAIN, *given(folder))
-    assert said.refusal.startswith("The files could not be looked at in time.")
+    assert said.refusal.startswith("It can't be connected so.")
+    assert "could not be checked in the time there is for it" in said.out
 
 
 def test_a_domain_that_another_instance_has_is_refused(phm: Console, name: str, folder: Path) -> None:
@@ -137,3 +141,80 @@ def test_a_domain_that_is_disconnected_is_on_its_way_out(phm: Console, name: str
     assert "Prefect at" in said.refusal
     with phm.inventory.reading() as session:
         assert [one.state for one in names.names_of(session, name)] == ["releasing"]
+
+
+# --- in the course of time ---
+
+
+def live(phm: Console, name: str, folder: Path) -> None:
+    """The domain is connected, as a run would have done it."""
+    phm("domain", "connect", name, DOMAIN, *given(folder), "--reason", "by mail", "--yes")
+
+    def comes_live(session: Session) -> None:
+        (held,) = names.names_of(session, name)
+        names.record_live(session, held.id, NOW, {})
+
+    in_transaction(phm.inventory, comes_live)
+
+
+def test_a_live_domain_gets_another_certificate_beside_the_one_in_force(phm: Console, name: str, folder: Path) -> None:
+    live(phm, name, folder)
+    certificates.ensure_leaf(folder, "next", [ascii_of()])
+    files = ("--cert", str(folder / "next.pem"), "--key", str(folder / "next.key"), "--chain", str(folder / "ca.pem"))
+    said = phm("domain", "renew", name, DOMAIN.lower(), *files, "--reason", "renewed", "--yes")
+    assert "Prefect at" in said.refusal  # nothing else is missing
+    (row,) = phm("domain", "list", "--json").json
+    assert row["waits"]
+    assert row["waits"] != row["fingerprint"]
+    shown = phm("domain", "show", name, DOMAIN)
+    assert shown.code == 0, shown.err
+    assert "domain approved" in shown.out
+    assert row["fingerprint"] in shown.out
+    again = phm("domain", "renew", name, DOMAIN, *given(folder), "--reason", "again", "--yes")
+    assert "has this certificate already (unchanged)" in again.out
+
+
+def test_a_domain_that_is_not_live_is_connected_not_renewed(phm: Console, name: str, folder: Path) -> None:
+    phm("domain", "connect", name, DOMAIN, *given(folder), "--reason", "by mail", "--yes")
+    said = phm("domain", "renew", name, DOMAIN, *given(folder), "--reason", "again", "--yes")
+    assert said.refusal == f"{DOMAIN} of {name} is not live. Hand its certificate over with: phm domain connect."
+    other = phm("domain", "show", name, "other.example.de")
+    assert other.refusal.startswith(f"{name} does not have the domain other.example.de.")
+
+
+def test_a_key_s_passphrase_comes_from_a_file_or_the_keyboard(phm: Console, name: str, folder: Path) -> None:
+    from tests.policy.certificates import key_bytes
+
+    key = load_pem_private_key((folder / "post.key").read_bytes(), None)
+    (folder / "locked.key").write_bytes(key_bytes(key, "Geheim und lang"))
+    (folder / "passphrase").write_text("Geheim und lang\n")
+    files = ("--cert", str(folder / "post.pem"), "--key", str(folder / "locked.key"))
+    assert "It fits" in phm("domain", "check", DOMAIN, *files, "--passphrase-file", str(folder / "passphrase")).out
+    said = phm("domain", "check", DOMAIN, *files)
+    assert "is protected by a passphrase" in said.out
+    assert said.code == 1
+
+
+def test_no_file_at_all_is_said_before_anything(phm: Console, name: str) -> None:
+    assert phm("domain", "check", DOMAIN).refusal.startswith("No file is named. Name them: --cert, --key, --chain")
+
+
+def test_an_invitation_is_a_letter_with_a_link_for_the_domain_as_ordered(phm: Console, name: str, folder: Path) -> None:
+    in_transaction(phm.inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    relay = Relay(free_port())
+    settings = phm.home / "settings.toml"
+    settings.write_text(settings.read_text().replace("[mail]", f"[mail]\nport = {relay._port}"))
+    with relay.up():
+        said = phm("domain", "invite", name, DOMAIN, "--reason", "by phone", "--yes")
+    assert said.code == 0, said.err
+    assert "its link works once, until" in said.out
+    text = relay.text()
+    assert DOMAIN in text
+    token = re.search(r"https://service\.phlymail\.test/certificate/(\S+)", text)
+    assert token is not None
+    assert token[1] not in said.out + said.err
+    with phm.inventory.reading() as session:
+        opened = domain_invitations.open_link(session, token[1], datetime.now(UTC))
+        assert (opened.invitation.as_ordered, opened.invitation.made_by) == (DOMAIN, phm.operator)
+    refused = phm("domain", "invite", name, "phlymail.test", "--reason", "by phone", "--yes")
+    assert refused.refusal.endswith("Nothing was changed.")
