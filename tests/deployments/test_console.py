@@ -62,7 +62,13 @@ def fleet(folder: Path) -> dict[str, Any]:
         "zone": "phlymail.test",
         "ca": str(folder / "ca.pem"),
         "wildcard": {"certificate": str(folder / "wildcard.pem"), "key": str(folder / "wildcard.key")},
-        "dns": {"address": "10.77.0.1", "port": 53},
+        "dns": {
+            "address": "10.77.0.1",
+            "port": 53,
+            "tsig_name": "phlymail-hosting",
+            "tsig_algorithm": "hmac-sha256",
+            "tsig_secret": "a2V5",
+        },
         "ssh": {"user": "root", "private_key": str(folder / "operator")},
         "smtp": {"host": "10.77.0.1", "port": 25},
         "s3": {
@@ -93,6 +99,7 @@ def test_the_first_settings_come_from_the_local_fleet(tmp_path: Path, monkeypatc
     assert (made.backup.bucket, made.backup.endpoint_country) == ("backups", "DE")
     assert made.backup.writers["app1"].secret_key.get_secret_value() == "ws"
     assert made.web.shop_secrets[0].get_secret_value().startswith("whsec_")
+    assert (made.dns.key_name, made.dns.key.get_secret_value()) == ("phlymail-hosting", "a2V5")
     assert not ensure_settings(home)
     assert load_settings(home / "settings.toml") == made
 
