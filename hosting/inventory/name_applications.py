@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
-from hosting.inventory import instances, name_orders, names, servers
+from hosting.inventory import cases, instances, name_orders, names, servers
 from hosting.inventory.deeds import SERVICE, record
 from hosting.inventory.instances import subject_of
 from hosting.inventory.models import TEXT_MOST, NameApplication
@@ -120,6 +120,11 @@ def apply_for(
     if found.outcome is Outcome.REFUSED:
         said = " ".join(str(one) for one in found.findings if one.refuses or one.rule is PERHAPS)
         _decide(session, row, ApplicationState.REFUSED, SERVICE, said, now=now)
+    else:
+        summary = f"{instance} wishes for the name {label.name} ({found.outcome}). {' '.join(map(str, found.findings))}"
+        facts = {**told, "do": f"phm name show {row.id}"}
+        key, subject = case_key(row.id), subject_of(instance)
+        cases.raise_case(session, key, cases.NAME_WAITS, subject, summary.strip(), facts=facts, now=now)
     return facts_of(row)
 
 
@@ -235,6 +240,11 @@ def names_of_others(session: Session, instance: str) -> tuple[str, ...]:
     return tuple(one.as_ordered for one in held if one.kind is NameKind.SUBDOMAIN and one.instance_name != instance)
 
 
+def case_key(number: int) -> str:
+    """The key of the case that an application is while it waits."""
+    return f"name-application:{number}"
+
+
 def _decide(
     session: Session, row: NameApplication, to: ApplicationState, by: str, reason: str, *, now: datetime
 ) -> None:
@@ -248,6 +258,7 @@ def _decide(
     }  # fmt: skip
     what = APPROVED if to is ApplicationState.APPROVED else REFUSED
     record(session, by, what, subject_of(row.instance_name), why=reason, evidence=told, now=now)
+    cases.settle_by_key(session, case_key(row.id), by, f"{row.name} is {to}: {reason}", now)
 
 
 def _keep(row: NameApplication, found: Judgement, now: datetime) -> None:

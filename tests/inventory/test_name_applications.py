@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import deeds, instances, name_application_rows, name_applications, names, work
+from hosting.inventory import cases, deeds, instances, name_application_rows, name_applications, names, work
 from hosting.inventory.instances import InstanceEnded, UnknownInstance
 from hosting.inventory.name_application_rows import ApplicationFacts, UnknownApplication
 from hosting.inventory.name_applications import AppliedBefore, NameRefused, Recheck
@@ -19,7 +19,19 @@ from hosting.policy.listed_names import Outcome as Found
 from hosting.policy.placement import choose_server
 from hosting.policy.states import ApplicationState, ForbiddenEdge, NameState, WorkState
 from hosting.policy.terms import STANDARD
-from tests.inventory.words import HOUR, NOW, RELEASE, at_once, placed, received, server, take, with_servers
+from tests.inventory.words import (
+    HOUR,
+    NOW,
+    RELEASE,
+    at_once,
+    open_kinds,
+    placed,
+    received,
+    server,
+    summaries,
+    take,
+    with_servers,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -130,6 +142,22 @@ def test_what_is_plainly_wrong_is_refused_at_once_and_kept(
     assert applied(inventory, two[0], "muster").state is ApplicationState.WAITING  # the next wish is heard
 
 
+def test_operators_are_told_of_what_waits_by_a_case_that_a_decision_settles(
+    inventory: Inventory, two: tuple[str, str]
+) -> None:
+    first, second = applied(inventory, two[0], "bosch"), applied(inventory, two[1], "muster")
+    assert open_kinds(inventory) == [cases.NAME_WAITS] * 2
+    assert summaries(inventory)[0] == (
+        f"{two[0]} wishes for the name bosch (flagged). The name is bosch (a brand or a name of others)."
+    )
+    refused(inventory, first.id)
+    assert summaries(inventory) == [f"{two[1]} wishes for the name muster (harmless)."]
+    approved(inventory, second.id)
+    assert open_kinds(inventory) == []
+    applied(inventory, two[0], "abc")
+    assert open_kinds(inventory) == []
+
+
 def test_one_name_at_a_time_and_none_for_who_is_not_there(inventory: Inventory, two: tuple[str, str]) -> None:
     applied(inventory, two[0])
     with pytest.raises(AppliedBefore, match="has applied for müster already"):
@@ -168,7 +196,10 @@ def test_a_person_refuses_with_a_reason_once(inventory: Inventory, two: tuple[st
         approved(inventory, made.id)
     with inventory.reading() as session:
         assert names.names_of(session, two[0]) == []
-        assert [one.what for one in deeds.deeds_of(session, f"instance:{two[0]}")][-1] == "name refused"
+        assert [one.what for one in deeds.deeds_of(session, f"instance:{two[0]}")][-2:] == [
+            "name refused",
+            "case settled",
+        ]
     with pytest.raises(UnknownApplication, match="There is no application 99"):
         refused(inventory, 99)
 
