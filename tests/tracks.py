@@ -44,11 +44,13 @@ BESIDE = (
     Session("beside the flows", ("tests", *(f"--ignore=tests/{one}" for one in ("flows", "tasks", "templates", "on_server")), f"--ignore={DEMO}")),
 )  # fmt: skip
 GROUPS = (
-    "change_booking measure_storage move_instance evacuate_server",
-    "no_secret_leaks provision_again provision_cancelled provision_cut provision_kill provision_lease provision_refusals names",
+    "move_instance",
     "backup_faults backup_week",
+    "no_secret_leaks provision_again provision_cancelled provision_cut provision_kill provision_lease provision_refusals",
     "audit_backups backup_dumps check_generations escrow_by_hand",
     "restore_faults",
+    "change_booking measure_storage evacuate_server",
+    "names",
     "restore_elsewhere",
     "rehearse_restore",
     "expire_backups",
