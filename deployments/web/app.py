@@ -14,6 +14,8 @@ from starlette.routing import Route
 from deployments.web.accidents import Accidents
 from deployments.web.agreement import Agreements
 from deployments.web.agreement_pages import AgreementPages
+from deployments.web.certificate import Certificates
+from deployments.web.certificate_pages import CertificatePages
 from deployments.web.declined import Declined, answer_declined
 from deployments.web.dispatching import Dispatcher
 from deployments.web.first_access import FirstAccess
@@ -59,6 +61,8 @@ def create_app(
     pages = AccessPages(FirstAccess(inventory, set_password), Threads(working=4, waiting=16))
     agreements = Agreements(inventory, settings.sealing_key.get_secret_value())
     agreeing = AgreementPages(agreements, dispatcher, Threads(working=4, waiting=16))
+    certificates = Certificates(inventory, settings)
+    handing_over = CertificatePages(certificates, dispatcher, Threads(working=2, waiting=8))
     health = Health(inventory, Threads(working=1, waiting=4))
 
     @asynccontextmanager
@@ -73,6 +77,8 @@ def create_app(
             Route("/access/{token}", pages.take, methods=["POST"]),
             Route("/agreement/{token}", agreeing.show, methods=["GET"]),
             Route("/agreement/{token}", agreeing.take, methods=["POST"]),
+            Route("/certificate/{token}", handing_over.show, methods=["GET"]),
+            Route("/certificate/{token}", handing_over.take, methods=["POST"]),
             Route("/health", health.show, methods=["GET"]),
         ],
         middleware=[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from itertools import pairwise, product
 
@@ -61,6 +61,7 @@ def pages() -> dict[str, str]:
         for reason in ("unknown", "used", "expired"):
             made[f"{language} {reason}"] = page(language, "link_gone", reason=reason)
         made |= agreement_pages(language)
+        made |= certificate_pages(language)
     return made
 
 
@@ -81,6 +82,33 @@ def agreement_pages(language: str) -> dict[str, str]:
     for reason in ("unknown", "expired", "withdrawn"):
         made[f"{language} times {reason}"] = page(language, "agreement_gone", reason=reason)
     made[f"{language} times later"] = page(language, "agreement_later")
+    return made
+
+
+@dataclass(frozen=True)
+class Upload:
+    host: str = "Post.Müller.example"
+    url: str = Access.url
+    server: str = "app1.phlymail.test"
+    expires_at: datetime = Access.expires_at
+
+
+def certificate_pages(language: str) -> dict[str, str]:
+    made = {}
+    for objection, findings, names in (
+        ("", [], []), ("", ["Wrong <b>.", "More."], ["<i>.pem", ""]), ("too_large", [], []), ("too_slow", [], []),
+        ("unreadable", [], []),
+    ):  # fmt: skip
+        given = {"findings": findings, "names": names, "objection": objection}
+        made[f"{language} certificate {objection} {len(names)}"] = page(
+            language, "certificate", upload=Upload(), most_kib=768, **given
+        )
+    for renews, warnings in product((False, True), ([], ["Soon <b>."])):
+        told = {"upload": Upload(), "until": date(2027, 3, 6), "renews": renews, "warnings": warnings}
+        made[f"{language} certificate taken {renews} {len(warnings)}"] = page(language, "certificate_taken", **told)
+    for reason in ("unknown", "used", "expired"):
+        made[f"{language} certificate {reason}"] = page(language, "certificate_gone", reason=reason)
+    made[f"{language} certificate later"] = page(language, "certificate_later")
     return made
 
 
