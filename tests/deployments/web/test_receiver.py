@@ -174,7 +174,8 @@ def test_no_route_takes_cookies_or_other_methods(service: Service) -> None:
     }
     assert told == {
         ("/shop/events", ("POST",)), ("/access/{token}", ("GET", "HEAD")), ("/access/{token}", ("POST",)),
-        ("/agreement/{token}", ("GET", "HEAD")), ("/agreement/{token}", ("POST",)), ("/health", ("GET", "HEAD")),
+        ("/agreement/{token}", ("GET", "HEAD")), ("/agreement/{token}", ("POST",)),
+        ("/certificate/{token}", ("GET", "HEAD")), ("/certificate/{token}", ("POST",)), ("/health", ("GET", "HEAD")),
     }  # fmt: skip
 
 
