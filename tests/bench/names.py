@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ done
 apache2ctl configtest
 systemctl reload apache2
 """
+STEP = re.compile(r"(ensure_\w+|prove_\w+): (?:done|nothing to do) \(([\d.]+) s\)")
 SHOWN = ("bench1", "bench250")
 """Names of others that are asked meanwhile."""
 
@@ -65,7 +67,7 @@ def main() -> None:
         print(  # its purpose
             f"\n{datetime.now(UTC):%Y-%m-%d}, load of the machine {load_now:.1f} on {os.cpu_count()} cores, "
             f"{count} instances with {count} names on the server\n\n"
-            "| one name more | done after | requests of others meanwhile | failed | longest wait |\n"
+            "| one name more | done after | requests of others meanwhile | failed | slowest |\n"
             "| --- | --- | --- | --- | --- |\n" + "\n".join(lines)
         )
 
@@ -82,6 +84,7 @@ def fill(service: Service, instance: InstanceFacts, count: int) -> None:
 
 def measured(service: Service, instance: InstanceFacts, what: str, run: Callable[[], Outcome]) -> str:
     """One run while others are served; its line."""
+    before = len(service.runner.log.read_text())
     urls = [names.url(service, instance), *(f"https://{name}.phlymail.test/" for name in SHOWN)]
     with Asked(*urls) as asked:
         time.sleep(1)
@@ -91,10 +94,10 @@ def measured(service: Service, instance: InstanceFacts, what: str, run: Callable
     failed = [said for url in urls for said in asked.failures(url)]
     for said in failed[:3]:
         print(said)  # why
-    longest = max(after - before for url in urls for before, after in asked.waits(url))
-    return (
-        f"| {what} | {outcome.seconds:.1f} s | {sum(map(len, asked.seen.values()))} | {len(failed)} | {longest:.2f} s |"
-    )
+    for step, seconds in STEP.findall(service.runner.log.read_text()[before:]):
+        print(f"{what}: {step} {seconds} s", flush=True)
+    slowest, answers = max(map(asked.slowest, urls)), sum(map(len, asked.seen.values()))
+    return f"| {what} | {outcome.seconds:.1f} s | {answers} | {len(failed)} | {slowest:.2f} s |"
 
 
 if __name__ == "__main__":

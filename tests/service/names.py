@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from blocks.dns_zone import DnsZone
@@ -84,6 +83,7 @@ class Asked:
 
     def __init__(self, *urls: str) -> None:
         self.seen: dict[str, list[tuple[float, str]]] = {one: [] for one in urls}
+        self.took: dict[str, list[float]] = {one: [] for one in urls}
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._ask, daemon=True)
 
@@ -106,14 +106,15 @@ class Asked:
                 except ServiceError as error:
                     said = str(error)
                 seen.append((at, said))
+                self.took[one].append(time.monotonic() - at)
 
     def failures(self, one: str) -> list[str]:
         """What an address answered else than a healthy instance does."""
         return [said for _, said in self.seen[one] if said != "401"]
 
-    def waits(self, one: str) -> list[tuple[float, float]]:
-        """From each request to an address to the next: an answer lies between."""
-        return list(pairwise(at for at, _ in self.seen[one]))
+    def slowest(self, one: str) -> float:
+        """The seconds that somebody waited longest for an answer of an address."""
+        return max(self.took[one])
 
     def first_good(self, one: str) -> float:
         """When an address answered first as a healthy instance does."""
