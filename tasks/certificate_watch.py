@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ENDED, ASTRAY = "certificate-ended", "domain-astray"
 """How the keys of cases begin; the name's number and what tells several apart follow."""
 
-NEW_CERTIFICATE = "Enter a new one in settings.toml (certificate_pem, certificate_key_pem), then run phm up, and enrol."
+NEW_CERTIFICATE = "Enter a new one in settings.toml (certificate_pem), run phm up, then phm server add again for each."
 
 
 @reading

@@ -18,7 +18,9 @@ from hosting.inventory.session import Inventory
 from hosting.inventory.work import PROVISION, work_of
 from hosting.policy.states import InstanceState
 from hosting.settings import load_settings
+from tests.service import certificate_page
 from tests.service.agreement_page import agreement_site, chromium, take_pictures
+from tests.service.certificate_page import certificate_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -49,20 +51,28 @@ def log_in(page: Page, ui: str) -> None:
     page.wait_for_url("**/dashboard*")
 
 
+def keep(page: Page, name: str) -> None:
+    """The whole of a page."""
+    page.screenshot(path=str(FOLDER / f"{name}.png"), full_page=True)
+    print(f"docs/images/{name}.png")
+
+
 def agreement_images() -> None:
     """The page on which a customer agrees on a time for his move, on a receiver and an inventory of their own."""
-
-    def keep(page: Page, name: str) -> None:
-        page.screenshot(path=str(FOLDER / f"{name}.png"), full_page=True)
-        print(f"docs/images/{name}.png")
-
     with TemporaryDirectory() as folder, agreement_site(Path(folder), "de") as site, chromium() as browser:
         take_pictures(browser, site, keep)
+
+
+def certificate_images() -> None:
+    """The page on which a customer hands his certificate over, likewise."""
+    with TemporaryDirectory() as folder, certificate_site(Path(folder), "de") as site, chromium() as browser:
+        certificate_page.take_pictures(browser, site, keep)
 
 
 def main() -> int:
     """Take them all; returns the exit code."""
     agreement_images()
+    certificate_images()
     settings = load_settings()
     inventory = Inventory(settings.inventory_url.get_secret_value())
     with inventory.reading() as session:

@@ -45,6 +45,7 @@ def put_in_force(session: Session, name_id: int, fingerprint: str, now: datetime
     facts = CertificateFacts(row.fingerprint, row.not_after, row.issuer, row.certificate_pem)
     name_certificates.keep(session, name_id, facts, row.sealed_key, now)
     session.delete(row)
+    name_row(session, name_id, lock=True).finding = ""
     session.flush()
     told = {"certificate": fingerprint, "until": facts.not_after.isoformat()}
     _record(

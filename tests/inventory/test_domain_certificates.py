@@ -92,8 +92,11 @@ def test_a_live_domain_keeps_its_certificate_until_the_new_one_is_in_force(inven
     with inventory.reading() as session:
         keys = [name_certificates.sealed_key(session, name.id, letter * 64) for letter in "ab"]
     assert keys == ["key a", "key b"]
+    in_transaction(inventory, lambda session: names.record_finding(session, name.id, "An earlier one failed."))
     assert in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, "b" * 64, NOW))
     assert in_force(inventory, name) == ("b", "")
+    with inventory.reading() as session:
+        assert names.names_of(session, instance)[0].finding == ""
     with inventory.reading() as session:
         assert name_certificates.sealed_key(session, name.id, "b" * 64) == "key b"
         with pytest.raises(DriftFound):
