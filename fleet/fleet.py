@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,8 @@ class Fleet:
         Args:
             progress: told each step in a few words.
             replace: take a running fleet of another checkout over.
-            names: the hosts to start; the usual ones by default.
+            names: the hosts to start, and to put on the network again; the usual ones by default. Others stay as they
+                are: somebody may have cut them off on purpose.
 
         Raises:
             CannotRunHere: the machine lacks something.
@@ -73,7 +74,7 @@ class Fleet:
             running = claim.ensure(self.plan, self.places.home, replace=replace)
             wanted = [*chosen, *(host for host in self.plan.hosts if self.hosts.running(host) and host not in chosen)]
             self.prepare()
-            if running and self.complete(wanted):
+            if running and self.complete(chosen):
                 progress("runs already")
             else:
                 self.start_all(chosen, progress)
@@ -128,13 +129,13 @@ class Fleet:
             one.result()
         image.drop_unused(self.places.bases, set(state.read(self.places.home).bases.values()))
 
-    def complete(self, wanted: Iterable[HostPlan]) -> bool:
+    def complete(self, chosen: Sequence[HostPlan]) -> bool:
         """Whether all of it runs, answers and is on the network."""
-        for host in wanted:
+        for host in chosen:
             if not self.hosts.running(host):
                 return False
             network.heal(host)
-        if not all(ssh.answers(host) for host in wanted):
+        if not all(ssh.answers(host) for host in chosen):
             return False
         return all(service.running() and service.answers() and not service.outdated() for service in self.services)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from fleet import Fleet
@@ -9,7 +11,7 @@ from fleet import Fleet
 
 @pytest.fixture(scope="session")
 def fleet() -> Fleet:
-    """The machine's fleet, running, with all its usual servers on the network."""
+    """The machine's fleet, running, with the session's servers on the network (PHM_TEST_HOSTS; the usual ones)."""
     running = Fleet()
-    running.up()
+    running.up(names=tuple(os.environ.get("PHM_TEST_HOSTS", "").split()))
     return running

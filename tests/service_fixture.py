@@ -187,9 +187,8 @@ def running_service(home: Path) -> Iterator[Service]:
     """The service, with all that it keeps below a folder."""
     home.chmod(0o700)
     fleet = Fleet()
-    fleet.up()
-    usual = tuple(host.name for host in fleet.plan.chosen(()))
-    hosts = tuple(os.environ.get("PHM_TEST_HOSTS", "").split()) or usual
+    hosts = tuple(os.environ.get("PHM_TEST_HOSTS", "").split()) or tuple(host.name for host in fleet.plan.chosen(()))
+    fleet.up(names=hosts)
     with alone_on(fleet, hosts):
         yield from _service_on(home, fleet, hosts)
 
