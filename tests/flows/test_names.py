@@ -119,7 +119,7 @@ def test_a_name_lives_is_exchanged_and_goes_while_the_long_form_is_asked_without
     )
     assert max(live_after, exchanged_after, gone_after) < 30
     again = names.assign(service, neighbour, "buchladen")
-    assert (again.error, "rests until" in again.message) == ("NameAtRest", True)
+    assert (again.error, "rests until" in again.message) == ("NameRefused", True)
 
 
 @pytest.mark.timeout(600)
