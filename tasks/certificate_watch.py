@@ -73,7 +73,7 @@ def see_to_end(naming: Naming) -> str:
 @reading
 def see_to_pointing(naming: Naming) -> str:
     """Whether a live domain still leads here, told once each time that it does not; where it leads, empty if here."""
-    found = read_pointing.fn(naming)
+    found = read_pointing.fn(naming, passed_on=True)
     if found.points:
         _settle(ASTRAY, naming.name.id, "It leads here again.")
         return ""

@@ -70,10 +70,16 @@ def ensure_no_other_certificate(naming: Naming, server: ServerFacts, *, all_gone
 
 
 @reading
-def read_pointing(naming: Naming) -> Pointing:
-    """Whether the domain leads to its server, by each of the service's resolvers."""
+def read_pointing(naming: Naming, *, passed_on: bool = False) -> Pointing:
+    """Whether the domain leads to its server, by each of the service's resolvers.
+
+    Args:
+        naming: the domain.
+        passed_on: a server that the instance has left is as good, since it passes the domain on.
+    """
     resolvers = load(ServiceSettings).resolvers or [""]
-    ours = {one for resolver in resolvers for one in _seen(resolver, naming.server.host_name).addresses}
+    servers = naming.everywhere if passed_on else (naming.server,)
+    ours = {one for by in resolvers for server in servers for one in _seen(by, server.host_name).addresses}
     return pointing(naming.host, [_seen(resolver, naming.host) for resolver in resolvers], ours)
 
 

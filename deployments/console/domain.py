@@ -50,7 +50,7 @@ def check(
 ) -> None:  # fmt: skip
     """Say all that speaks against a domain and its certificate; nothing is recorded."""
     settings = load_settings()
-    wanted = checked_domain(settings, domain, "")
+    wanted = checked_domain(settings, domain, holder_of(domain))
     secret = opening(passphrase_file, locked=passphrase)
     found, bundle = inspected(settings, wanted, handed_over(file, cert, key, chain), secret)
     for finding in found:
@@ -138,6 +138,18 @@ def opening(file: Path | None, *, locked: bool) -> SecretStr | None:
     if file is not None:
         return SecretStr(file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r"))
     return SecretStr(typer.prompt("Passphrase", hide_input=True, err=True)) if locked else None
+
+
+def holder_of(domain: str) -> str:
+    """The instance that has a domain, which may get another certificate; empty: nobody has it."""
+    from hosting.inventory import names  # noqa: PLC0415  # as above
+    from hosting.policy.own_domain import check_domain  # noqa: PLC0415  # as above
+
+    found = check_domain(domain, (), ()).domain
+    if found is None:
+        return ""
+    with reading() as session:
+        return names.taken_by(session, found.ascii) or ""
 
 
 def checked_domain(settings: Settings, wish: str, instance: str) -> OwnDomain:

@@ -62,7 +62,9 @@ def create_app(
     agreements = Agreements(inventory, settings.sealing_key.get_secret_value())
     agreeing = AgreementPages(agreements, dispatcher, Threads(working=4, waiting=16))
     certificates = Certificates(inventory, settings)
-    handing_over = CertificatePages(certificates, dispatcher, Threads(working=2, waiting=8))
+    handing_over = CertificatePages(
+        certificates, dispatcher, Threads(working=4, waiting=16), Threads(working=2, waiting=8)
+    )
     health = Health(inventory, Threads(working=1, waiting=4))
 
     @asynccontextmanager

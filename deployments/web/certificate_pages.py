@@ -38,18 +38,22 @@ class CertificatePages:
     Args:
         certificates: what stands behind the pages.
         dispatcher: poked after a certificate was taken, so that its run begins at once.
-        threads: in which the database is asked and processes are waited for.
+        looking: threads in which the database is asked.
+        inspecting: threads in which inspections are waited for; they keep nobody from looking.
     """
 
-    def __init__(self, certificates: Certificates, dispatcher: Dispatcher, threads: Threads) -> None:
+    def __init__(
+        self, certificates: Certificates, dispatcher: Dispatcher, looking: Threads, inspecting: Threads
+    ) -> None:
         self._certificates = certificates
         self._dispatcher = dispatcher
-        self._threads = threads
+        self._looking = looking
+        self._inspecting = inspecting
 
     async def show(self, request: Request) -> HTMLResponse:
         """The form; the link stays as it is."""
         try:
-            upload = await self._threads.run(self._certificates.look, request.path_params["token"])
+            upload = await self._looking.run(self._certificates.look, request.path_params["token"])
         except ServiceError as error:
             return _closed(error, asked_language(request))
         return _form(200, upload)
@@ -62,10 +66,10 @@ class CertificatePages:
         """
         token, language = request.path_params["token"], asked_language(request)
         try:
-            upload = await self._threads.run(self._certificates.look, token)  # nobody else's body is even read
+            upload = await self._looking.run(self._certificates.look, token)  # nobody else's body is even read
             language = upload.language
             handed = await read_upload(request)
-            taken = await self._threads.run(self._certificates.take, token, handed.files, handed.passphrase)
+            taken = await self._inspecting.run(self._certificates.take, token, handed.files, handed.passphrase)
         except FormUnreadable:
             return _form(422, upload, objection="unreadable")
         except Declined as declined:

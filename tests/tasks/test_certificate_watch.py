@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,12 @@ from pydantic import SecretStr
 from blocks.loading import load, provide
 from blocks.service_settings import ServiceSettings
 from hosting.errors import DriftFound
-from hosting.inventory import cases, certificate_renewals, domain_invitations, name_orders, names
+from hosting.inventory import cases, certificate_renewals, domain_invitations, name_orders, names, servers
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
-from hosting.policy.pointing import Pointing
-from tasks import certificate_letters, certificate_watch
+from hosting.policy.pointing import Pointing, Seen
+from tasks import certificate_letters, certificate_watch, own_domains
 from tasks.cases import tell_open_cases
 from tasks.certificate_watch import (
     read_live_domains,
@@ -77,7 +78,7 @@ def looked(at) -> str:
 
 
 def pointed(at, found: Pointing, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(certificate_watch.read_pointing, "fn", lambda _naming: found)
+    monkeypatch.setattr(certificate_watch.read_pointing, "fn", lambda _naming, **_: found)
     with time_machine.travel(at, tick=False):
         (naming,) = read_live_domains.fn()
         return see_to_pointing.fn(naming)
@@ -152,6 +153,19 @@ def test_a_domain_that_leads_elsewhere_is_told_once_each_time(
     assert pointed(NOW + 4 * DAY, ASTRAY, monkeypatch)
     assert open_kinds(inventory) == [cases.DOMAIN_ASTRAY]
     assert len(relay.letters) == 3
+
+
+@pytest.mark.parametrize(("leads_to", "astray"), [("192.0.2.2", False), ("192.0.2.9", True)])
+def test_a_server_that_the_instance_has_left_passes_the_domain_on(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch, leads_to: str, *, astray: bool
+) -> None:
+    says = {"app1.phlymail.test": "192.0.2.1", "app2.phlymail.test": "192.0.2.2", DOMAIN.ascii: leads_to}
+    monkeypatch.setattr(own_domains, "_seen", lambda resolver, host: Seen(resolver, (says[host],)))
+    (naming,) = read_live_domains.fn()
+    with inventory.reading() as session:
+        naming = replace(naming, homes=(servers.server_facts(session, "app2"),))
+    assert not own_domains.read_pointing.fn(naming).points
+    assert bool(see_to_pointing.fn(naming)) is astray
 
 
 def test_where_no_resolver_answers_nobody_is_told(

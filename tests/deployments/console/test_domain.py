@@ -170,6 +170,7 @@ def test_a_live_domain_gets_another_certificate_beside_the_one_in_force(phm: Con
     assert shown.code == 0, shown.err
     assert "domain approved" in shown.out
     assert row["fingerprint"] in shown.out
+    assert "It fits" in phm("domain", "check", DOMAIN, *files).out  # what it has may be ordered again
     again = phm("domain", "renew", name, DOMAIN, *given(folder), "--reason", "again", "--yes")
     assert "has this certificate already (unchanged)" in again.out
 
