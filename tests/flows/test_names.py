@@ -12,6 +12,7 @@ from blocks.dns_zone import DnsZone, ZoneRecord
 from blocks.loading import load
 from hosting.inventory import cases, work
 from hosting.inventory.name_orders import work_subject
+from hosting.policy.labels import read_label
 from hosting.policy.states import NameState, WorkState
 from tests.service import names
 from tests.service.names import Asked
@@ -42,10 +43,10 @@ def instance(service: Service) -> InstanceFacts:
 @pytest.fixture(scope="module")
 def neighbour(service: Service) -> Iterator[InstanceFacts]:
     """Another customer's instance, with a name of its own."""
-    made = service.provision()
-    assert names.assign(service, made, "nachbar").completed
+    made, name = service.provision(), names.own(service, "nachbar")
+    assert names.assign(service, made, name).completed
     yield made
-    assert names.release(service, made, "nachbar").completed
+    assert names.release(service, made, name).completed
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +66,7 @@ def check_live(service: Service, instance: InstanceFacts, a_label: str) -> None:
     assert names.held(service, instance) == {a_label: "live"}
     assert names.in_zone(a_label) == [f"CNAME {server.host_name}"]
     name = names.last(service, a_label)
-    mine = [one for one in names.files(service) if not one.startswith("nachbar.")]
+    mine = [one for one in names.files(service) if not one.startswith("nachbar-")]
     assert mine == [f"{host(a_label)}.{name.id}.conf"]
     with service.inventory.reading() as session:
         done = work.work_of(session, work.ASSIGN_SUBDOMAIN, work_subject(name))
@@ -88,37 +89,43 @@ def check_gone(service: Service, instance: InstanceFacts, a_label: str) -> None:
 def test_a_name_lives_is_exchanged_and_goes_while_the_long_form_is_asked_without_a_failure(
     service: Service, instance: InstanceFacts, neighbour: InstanceFacts
 ) -> None:
-    mine, theirs = names.url(service, instance), f"https://{host('nachbar')}/"
-    first, second = (f"https://{host(name)}/" for name in ("xn--bcher-kva", "buchladen"))
+    wished, exchanged_for, neighbours = (names.own(service, word) for word in ("Bücher", "buchladen", "nachbar"))
+    before = read_label(wished).a_label
+    assert before.startswith("xn--")
+    mine, *others = (
+        names.url(service, instance),
+        *(f"https://{host(one)}/" for one in (neighbours, before, exchanged_for)),
+    )
+    theirs, first, second = others
     with Asked(mine, theirs, first, second) as asked:
         began = time.monotonic()
-        assigned = names.assign(service, instance, "Bücher")
+        assigned = names.assign(service, instance, wished)
         assert assigned.completed, assigned
-        check_live(service, instance, "xn--bcher-kva")
+        check_live(service, instance, before)
         live_after = asked.first_good(first) - began
         began = time.monotonic()
-        exchanged = names.assign(service, instance, "buchladen")
+        exchanged = names.assign(service, instance, exchanged_for)
         assert exchanged.completed, exchanged
         exchanged_after = asked.first_good(second) - began
-        check_live(service, instance, "buchladen")
-        check_gone(service, instance, "xn--bcher-kva")
+        check_live(service, instance, exchanged_for)
+        check_gone(service, instance, before)
         began = time.monotonic()
-        released = names.release(service, instance, "buchladen")
+        released = names.release(service, instance, exchanged_for)
         assert released.completed, released
         gone_after = asked.last_good(second) - began
-        check_gone(service, instance, "buchladen")
+        check_gone(service, instance, exchanged_for)
         assert names.held(service, instance) == {}
         time.sleep(0.5)
     assert asked.failures(mine) == []
     assert asked.failures(theirs) == []
     assert asked.first_good(second) < asked.last_good(first), "for a moment there was neither name"
-    assert names.held(service, neighbour) == {"nachbar": "live"}
+    assert names.held(service, neighbour) == {neighbours: "live"}
     sys.stdout.write(
         f"live {live_after:.1f} s after approval, exchanged after {exchanged_after:.1f} s, gone after {gone_after:.1f} s; "
         f"{len(asked.seen[mine])} requests to the long form, none failed\n"
     )
     assert max(live_after, exchanged_after, gone_after) < 30
-    again = names.assign(service, neighbour, "buchladen")
+    again = names.assign(service, neighbour, exchanged_for)
     assert (again.error, "rests until" in again.message) == ("NameRefused", True)
 
 
@@ -127,8 +134,8 @@ def test_a_name_lives_is_exchanged_and_goes_while_the_long_form_is_asked_without
 def test_a_run_killed_after_a_step_is_gone_on_with_by_the_next(
     service: Service, instance: InstanceFacts, step: str
 ) -> None:
-    assert names.assign(service, instance, f"alt-{step.replace('_', '-')}").completed
-    new = f"neu-{step.replace('_', '-')}"
+    old, new = (names.own(service, f"{word}-{step.replace('_', '-')}") for word in ("alt", "neu"))
+    assert names.assign(service, instance, old).completed
     killed = names.assign(service, instance, new, Fault(step, "after"))
     assert killed.state == "Killed", killed
     again = names.assign(service, instance, new)
@@ -142,9 +149,9 @@ def test_a_run_killed_after_a_step_is_gone_on_with_by_the_next(
 def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(
     service: Service, instance: InstanceFacts, moment: str
 ) -> None:
-    assert names.assign(service, instance, f"vorher-{moment}").completed
+    assert names.assign(service, instance, names.own(service, f"vorher-{moment}")).completed
     for number, step in enumerate(STEPS):
-        new = f"name-{moment}-{number}"
+        new = names.own(service, f"name-{moment}-{number}")
         killed = names.assign(service, instance, new, Fault(step, moment))  # type: ignore[arg-type]  # one of the three
         if killed.state != "Killed":
             assert moment == "command", (step, killed)  # a step without a remote command
@@ -154,7 +161,7 @@ def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(
     for number, step in enumerate(
         ("record_unwanted", "ensure_no_name_site", "ensure_name_out_of_zone", "prove_name_gone", "record_name_gone")
     ):
-        name = f"weg-{moment}-{number}"
+        name = names.own(service, f"weg-{moment}-{number}")
         assert names.assign(service, instance, name).completed
         killed = names.release(service, instance, name, Fault(step, moment))  # type: ignore[arg-type]  # likewise
         if killed.state == "Killed" and names.last(service, name).state is not NameState.GONE:
@@ -165,17 +172,17 @@ def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(
 def test_what_somebody_else_entered_in_the_zone_stays_and_a_person_is_asked(
     service: Service, instance: InstanceFacts
 ) -> None:
-    zone, theirs = load(DnsZone), ZoneRecord("A", "192.0.2.9")
-    zone.ensure("fremd", [theirs], replacing=())
-    refused = names.assign(service, instance, "fremd")
+    zone, theirs, name = load(DnsZone), ZoneRecord("A", "192.0.2.9"), names.own(service, "fremd")
+    zone.ensure(name, [theirs], replacing=())
+    refused = names.assign(service, instance, name)
     assert refused.error == "DriftFound", refused
     assert "A 192.0.2.9" in refused.message
-    assert names.in_zone("fremd") == ["A 192.0.2.9"]
+    assert names.in_zone(name) == ["A 192.0.2.9"]
     with service.inventory.reading() as session:
         case = cases.cases_of(session, f"instance:{instance.name}")[-1]
-        assert "fremd" in case.summary
-    zone.ensure("fremd", [], replacing=[theirs])
-    assert names.assign(service, instance, "fremd").completed
-    check_live(service, instance, "fremd")
+        assert name in case.summary
+    zone.ensure(name, [], replacing=[theirs])
+    assert names.assign(service, instance, name).completed
+    check_live(service, instance, name)
     with service.inventory.reading() as session:
         assert cases.cases_of(session, f"instance:{instance.name}")[-1].settled_at is not None

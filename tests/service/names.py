@@ -28,6 +28,11 @@ ASSIGN, RELEASE = "flows.assign_subdomain.assign_subdomain", "flows.assign_subdo
 EVERY_SECONDS = 0.05
 
 
+def own(service: Service, word: str) -> str:
+    """A name as it is ordered, of this session alone: the fleet's sessions share one zone."""
+    return f"{word}-{service.prefix.lower()}"
+
+
 def assign(service: Service, instance: InstanceFacts, name: str, fault: Fault | None = None, **more: Any) -> Outcome:
     """The run that an operator starts who approves a name."""
     return _run(service, ASSIGN, instance, name, fault, **more)
