@@ -324,8 +324,8 @@ CERTIFICATE_UNUSED = Rule(
 )
 INSPECTION_COSTLY = Rule(
     "inspection_costly",
-    "Die Dateien konnten in der dafür vorgesehenen Zeit nicht geprüft werden. Bitte übergeben Sie Zertifikat, Schlüssel "
-    "und Zwischenzertifikate einzeln und in PEM-Form.",
+    "Die Dateien konnten in der dafür vorgesehenen Zeit nicht geprüft werden. Bitte übergeben Sie Zertifikat, "
+    "Schlüssel und Zwischenzertifikate einzeln und in PEM-Form.",
     "The files could not be checked in the time there is for it. Please hand the certificate, the key and the "
     "intermediate certificates over one by one and in PEM form.",
 )
