@@ -10,7 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from cryptography import x509
@@ -21,7 +21,8 @@ from blocks.service_settings import ServiceSettings
 from fleet import certificates
 from hosting.inventory import cases, certificate_renewals, letters, name_certificates, name_orders
 from hosting.inventory.name_certificates import CertificateFacts
-from tests.flows.test_own_domain import DOMAIN, RESOLVERS, authority, instance, keys_on, ordered, run, told
+from hosting.policy.own_domain import OwnDomain
+from tests.flows.test_own_domain import RESOLVERS, authority, instance, keys_on, run, told
 from tests.service import names as held
 from tests.service.names import Asked
 from tests.service.plans import Fault, Outcome, Plan
@@ -37,6 +38,16 @@ __all__ = ["authority", "instance", "told"]
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 
 
+DOMAIN = OwnDomain("Neu.Müller.example", "neu.müller.example", "neu.xn--mller-kva.example")
+
+
+STEPS = (
+    "read_naming", "read_renewal", "ensure_name_certificate", "ensure_name_site", "prove_renewed",
+    "tell_customer_renewed", "record_renewed", "ensure_no_other_certificate", "record_name_done",
+)  # fmt: skip
+"""The steps of a renewal that succeeds."""
+
+
 def leaf(folder: Path, stem: str, key: str = "", fingerprint: str = "") -> tuple[CertificateFacts, str]:
     """A certificate for the domain and its key, as they were handed over; another's key, or told wrongly."""
     file = certificates.ensure_leaf(folder, stem, [DOMAIN.ascii])
@@ -46,11 +57,11 @@ def leaf(folder: Path, stem: str, key: str = "", fingerprint: str = "") -> tuple
     return facts, (folder / f"{key or stem}.key").read_text()
 
 
-def offered(service: Service, instance: InstanceFacts, facts: CertificateFacts, key: str) -> None:
-    """Another certificate, recorded as console and page record it."""
+def offered(service: Service, instance: InstanceFacts, facts: CertificateFacts, key: str) -> NameFacts:
+    """The domain with a certificate, recorded as console and page record it."""
     sealed = load(ServiceSettings).seal(key)
     with service.inventory.writing() as session:
-        name_orders.order_domain(session, instance.name, DOMAIN, facts, sealed, by="olga", now=datetime.now(UTC))
+        return name_orders.order_domain(session, instance.name, DOMAIN, facts, sealed, by="olga", now=datetime.now(UTC))
 
 
 def renew(service: Service, name: NameFacts, fault: Fault | None = None) -> Outcome:
@@ -70,6 +81,11 @@ def seen_by_openssl(address: str, authority: Path) -> str:
     return sha256(x509.load_pem_x509_certificate(said.stdout.encode()).public_bytes(Encoding.DER)).hexdigest()
 
 
+def keys_of(service: Service, name: NameFacts) -> list[str]:
+    """What lies of the domain on the server."""
+    return [line for line in keys_on(service) if f"/{name.id}." in line]
+
+
 def in_force(service: Service, name: NameFacts) -> tuple[str, bool]:
     with service.inventory.reading() as session:
         certificate = name_certificates.certificate_of(session, name.id)
@@ -87,7 +103,7 @@ def test_a_certificate_is_renewed_without_a_gap_and_a_bad_one_leaves_the_old_one
     server, long_form = service.server(instance.server_name), held.url(service, instance)
     for one in told:
         one[DOMAIN.ascii] = [server.address]
-    name = ordered(service, instance, authority)
+    name = offered(service, instance, *leaf(authority, "first"))
     live = run(service, name)
     assert live.completed, live
     first, second = leaf(authority, "first")[0].fingerprint, leaf(authority, "second")[0].fingerprint
@@ -104,7 +120,7 @@ def test_a_certificate_is_renewed_without_a_gap_and_a_bad_one_leaves_the_old_one
             assert (failed.error, said in failed.message) == ("StepFailed", True), failed
             assert seen_by_openssl(server.address, authority) == first
             assert in_force(service, name) == (first, False)
-            assert len(keys_on(service)) == 2
+            assert len(keys_of(service, name)) == 2
 
         offered(service, instance, *leaf(authority, "second"))
         killed = renew(service, name, Fault("ensure_name_site", "after"))
@@ -116,8 +132,8 @@ def test_a_certificate_is_renewed_without_a_gap_and_a_bad_one_leaves_the_old_one
         seconds = time.monotonic() - began
         assert seen_by_openssl(server.address, authority) == second
         assert in_force(service, name) == (second, False)
-        assert {line.split()[0] for line in keys_on(service) if line.endswith(".key")} == {"600"}
-        assert len(keys_on(service)) == 2
+        assert {line.split()[0] for line in keys_of(service, name) if line.endswith(".key")} == {"600"}
+        assert len(keys_of(service, name)) == 2
     assert asked.failures(long_form) == []
     assert asked.failures(domain) == []
 
@@ -134,6 +150,40 @@ def test_a_certificate_is_renewed_without_a_gap_and_a_bad_one_leaves_the_old_one
     with service.inventory.writing() as session:
         name_orders.order_release(session, instance.name, DOMAIN.ascii, by="olga", why="", now=datetime.now(UTC))
     assert run(service, name, "disconnect_domain").completed
-    assert keys_on(service) == []
+    assert keys_of(service, name) == []
     visits = len(asked.seen[domain])
     sys.stdout.write(f"renewed in {seconds:.1f} s; {visits} visits to the domain meanwhile, none saw anything else\n")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_renewal_killed_at_any_step_is_gone_on_with_and_nobody_is_turned_away(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path, moment: Literal["before", "after"]
+) -> None:
+    settings = load(ServiceSettings).model_dump(include=set(ServiceSettings.model_fields))
+    provide(ServiceSettings(**{**settings, "resolvers": list(RESOLVERS)}))
+    server, domain = service.server(instance.server_name), f"https://{DOMAIN.ascii}/"
+    for one in told:
+        one[DOMAIN.ascii] = [server.address]
+    name = offered(service, instance, *leaf(authority, "first"))
+    assert run(service, name).completed
+    with Asked(domain) as asked:
+        for number, step in enumerate(STEPS):
+            offered(service, instance, *leaf(authority, f"{number}"))
+            assert renew(service, name, Fault(step, moment)).state == "Killed", step
+            assert renew(service, name).completed, step
+            assert in_force(service, name) == (leaf(authority, f"{number}")[0].fingerprint, False), step
+            assert len(keys_of(service, name)) == 2, step
+        for number, step in enumerate(("ensure_old_certificate", "record_not_renewed", "ensure_no_other_certificate")):
+            before = in_force(service, name)
+            offered(service, instance, *leaf(authority, f"bad-{number}", fingerprint=str(number) * 64))
+            assert renew(service, name, Fault(step, moment)).state == "Killed", step
+            renew(service, name)  # goes on with going back, or finds that nothing waits any more
+            assert in_force(service, name) == before, step
+            assert seen_by_openssl(server.address, authority) == before[0], step
+            assert len(keys_of(service, name)) == 2, step
+    assert asked.failures(domain) == []
+    with service.inventory.writing() as session:
+        name_orders.order_release(session, instance.name, DOMAIN.ascii, by="olga", why="", now=datetime.now(UTC))
+    assert run(service, name, "disconnect_domain").completed
