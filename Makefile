@@ -32,7 +32,7 @@ test: setup packages  ## the whole suite, with the fleet (under 40 minutes)
 check: setup lint types imports pure  ## lint, types, imports, pure tests (under 2 minutes)
 
 soak: setup packages  ## every size and every fault that the issues state (long; by hand)
-	@$(AS_ROOT) $(PYTEST) --timeout 1800 tests
+	@$(AS_ROOT) env PHM_HYPOTHESIS=search $(PYTEST) --timeout 1800 tests
 
 bench-provision: setup packages  ## the flow beside a plain script, the whole way, and twenty orders at once
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.provision

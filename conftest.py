@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from tests.service_fixture import Service
 
 os.environ["DO_NOT_TRACK"] = "1"  # Prefect tells its makers of its use otherwise, as soon as it is imported
+
+settings.register_profile(
+    "same", deadline=None, derandomize=True
+)  # the same tree, the same verdict, on a busy machine too
+settings.register_profile("search", deadline=None)  # make soak looks for cases that nobody has seen
+settings.load_profile(os.environ.get("PHM_HYPOTHESIS", "same"))
 
 
 @pytest.fixture(scope="session")
