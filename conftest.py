@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 os.environ["DO_NOT_TRACK"] = "1"  # Prefect tells its makers of its use otherwise, as soon as it is imported
 
-settings.register_profile(
-    "same", deadline=None, derandomize=True
-)  # the same tree, the same verdict, on a busy machine too
-settings.register_profile("search", deadline=None)  # make soak looks for cases that nobody has seen
+# The same tree gives the same verdict, on a busy machine too; make soak looks for cases that nobody has seen.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("PHM_HYPOTHESIS", "same"))
 
 
