@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ from hosting.settings import SETTINGS_FILE
 from tasks.own_domains import served_fingerprint
 from tests.service import names as held
 from tests.service.names import Asked
-from tests.service.plans import Outcome, Plan
+from tests.service.plans import Fault, Plan
 from tests.service.resolver import resolver
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hosting.policy.values import InstanceFacts, NameFacts
+    from tests.service.plans import Outcome
     from tests.service_fixture import Service
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
@@ -45,6 +47,15 @@ DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mll
 RESOLVERS = tuple(f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}.{last}" for last in (77, 78))
 """Of this session alone: others run beside it."""
 Told = list[dict[str, list[str]]]
+CONNECTING = (
+    "read_naming", "ensure_names_served", "ensure_name_certificate", "ensure_name_site", "prove_certificate_served",
+    "ensure_no_other_certificate", "read_pointing", "prove_name_answers", "record_name_live",
+    "tell_customer_name_live", "record_name_done",
+)  # fmt: skip
+DISCONNECTING = (
+    "check_on_its_way_out", "read_names", "ensure_no_name_site", "ensure_no_other_certificate", "prove_name_gone",
+    "record_name_gone", "tell_customer_name_gone",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +100,9 @@ def ordered(service: Service, instance: InstanceFacts, authority: Path) -> NameF
         return name_orders.order_domain(session, instance.name, DOMAIN, facts, sealed, by="olga", now=now)
 
 
-def run(service: Service, name: NameFacts, flow: str = "connect_domain") -> Outcome:
+def run(service: Service, name: NameFacts, flow: str = "connect_domain", fault: Fault | None = None) -> Outcome:
     request = {"instance": name.instance_name, "number": name.id}
-    return service.runner.run(Plan(flow=f"flows.connect_domain.{flow}", parameters=request))
+    return service.runner.run(Plan(flow=f"flows.connect_domain.{flow}", parameters=request, fault=fault))
 
 
 def state(service: Service, name: NameFacts) -> NameFacts:
@@ -143,10 +154,7 @@ def test_a_domain_waits_for_its_dns_lives_and_goes_with_its_key(
         assert proven.evidence["certificate"] == served_fingerprint(DOMAIN.ascii, server.address)
         assert {one.split()[0] for one in keys_on(service) if ".key" in one} == {"600"}
 
-        with service.inventory.writing() as session:
-            name_orders.order_release(
-                session, instance.name, DOMAIN.ascii, by="olga", why="by mail", now=datetime.now(UTC)
-            )
+        cancelled(service, instance)
         gone = run(service, name, "disconnect_domain")
         assert gone.completed, gone
         assert held.answer(DOMAIN.ascii, server.address).status_code == 421
@@ -175,3 +183,34 @@ def test_a_key_of_another_certificate_gets_no_further_than_the_server_s_own_chec
         assert "the key is not the certificate's" in refused.message
     assert asked.failures(held.url(service, instance)) == []
     assert keys_on(service) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_run_killed_after_any_step_is_gone_on_with_by_the_next(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path
+) -> None:
+    address, long_form = service.server(instance.server_name).address, held.url(service, instance)
+    for one in told:
+        one[DOMAIN.ascii] = [address]
+    with Asked(long_form) as asked:
+        for connecting, disconnecting in zip_longest(CONNECTING, DISCONNECTING, fillvalue="record_name_gone"):
+            name = ordered(service, instance, authority)
+            assert run(service, name, fault=Fault(connecting, "after")).state == "Killed", connecting
+            assert run(service, name).completed, connecting
+            assert held.held(service, instance) == {DOMAIN.ascii: "live"}
+            assert (status(DOMAIN.ascii, address), len(keys_on(service))) == (401, 2)
+            cancelled(service, instance)
+            assert run(service, name, "disconnect_domain", Fault(disconnecting, "after")).state == "Killed"
+            assert run(service, name, "disconnect_domain").completed, disconnecting
+            assert held.answer(DOMAIN.ascii, address).status_code == 421
+            assert (keys_on(service), held.held(service, instance)) == ([], {})
+            with service.inventory.reading() as session:
+                assert name_orders.open_works(session, name) == []
+    assert asked.failures(long_form) == []
+
+
+def cancelled(service: Service, instance: InstanceFacts) -> None:
+    """The domain is to go."""
+    with service.inventory.writing() as session:
+        name_orders.order_release(session, instance.name, DOMAIN.ascii, by="olga", why="by mail", now=datetime.now(UTC))
