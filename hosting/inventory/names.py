@@ -115,7 +115,9 @@ def begin_assigning(
 
 
 def record_live(session: Session, name_id: int, now: datetime, evidence: Mapping[str, Any]) -> NameFacts:
-    """A name is proven from outside; what else the instance has as a name goes from now on: one at a time (P26, P30).
+    """A name is proven from outside; what the instance had as a name before it goes from now on (P26, P30).
+
+    What was ordered later stays, and takes this one's place in its turn; confirming one that is live releases none.
 
     Raises:
         UnknownName: none has this number.
@@ -123,10 +125,11 @@ def record_live(session: Session, name_id: int, now: datetime, evidence: Mapping
     """
     lock(session, name_row(session, name_id).instance_name)
     row = name_row(session, name_id, lock=True)
+    is_new = row.state == NameState.ASSIGNING
     change_state(session, row, NameState.LIVE, now, evidence=evidence)
     row.live_at, row.evidence = row.live_at or now, {**row.evidence, **evidence}
-    for other in rows_of(session, row.instance_name, NameState.ASSIGNING, NameState.LIVE):
-        if other.id != row.id:
+    for other in rows_of(session, row.instance_name, NameState.ASSIGNING, NameState.LIVE) if is_new else ():
+        if other.id < row.id:
             change_state(session, other, NameState.RELEASING, now, why=f"{row.as_ordered} took its place")
     session.flush()
     return name_facts(row)

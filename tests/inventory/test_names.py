@@ -171,6 +171,21 @@ def test_a_name_that_never_got_live_goes_with_the_one_that_did(inventory: Invent
     assert own(inventory, two[0]) == {"typo": NameState.RELEASING, "right": NameState.LIVE}
 
 
+def test_what_was_ordered_later_waits_for_its_turn(inventory: Inventory, two: tuple[str, str]) -> None:
+    first, second = assigning(inventory, two[0], "first"), assigning(inventory, two[0], "second")
+    live(inventory, first)
+    assert own(inventory, two[0]) == {"first": NameState.LIVE, "second": NameState.ASSIGNING}
+    live(inventory, second)
+    assert own(inventory, two[0]) == {"first": NameState.RELEASING, "second": NameState.LIVE}
+
+
+def test_confirming_a_live_name_releases_none(inventory: Inventory, two: tuple[str, str]) -> None:
+    name = live(inventory, assigning(inventory, two[0]))
+    assigning(inventory, two[0], DOMAIN, kind=NameKind.DOMAIN)
+    live(inventory, name, at=NOW + HOUR)
+    assert own(inventory, two[0]) == {"muster": NameState.LIVE, DOMAIN: NameState.ASSIGNING}
+
+
 def test_the_names_of_one_instance_are_no_matter_of_another(inventory: Inventory, two: tuple[str, str]) -> None:
     live(inventory, assigning(inventory, two[0], "one"))
     live(inventory, assigning(inventory, two[1], "two"))
