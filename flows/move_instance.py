@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
@@ -10,7 +11,16 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
 from hosting.errors import ServiceError
-from hosting.policy.move_plan import Meaning, Method, check, is_before_its_time, meaning_of, objections, plan
+from hosting.policy.move_plan import (
+    Meaning,
+    Method,
+    check,
+    check_within_window,
+    is_before_its_time,
+    meaning_of,
+    objections,
+    plan,
+)
 from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tasks.application import ensure_application, ensure_release, ensure_sealed
@@ -34,6 +44,8 @@ from tasks.move_ends import called_off, record_after_check, telling_move_failure
 from tasks.move_files import compare_files, copy_files, hold_files, last_round
 from tasks.move_letters import tell_customer_moved
 from tasks.move_records import (
+    check_at_source,
+    is_still_kept,
     leave_for_its_moment,
     read_kept_too_long,
     read_move,
@@ -68,7 +80,7 @@ from tasks.records import now
 from tasks.snapshots import end_backup_job
 from tasks.storage import check_disks, ensure_storage, ensure_storage_limit
 from tasks.system_users import ensure_system_user
-from tasks.web import ensure_cron, ensure_php_pool
+from tasks.web import ensure_cron, ensure_php_pool, ensure_site
 
 if TYPE_CHECKING:
     from hosting.policy.move_plan import MovePlan
@@ -104,6 +116,8 @@ def move_instance(request: MoveRequest) -> Any:
             return Completed(message=f"{move.name} moves at {local(move.facts.due_at)}; a run begins it then.")
         home = move.target if meaning is Meaning.GO_ON else move.source  # the one that serves it must be there
         with working_on(home, move.instance, "move"):
+            if meaning is not Meaning.GO_ON:
+                check_at_source(move)
             if meaning is Meaning.UNDO:
                 move = undo(move)
             if meaning is not Meaning.GO_ON:
@@ -165,6 +179,7 @@ def copy_live(move: Move, what: MovePlan) -> None:
 def stop_and_switch(move: Move, what: MovePlan) -> Move:
     """Closed, the rest brought over and compared, switched, open again on the other side; watched from outside."""
     with watched(url_of(move.source, move.instance)) as watch, last_round(move, ROUNDS + 1) as last:
+        check_within_window(move.facts.due_until, now() + timedelta(seconds=what.stop_seconds))
         move = record_state(move, MoveState.FROZEN)
         close_source(move)
         with frozen_database(move) as position:
@@ -188,12 +203,13 @@ def stop_and_switch(move: Move, what: MovePlan) -> Move:
 
 def finish(move: Move) -> dict[str, Any]:
     """Open on the target, passed on by the source, proven through both addresses, told; whatever run comes here."""
+    ensure_site(move.target, move.instance)
+    ensure_cron(move.target, move.instance)  # nobody waits for his mail until a server that was left is back
     open_target(move)
     ensure_source_fenced(move)
     evidence = prove_instance_answers(move.target, move.instance)
     passed_on = replace(move.target, host_name=move.source.host_name)
     evidence["old_url"] = prove_instance_answers(passed_on, move.instance)["url"]
-    ensure_cron(move.target, move.instance)
     ensure_names_follow(move.target, move.instance)
     evidence["names"] = prove_names_answer(move.target, move.instance)
     ensure_storage_limit(move.target, move.instance)
@@ -223,7 +239,8 @@ def retire_moved_sources() -> Any:
             kept_for_the_end(failures, f"{move.name} on {move.source.name}"),
             working_on(move.source, move.instance, "retire"),
         ):
-            retire_source(move)
-            record_retired(move)
+            if is_still_kept(move):
+                retire_source(move)
+                record_retired(move)
     check_all_done(failures, "The next run goes on with what is left.")
     return Completed(message=f"{len(kept)} kept sources are gone.")

@@ -73,10 +73,13 @@ def _record_failure(session: Session, move: Move, error: ServiceError) -> None:
     subject, at = f"work:{work.MOVE}:{facts.id}", now()
     found = work.work_of(session, work.MOVE, str(facts.id))
     tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
-    may_heal = isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER)
+    begun = facts.state in moves.UNDER_WAY and facts.state is not MoveState.PLANNED
+    may_heal = isinstance(error, (Unreachable, LeaseHeld)) and (begun or tried < len(AGAIN_AFTER))
     if facts.state in moves.UNDER_WAY and may_heal and found and found.state is not WorkState.DONE:
+        if tried == len(AGAIN_AFTER):  # told, and still gone on with: it may stand where nobody is served
+            _put_before_a_person(session, move, f"{error} It is tried again each quarter of an hour.", "run")
         deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), now=at)
-        work.try_again(session, found.id, again_at(tried, at))
+        work.try_again(session, found.id, again_at(min(tried, len(AGAIN_AFTER) - 1), at))
         return
     undone = facts.state is MoveState.COPYING and isinstance(error, MoveForbidden)
     if facts.state is MoveState.PLANNED or undone:  # nothing of it is left: it has to be planned anew

@@ -29,7 +29,7 @@ def tell_customer_moved(move: Move) -> bool:
         "url": url_of(move.target, move.instance),
         "old_url": url_of(move.source, move.instance),
         "at": moment(facts.switched_at or now(), move.order.language),
-        "stop_seconds": max(1, round(facts.stop_seconds or 1)),
+        "stop_seconds": 0 if facts.stop_seconds is None else max(1, round(facts.stop_seconds)),
     }
     letter, order = compose("moved", move.order.language, values), move.order
     return send_letter(f"moved:{facts.id}", letter, order.email, order.language, load(MailRelay).sender)

@@ -13,6 +13,7 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.move_plan import Obstacles
 from hosting.policy.states import MoveState
 from hosting.product.layout import BACKUP, InstanceLayout
+from tasks.leases import LEASE, owner_of_this_run
 from tasks.records import inventory, now
 from tasks.restore_records import open_restore
 from tasks.step import reading
@@ -126,6 +127,17 @@ def obstacles_of(
 
 
 @reading
+def check_at_source(move: Move) -> None:
+    """See that the instance is where the move begins, now that nobody else works on it.
+
+    Raises:
+        SourceLeft: it is not: what is on the source is not its state, and the target may be where it serves.
+    """
+    with inventory().reading() as session:
+        moves.check_source(session, move.facts.id)
+
+
+@reading
 def leave_for_its_moment(move: Move) -> None:
     """Nothing is done before the moment that was agreed on; the work of this run waits for it."""
 
@@ -161,9 +173,15 @@ def record_state(move: Move, to: MoveState, finding: str = "", evidence: dict[st
 
 @reading
 def record_switched(move: Move, evidence: dict[str, Any]) -> Move:
-    """The instance is on its target from now on, and is counted there."""
+    """The instance is on its target from now on, and is counted there.
+
+    Raises:
+        LeaseLost: another run works on the instance since this one hung.
+        SourceLeft: the instance is not where the move began.
+    """
 
     def switch(session: Session) -> tuple[MoveFacts, InstanceFacts]:
+        leases.renew(session, move.name, owner_of_this_run(), now(), LEASE)  # a run that hung has lost it
         facts = moves.switch(session, move.facts.id, evidence, now())
         return facts, instances.instance_facts(session, move.name)
 
@@ -211,6 +229,17 @@ def record_called_off(move: Move, finding: str) -> None:
 def record_retired(move: Move) -> None:
     """Nothing is kept on the source any more."""
     record_state.fn(move, MoveState.RETIRED)
+
+
+@reading
+def is_still_kept(move: Move) -> bool:
+    """Whether what a move left is still what may go, now that nobody else works on the instance."""
+    with inventory().reading() as session:
+        return (
+            moves.move_facts(session, move.facts.id).state is MoveState.DONE
+            and instances.instance_facts(session, move.name).server_name != move.source.name
+            and moves.open_move(session, move.name) is None
+        )
 
 
 @reading

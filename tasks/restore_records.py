@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,8 @@ def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFact
     def switch(session: Session) -> None:
         at, subject, closed = now(), instances.subject_of(name), bool(evidence["old_closed"])
         why = f"Restored there to {restore.point.id}."
+        with contextlib.suppress(moves.MoveNotPlanned):  # it was to begin on the server that is left
+            moves.call_off_planned(session, name, why, by=deeds.SERVICE, now=at)
         instances.record_server(session, name, server.name, why, at)
         moves.record_left(session, name, old.name, server.name, why=why, now=at, kept=closed)
         deeds.record(session, deeds.SERVICE, ENDED, subject, evidence=told, now=at)

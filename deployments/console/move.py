@@ -73,15 +73,9 @@ def cancel(name: Name, reason: Reason) -> None:
     settings, why = load_settings(), reason_given(reason)
 
     def give_up(session: Session, by: str, when: datetime) -> MoveFacts:
-        from hosting.inventory import moves, work  # noqa: PLC0415  # as above
-        from hosting.policy.states import MoveState  # noqa: PLC0415  # as above
+        from hosting.inventory import moves  # noqa: PLC0415  # as above
 
-        move = moves.open_move(session, name)
-        if move is None or move.state is not MoveState.PLANNED:
-            stands = move.state if move else "not planned"
-            raise Refused(f"A move of {name} is {stands}.", f"Look at it: phm move status {name}.")
-        work.cancel(session, work.MOVE, str(move.id), why)
-        return moves.record_state(session, move.id, MoveState.CALLED_OFF, when, finding=why, by=by)
+        return moves.call_off_planned(session, name, why, by=by, now=when)
 
     move = acting(give_up, settings)
     typer.echo(f"Move {move.id} is called off; nothing was touched.")

@@ -7,6 +7,7 @@ move that he agrees to runs then.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from hosting.inventory.evacuation_rows import (
 )
 from hosting.inventory.evacuation_ways import to_take_back, way_of
 from hosting.inventory.models import Evacuation
+from hosting.inventory.retirement import in_use
 from hosting.policy.evacuation import (
     EvacuationPlan,
     Leaving,
@@ -171,8 +173,8 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
         begun, refused = _begin_moves(session, facts, plan, now), list[str]()
     else:
         begun, refused = _offer(session, facts, plan, now, without_answer)
-    leaving = any(one.source_name == server for one in moves.all_moves(session, *moves.UNDER_WAY))
-    empty = not leaving and not instances_on(session, server)
+    leaving = any(server in {one.source_name, one.target_name} for one in moves.all_moves(session, *moves.UNDER_WAY))
+    empty = not leaving and not in_use(session, server)
     if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
         work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)
     waits = leaving or bool(begun or plan.going or (plan.moves and not refused))
@@ -251,8 +253,8 @@ def _take_back(
     for move in moves.all_moves(session, MoveState.PLANNED):
         own = move.source_name == facts.order.server and move.why.startswith(_mark(facts))
         if own or move.instance_name in also:
-            work.cancel(session, work.MOVE, str(move.id), why)
-            moves.record_state(session, move.id, MoveState.CALLED_OFF, now, finding=why, by=by)
+            with contextlib.suppress(moves.MoveNotPlanned):  # it has just begun
+                moves.call_off_planned(session, move.instance_name, why, by=by, now=now)
     for one in instances_on(session, facts.order.server):
         offer = offers.open_offer(session, one.name)
         if offer and (one.name in also or offer.why.startswith(_mark(facts))):

@@ -38,6 +38,14 @@ class UnknownMove(Refused):
     """No move has this number."""
 
 
+class SourceLeft(Refused):
+    """An instance is not on the server from which it was to move: what is there is not its state."""
+
+    def __init__(self, instance: str, source: str, now_on: str) -> None:
+        message = f"{instance} was to move from {source}, but it is on {now_on} now."
+        super().__init__(message, "Nothing was touched; plan the move anew from where it is.")
+
+
 class MoveUnderWay(Refused):
     """An instance moves once at a time."""
 
@@ -199,11 +207,14 @@ def record_state(
         UnknownMove: none has this number.
         ForbiddenEdge: no edge leads there.
         MovePutOff: it would begin before its moment, since it was put off meanwhile.
+        SourceLeft: it would go on although its instance is on another server.
     """
     row = _row(session, move_id, lock=True)
     before = MoveState(row.state)
     if (before, to) == (MoveState.PLANNED, MoveState.COPYING):
         check_its_time(row.due_at, row.instance_name, now)
+    if before in BEFORE_SWITCH and to in BEFORE_SWITCH:
+        check_source(session, move_id)
     row.state, row.finding = step(before, to), finding
     row.evidence = {**row.evidence, **(evidence or {})}
     if to is MoveState.COPYING and row.begun_at is None:
@@ -216,6 +227,45 @@ def record_state(
         deeds.record(session, by, f"move {to}", subject, why=finding, evidence=told, now=now)
     session.flush()
     return _facts(row)
+
+
+def check_source(session: Session, move_id: int) -> None:
+    """See that an instance is where its move begins: a restore may have brought it elsewhere since it was planned.
+
+    Raises:
+        UnknownMove: none has this number.
+        SourceLeft: it is not.
+    """
+    row = _row(session, move_id)
+    now_on = instances.instance_facts(session, row.instance_name).server_name
+    if now_on != row.source_name:
+        raise SourceLeft(row.instance_name, row.source_name, now_on)
+
+
+def call_off_planned(
+    session: Session, instance: str, why: str, *, by: str, now: datetime, end_work: bool = True
+) -> MoveFacts:
+    """A move that has not begun is given up, with its work.
+
+    Args:
+        session: the transaction.
+        instance: its name.
+        why: in one sentence.
+        by: who gives it up.
+        now: the moment.
+        end_work: whether its work is cancelled too.
+
+    Raises:
+        MoveNotPlanned: no move of the instance is planned, or it has begun.
+    """
+    found = open_move(session, instance)
+    row = None if found is None else _row(session, found.id, lock=True)
+    if row is None or row.state != MoveState.PLANNED:
+        stands = row.state if row else "not planned"
+        raise MoveNotPlanned(f"A move of {instance} is {stands}.", f"Look at it: phm move status {instance}.")
+    if end_work:
+        work.cancel(session, work.MOVE, str(row.id), why)
+    return record_state(session, row.id, MoveState.CALLED_OFF, now, finding=why, by=by)
 
 
 def check_its_time(due_at: datetime, instance: str, now: datetime) -> None:
@@ -254,9 +304,12 @@ def switch(session: Session, move_id: int, evidence: Mapping[str, Any], now: dat
     Raises:
         UnknownMove: none has this number.
         ForbiddenEdge: the move is not at this point.
+        SourceLeft: the instance is not where the move began.
     """
     lock_servers(session)
     row = _row(session, move_id, lock=True)
+    if row.state != MoveState.SWITCHED:
+        check_source(session, move_id)
     session.get_one(
         Instance, row.instance_name, with_for_update=True, populate_existing=True
     ).server_name = row.target_name

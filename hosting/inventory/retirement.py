@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
-from hosting.inventory import copies, deeds, instances, moves, servers, work
+from hosting.inventory import copies, deeds, instances, moves, offers, servers, work
 from hosting.inventory.evacuation_rows import (
     EvacuationFacts,
     NotEmptied,
@@ -15,7 +15,7 @@ from hosting.inventory.evacuation_rows import (
     record,
     settle_still,
 )
-from hosting.policy.states import EvacuationState, InstanceState, MoveState, ServerState, step
+from hosting.policy.states import EvacuationState, InstanceState, MoveState, OfferState, ServerState, step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +44,15 @@ def told_under(session: Session, server: str) -> list[InstanceFacts]:
     return [one for one in living if server in moves.former_homes(session, one.name)]
 
 
+def in_use(session: Session, server: str) -> list[str]:
+    """The instances that are on a server, leave it, or come to it: by a move, or by one that is offered."""
+    moving = moves.all_moves(session, *moves.UNDER_WAY)
+    found = {one.instance_name for one in moving if server in {one.source_name, one.target_name}}
+    found |= {one.name for one in instances_on(session, server)}
+    found |= {one.instance_name for one in offers.all_offers(session, OfferState.OFFERED) if one.target_name == server}
+    return sorted(map(str, found))
+
+
 def record_retired(session: Session, server: str, successor: str, now: datetime) -> EvacuationFacts:
     """The server is retired, and another one answers under its name: both at once, the evacuation is done.
 
@@ -57,9 +66,8 @@ def record_retired(session: Session, server: str, successor: str, now: datetime)
     row = open_row(session, server)
     if row is None:
         raise NotEmptied(f"Nobody empties {server}.", f"Begin with: phm server evacuate {server}.")
-    coming = [one for one in moves.all_moves(session, *moves.UNDER_WAY) if server in {one.source_name, one.target_name}]
-    if left := [*(one.name for one in instances_on(session, server)), *(one.instance_name for one in coming)]:
-        raise StillInUse(f"{server} still has {', '.join(sorted(left))}.", "Run it again once they are gone.")
+    if left := in_use(session, server):
+        raise StillInUse(f"{server} still has {', '.join(left)}.", "Run it again once they are gone.")
     for one in moves.all_moves(session, MoveState.DONE):
         if one.source_name == server:
             moves.record_state(session, one.id, MoveState.RETIRED, now, finding="Its server is retired.")

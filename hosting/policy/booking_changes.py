@@ -235,7 +235,10 @@ def _could_go(contract: Contract, kind: ChangeKind, need: Need) -> int:
 
 
 def _withdrawing(contract: Contract, change: Change, today: date) -> Preview:
-    """A cancelled booking runs on: until the day of its end."""
+    """A cancelled booking runs on: until the day of its end.
+
+    Where it is the contract, extras that were to end with it keep their own minimum term again (P06, P25).
+    """
     cancelled = {one.id: one for one in contract.bookings if one.is_cancelled}
     if change.booking is None and len(cancelled) != 1:
         raise NothingToWithdraw(tuple(sorted(cancelled)))
@@ -245,8 +248,14 @@ def _withdrawing(contract: Contract, change: Change, today: date) -> Preview:
     ended_on = cancelled[booking].ends_on
     if ended_on is not None and ended_on <= today:
         raise TooLateToWithdraw(ended_on)
-    after = with_ends(contract, {booking: None}).booked_on(today)
-    return Preview(change, contract.booked(), after, today, withdraws=(booking,))
+    ends = {
+        one.id: one.runs_until_at_least
+        for one in cancelled.values()
+        if one.ends_on and cancelled[booking].kind is BookingKind.BASE is not one.kind
+        if one.ends_on < one.runs_until_at_least
+    }
+    after = with_ends(contract, {booking: None, **ends}).booked_on(today)
+    return Preview(change, contract.booked(), after, today, withdraws=(booking,), ends=tuple(ends.items()))
 
 
 def _ending(contract: Contract, change: Change, ends: Mapping[int, date]) -> Preview:

@@ -56,6 +56,16 @@ class MoveForbidden(Refused):
     """An instance can't be moved so, now; names every reason."""
 
 
+class WindowPassed(MoveForbidden):
+    """The copying took so long that the instance would be closed after the window that was agreed on."""
+
+    def __init__(self, until: datetime) -> None:
+        message = (
+            f"The copying took so long that it would be closed after {until:%Y-%m-%d %H:%M} UTC, which was agreed on."
+        )
+        super().__init__(message, "Agree on a longer window, or on one that begins earlier.")
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What has to go over, and the room that it finds, in bytes.
@@ -142,6 +152,16 @@ def check(instance: InstanceFacts, target: ServerFacts, objected: Sequence[str])
     if objected:
         message = f"Instance {instance.name} can't move to {target.name}: {' '.join(objected)}"
         raise MoveForbidden(message, "Put that right, or choose another server.")
+
+
+def check_within_window(until: datetime | None, open_again_at: datetime) -> None:
+    """See that an instance is open again before the end of the window that was agreed on, where one was.
+
+    Raises:
+        WindowPassed: it would not be.
+    """
+    if until is not None and open_again_at > until:
+        raise WindowPassed(until)
 
 
 def meaning_of(state: MoveState) -> Meaning:

@@ -132,6 +132,32 @@ def test_a_server_that_was_left_by_a_restore_is_a_former_home_too(
         assert moves.open_move(session, name) is None
 
 
+def test_a_move_whose_instance_is_elsewhere_by_now_neither_begins_nor_goes_on_nor_switches(
+    inventory: Inventory, name: str
+) -> None:
+    move = planned(inventory, name)
+    frozen = goes(inventory, move, MoveState.COPYING, MoveState.FROZEN)
+    in_transaction(inventory, lambda session: instances.record_server(session, name, "app2", "Restored there.", NOW))
+    for state in (MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED):
+        with pytest.raises(moves.SourceLeft, match="was to move from app1, but it is on app2 now"):
+            goes(inventory, frozen, state)
+    with inventory.reading() as session:
+        assert moves.move_facts(session, move.id).state is MoveState.FROZEN
+
+
+def test_only_a_move_that_has_not_begun_is_given_up_by_word(inventory: Inventory, name: str) -> None:
+    move = planned(inventory, name)
+    goes(inventory, move, MoveState.COPYING)
+    give_up = partial(moves.call_off_planned, instance=name, why="not wanted", by="olga", now=NOW)
+    with pytest.raises(moves.MoveNotPlanned, match="is copying"):
+        in_transaction(inventory, give_up)
+    goes(inventory, move, MoveState.CALLED_OFF)
+    again = planned(inventory, name)
+    assert in_transaction(inventory, give_up).state is MoveState.CALLED_OFF
+    with inventory.reading() as session:
+        assert moves.move_facts(session, again.id).finding == "not wanted"
+
+
 def test_each_phase_is_recorded_with_what_was_found(inventory: Inventory, name: str) -> None:
     done = goes(inventory, planned(inventory, name), *TO_SWITCH, MoveState.DONE)
     assert (done.begun_at, done.switched_at, done.ended_at) == (NOW + HOUR,) * 3

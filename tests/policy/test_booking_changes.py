@@ -203,6 +203,16 @@ def test_a_cancellation_is_withdrawn_until_its_day() -> None:
         preview(stands, Change(ChangeKind.WITHDRAW), JUNE, NOTHING)
 
 
+def test_an_extra_that_was_to_end_with_the_contract_keeps_its_own_term_where_the_contract_runs_on() -> None:
+    end = date(2026, 12, 31)
+    base = BookingFacts(1, BookingKind.BASE, date(2026, 1, 1), 12, ends_on=end)
+    late = BookingFacts(2, BookingKind.ACCOUNT, date(2026, 12, 20), 1, ends_on=end)
+    early = BookingFacts(3, BookingKind.ACCOUNT, date(2026, 6, 1), 1, ends_on=end)
+    stands = Contract((base, late, early), STANDARD)
+    meant = preview(stands, Change(ChangeKind.WITHDRAW, booking=1), date(2026, 12, 22), NOTHING)
+    assert (meant.withdraws, dict(meant.ends)) == ((1,), {2: date(2027, 1, 20)})
+
+
 def test_of_several_cancellations_the_one_that_is_withdrawn_is_named() -> None:
     stands = with_ends(contract(3), {2: JUNE, 3: JUNE})
     with pytest.raises(NothingToWithdraw) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,9 @@ from hosting.policy.move_plan import (
     MoveForbidden,
     Obstacles,
     Sizes,
+    WindowPassed,
     check,
+    check_within_window,
     meaning_of,
     objections,
     plan,
@@ -138,3 +141,12 @@ def test_nothing_leads_back_over_the_switch() -> None:
         reached = {to for state in reached for to in edges[state]} - after
         after |= reached
     assert after == {"switched", "done", "retired"}
+
+
+@pytest.mark.parametrize(("minutes", "passed"), [(-1, False), (0, False), (1, True)])
+def test_what_would_be_closed_after_its_window_is_not_closed_at_all(minutes: int, passed: bool) -> None:
+    until = datetime(2026, 12, 1, 23, 0, tzinfo=UTC)
+    open_again = until + timedelta(minutes=minutes)
+    check_within_window(None, open_again)
+    with pytest.raises(WindowPassed, match="2026-12-01 23:00 UTC, which was agreed on") if passed else nullcontext():
+        check_within_window(until, open_again)

@@ -24,3 +24,11 @@ def test_the_letter_tells_both_addresses_and_the_stop_in_text_and_html(language:
         assert str(value) in letter.text + letter.subject
         assert str(value) in letter.html + letter.subject
     assert max(map(len, letter.text.splitlines())) <= 78
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_stop_that_nobody_saw_is_not_told(language: str) -> None:
+    letter = compose("moved", language, MOVED | {"at": moment(AT, language), "stop_seconds": 0})
+    for text in (letter.text, letter.html):
+        assert "Sekunden" not in text
+        assert "seconds" not in text
