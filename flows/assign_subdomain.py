@@ -13,6 +13,7 @@ from tasks.held_name_letters import tell_customer_name_gone, tell_customer_name_
 from tasks.leases import working_on
 from tasks.name_records import (
     check_on_its_way_out,
+    is_cancelled,
     read_names,
     read_naming,
     record_name_done,
@@ -116,4 +117,7 @@ def take_away(naming: Naming) -> None:
     for home in naming.homes:
         ensure_no_name_site(naming, home)
         ensure_no_other_certificate(naming, home, all_gone=True)
-    record_name_gone(naming, prove_name_gone(naming))
+    evidence = prove_name_gone(naming)
+    if is_cancelled(naming):
+        tell_customer_name_gone(naming)  # before the work is settled: a run that is lost is gone on with, and tells it
+    record_name_gone(naming, evidence)

@@ -15,7 +15,15 @@ from tasks.leases import working_on
 from tasks.name_records import read_naming, record_name_done, telling_name_failure
 from tasks.names import ensure_name_site
 from tasks.own_domains import ensure_name_certificate, ensure_no_other_certificate
-from tasks.renewals import ensure_old_certificate, prove_renewed, read_renewal, record_not_renewed, record_renewed
+from tasks.renewals import (
+    ensure_old_certificate,
+    is_given_up,
+    prove_renewed,
+    read_renewal,
+    record_not_renewed,
+    record_renewed,
+    was_renewed,
+)
 
 if TYPE_CHECKING:
     from tasks.name_records import Naming
@@ -45,6 +53,8 @@ def renew_certificate(request: RenewalRequest) -> Any:
             renewed = read_renewal(naming)
             if renewed is not None and not put_in_place(naming, renewed):
                 return Completed(message=f"Another certificate was handed over for {naming.host} meanwhile.")
+            if was_renewed(renewed or naming):
+                tell_customer_renewed(renewed or naming)
             settle(renewed or naming)
         return Completed(message=f"{naming.host} has its certificate.")
 
@@ -62,17 +72,17 @@ def put_in_place(naming: Naming, renewed: Naming) -> bool:
     except ServiceError as error:
         go_back(naming, renewed, error)
         raise
-    tell_customer_renewed(renewed)
     return record_renewed(renewed)
 
 
 def go_back(naming: Naming, renewed: Naming, error: ServiceError) -> None:
-    """The old certificate in force again, proven; what came to nothing is forgotten and told."""
+    """The old certificate in force again, proven; what came to nothing is told, and forgotten last."""
     ensure_old_certificate(naming, naming.server)
     prove_at_once(naming, naming.server)
-    if record_not_renewed(renewed, error):
+    if is_given_up(renewed, error):
         ensure_no_other_certificate(naming, naming.server)
         tell_customer_not_renewed(naming, renewed)
+        record_not_renewed(renewed, error)
 
 
 def settle(naming: Naming) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from blocks.service_settings import ServiceSettings
-from hosting.inventory import deeds, domain_invitations, instances, letters, orders, servers
+from hosting.inventory import certificate_renewals, deeds, domain_invitations, instances, letters, orders, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.months import day_of
 from hosting.templates.letters import compose
@@ -60,10 +60,14 @@ def tell_customer_renewed(renewed: Naming) -> bool:
 
 @step
 def tell_customer_not_renewed(naming: Naming, renewed: Naming) -> bool:
-    """That the new certificate could not be put in force, and the old one still is."""
+    """That the new certificate could not be put in force, and the old one still is; once for each that waits."""
     if naming.certificate is None or renewed.certificate is None:
         return False
-    about = f"{renewed.certificate.fingerprint[:SHOWN]}:{now():%Y%m%d%H%M%S}"
+    with inventory().reading() as session:
+        given_at = certificate_renewals.given_at(session, renewed.name.id, renewed.certificate.fingerprint)
+    if given_at is None:
+        return False
+    about = f"{renewed.certificate.fingerprint[:SHOWN]}:{given_at:%Y%m%d%H%M%S}"
     return _tell_with_link("certificate_not_renewed", naming, about, until(naming.certificate))
 
 

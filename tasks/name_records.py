@@ -204,6 +204,14 @@ def check_on_its_way_out(naming: Naming) -> None:
 
 
 @reading
+def is_cancelled(naming: Naming) -> bool:
+    """Whether somebody ordered the name away, and its work is not settled yet; not, where another took its place."""
+    kinds = {work.RELEASE_SUBDOMAIN, work.DISCONNECT_DOMAIN}
+    with inventory().reading() as session:
+        return any(one.kind in kinds for one in name_orders.open_works(session, naming.name))
+
+
+@reading
 def record_name_live(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
     """The name is proven; what else the instance had is on its way out from this moment on (P26)."""
 

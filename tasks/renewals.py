@@ -76,9 +76,27 @@ def record_renewed(renewed: Naming) -> bool:
 
 
 @reading
-def record_not_renewed(renewed: Naming, error: ServiceError) -> bool:
-    """The new certificate came to nothing; what did not answer keeps it, since that is tried again by itself."""
+def is_given_up(renewed: Naming, error: ServiceError) -> bool:
+    """Whether what failed ends the new certificate: what did not answer is tried again, another one has its own run."""
     if renewed.certificate is None or isinstance(error, Unreachable):
+        return False
+    with inventory().reading() as session:
+        return certificate_renewals.given_at(session, renewed.name.id, renewed.certificate.fingerprint) is not None
+
+
+@reading
+def was_renewed(naming: Naming) -> bool:
+    """Whether the domain's certificate took another one's place, also in a run that was lost before it told so."""
+    if naming.certificate is None:
+        return False
+    with inventory().reading() as session:
+        return certificate_renewals.was_renewed(session, naming.name.id, naming.certificate.fingerprint)
+
+
+@reading
+def record_not_renewed(renewed: Naming, error: ServiceError) -> bool:
+    """The new certificate came to nothing, and is forgotten with its key."""
+    if renewed.certificate is None:
         return False
     fingerprint, why = renewed.certificate.fingerprint, str(error)
     return in_transaction(

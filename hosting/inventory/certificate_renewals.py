@@ -10,6 +10,9 @@ from hosting.inventory.models import CertificateRenewal
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.name_rows import name_row
 
+RENEWED = "certificate renewed"
+"""The deed by which a certificate took another one's place."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -48,10 +51,24 @@ def put_in_force(session: Session, name_id: int, fingerprint: str, now: datetime
     name_row(session, name_id, lock=True).finding = ""
     session.flush()
     told = {"certificate": fingerprint, "until": facts.not_after.isoformat()}
-    _record(
-        session, name_id, "certificate renewed", "", told | {"before": before.fingerprint if before else ""}, now=now
-    )
+    _record(session, name_id, RENEWED, "", told | {"before": before.fingerprint if before else ""}, now=now)
     return True
+
+
+def given_at(session: Session, name_id: int, fingerprint: str) -> datetime | None:
+    """When the certificate that waits was handed over; None where another one, or none, waits."""
+    row = session.get(CertificateRenewal, name_id)
+    return row.given_at if row is not None and row.fingerprint == fingerprint else None
+
+
+def was_renewed(session: Session, name_id: int, fingerprint: str) -> bool:
+    """Whether a domain's certificate took another one's place, and is not the first that it has."""
+    name = name_row(session, name_id)
+    done = deeds.deeds_of(session, subject_of(name.instance_name))
+    return any(
+        (one.what, one.evidence.get("name"), one.evidence.get("certificate")) == (RENEWED, name.a_label, fingerprint)
+        for one in done
+    )
 
 
 def give_up(session: Session, name_id: int, fingerprint: str, why: str, now: datetime) -> bool:

@@ -54,7 +54,7 @@ CONNECTING = (
 )  # fmt: skip
 DISCONNECTING = (
     "check_on_its_way_out", "read_names", "ensure_no_name_site", "ensure_no_other_certificate", "prove_name_gone",
-    "record_name_gone", "tell_customer_name_gone",
+    "tell_customer_name_gone", "record_name_gone",
 )  # fmt: skip
 
 

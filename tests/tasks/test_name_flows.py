@@ -1,0 +1,191 @@
+"""In which order the flows of names do their steps: whatever a lost run leaves out, the next one does (P26, P29, P31)."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prefect import Task
+
+from flows import assign_subdomain, renew_certificate
+from hosting.errors import StepFailed
+from hosting.inventory import certificate_renewals, name_orders, names
+from hosting.inventory.instances import all_instances
+from hosting.inventory.name_certificates import CertificateFacts
+from hosting.inventory.session import in_transaction
+from hosting.policy.own_domain import OwnDomain
+from hosting.policy.states import NameState
+from tasks import certificate_letters, renewals
+from tasks.name_records import Naming, read_names, read_naming
+from tests.policy.certificates import NOW
+from tests.service.records import opened, provided
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import ModuleType
+
+    from hosting.inventory.session import Inventory
+    from hosting.policy.values import NameFacts
+
+DAY = timedelta(days=1)
+DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mller-kva.example")
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Iterator[Inventory]:
+    with provided(tmp_path) as made:
+        opened(made, "A-1", NOW - 30 * DAY)
+        yield made
+
+
+def certificate(letter: str) -> CertificateFacts:
+    return CertificateFacts(letter * 64, NOW + 60 * DAY, "Beispiel CA", f"PEM {letter}")
+
+
+def domain(inventory: Inventory, letter: str = "a") -> Naming:
+    """The customer's domain with a certificate; live, or about to get another one."""
+
+    def order(session: Any) -> NameFacts:
+        (instance,) = all_instances(session)
+        name = name_orders.order_domain(
+            session, instance.name, DOMAIN, certificate(letter), f"key {letter}", by="olga", now=NOW
+        )
+        return names.record_live(session, name.id, NOW, {})
+
+    return read_naming.fn(in_transaction(inventory, order).id)
+
+
+class Steps:
+    """Steps that do nothing but be told, or what they are said to do."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
+        self.done: list[str] = []
+        self._monkeypatch, self._modules = monkeypatch, modules
+
+    def fake(self, *names: str, answer: Any = None, does: Callable[..., Any] | None = None) -> None:
+        for name in names:
+            for module in self._modules:
+                if hasattr(module, name):
+                    self._monkeypatch.setattr(module, name, self._step(name, answer, does))
+
+    def _step(self, name: str, answer: Any, does: Callable[..., Any] | None) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            self.done.append(name)
+            return does(*args, **kwargs) if does else answer
+
+        return run
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    for module in (assign_subdomain, renew_certificate):
+        monkeypatch.setattr(module, "working_on", lambda *_: contextlib.nullcontext())
+        for name, one in vars(module).copy().items():
+            if isinstance(one, Task):
+                monkeypatch.setattr(module, name, one.fn)
+    made = Steps(monkeypatch, assign_subdomain, renew_certificate)
+    made.fake("ensure_no_name_site", "ensure_name_out_of_zone", "ensure_no_other_certificate")
+    made.fake("ensure_name_certificate", "ensure_name_site", "ensure_old_certificate")
+    made.fake("prove_name_gone", "prove_at_once", answer={})
+    return made
+
+
+def test_that_a_name_is_gone_is_told_before_its_work_is_settled(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    in_transaction(
+        inventory,
+        lambda session: name_orders.order_release(
+            session, naming.instance.name, DOMAIN.ascii, by="olga", why="by mail", now=NOW
+        ),
+    )
+
+    def lost(_naming: Naming) -> None:
+        raise RuntimeError("killed")
+
+    steps.fake("tell_customer_name_gone", does=lost)
+    with pytest.raises(RuntimeError):
+        assign_subdomain.take_away(read_naming.fn(naming.name.id))
+    with inventory.reading() as session:
+        assert [one.state for one in names.names_of(session, naming.instance.name)] == [NameState.RELEASING]
+        assert name_orders.open_works(session, naming.name)
+    steps.fake("tell_customer_name_gone")
+    assign_subdomain.take_away(read_naming.fn(naming.name.id))
+    with inventory.reading() as session:
+        assert names.names_of(session, naming.instance.name) == []
+        assert [one for one in name_orders.open_works(session, naming.name) if one.kind != "connect-domain"] == []
+
+
+def test_a_name_whose_place_was_taken_is_not_told_as_gone(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    steps.fake("tell_customer_name_gone")
+
+    def exchange(session: Any) -> None:
+        new = name_orders.order_subdomain(session, naming.instance.name, "muster", "muster", by="olga", now=NOW)
+        names.record_live(session, new.id, NOW, {})
+
+    in_transaction(inventory, exchange)
+    for old in read_names.fn(naming.instance, NameState.RELEASING):
+        assign_subdomain.take_away(old)
+    assert "tell_customer_name_gone" not in steps.done
+    with inventory.reading() as session:
+        assert [one.a_label for one in names.names_of(session, naming.instance.name)] == ["muster"]
+
+
+def waits(inventory: Inventory, naming: Naming) -> list[str]:
+    with inventory.reading() as session:
+        waiting = certificate_renewals.renewal_of(session, naming.name.id)
+    return [waiting.fingerprint[:1]] if waiting else []
+
+
+def test_a_renewal_lost_after_it_was_recorded_is_told_by_the_next_run(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    steps.fake("tell_customer_renewed")
+    request = renew_certificate.RenewalRequest(instance=naming.instance.name, number=naming.name.id)
+    renew_certificate.renew_certificate.fn(request)
+    assert "tell_customer_renewed" not in steps.done  # its first certificate took nobody's place
+    domain(inventory, "b")
+    told: list[bool] = []
+
+    def killed(_naming: Naming) -> None:
+        told.append(waits(inventory, naming) == [])
+        if len(told) == 1:
+            raise RuntimeError("killed")
+
+    steps.fake("tell_customer_renewed", does=killed)
+    with pytest.raises(RuntimeError):
+        renew_certificate.renew_certificate.fn(request)
+    renew_certificate.renew_certificate.fn(request)
+    assert told == [True, True]  # recorded before, both times
+    with inventory.reading() as session:
+        assert [one.kind for one in name_orders.open_works(session, naming.name)] == []
+
+
+def test_a_certificate_that_came_to_nothing_is_forgotten_last(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    waiting = renewals.read_renewal.fn(domain(inventory, "b"))
+    assert waiting is not None
+    told: list[str] = []
+    steps.fake("tell_customer_not_renewed", does=lambda *_: told.append(*waits(inventory, naming)))
+    renew_certificate.go_back(naming, waiting, StepFailed("It was not served.", "Look."))
+    assert steps.done[-2:] == ["ensure_no_other_certificate", "tell_customer_not_renewed"]
+    assert (told, waits(inventory, naming)) == (["b"], [])
+    steps.done.clear()
+    renew_certificate.go_back(naming, waiting, StepFailed("It was not served.", "Look."))  # nothing waits any more
+    assert steps.done == ["ensure_old_certificate", "prove_at_once"]
+
+
+def test_a_failed_renewal_is_told_once_however_often_it_is_gone_back(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+    monkeypatch.setattr(certificate_letters, "tell_about_name", lambda *given: keys.append(given[3]) is None)
+    naming = domain(inventory)
+    waiting = renewals.read_renewal.fn(domain(inventory, "b"))
+    assert waiting is not None
+    for moment in (NOW + DAY, NOW + 2 * DAY):
+        monkeypatch.setattr(certificate_letters, "now", lambda moment=moment: moment)
+        certificate_letters.tell_customer_not_renewed.fn(naming, waiting)
+    assert len(set(keys)) == 1
