@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import certificate_renewals, domain_invitations, name_certificates, names, work
+from hosting.inventory import certificate_renewals, name_certificates, names, work
 from hosting.policy.labels import read_label
 from hosting.policy.states import NameState, WorkState
 from hosting.policy.values import NameKind
@@ -121,7 +121,6 @@ def order_release(session: Session, instance: str, a_label: str, *, by: str, why
     for one in open_works(session, name):
         if one.kind in {work.ASSIGN_SUBDOMAIN, work.CONNECT_DOMAIN, work.RENEW_CERTIFICATE}:
             work.cancel(session, one.kind, one.subject, "It is released.")
-    domain_invitations.end_links(session, instance, a_label, now)
     kind = work.RELEASE_SUBDOMAIN if name.kind is NameKind.SUBDOMAIN else work.DISCONNECT_DOMAIN
     work.ask_for(session, kind, work_subject(name), now, by=by, now=now)
     return name

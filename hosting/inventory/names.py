@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hosting.errors import Refused
+from hosting.inventory import domain_invitations
 from hosting.inventory.deeds import SERVICE, record
 from hosting.inventory.instances import lock, stop_if_ended, subject_of
 from hosting.inventory.models import Name
@@ -130,7 +131,7 @@ def record_live(session: Session, name_id: int, now: datetime, evidence: Mapping
     row.live_at, row.evidence = row.live_at or now, {**row.evidence, **evidence}
     for other in rows_of(session, row.instance_name, NameState.ASSIGNING, NameState.LIVE) if is_new else ():
         if other.id < row.id:
-            change_state(session, other, NameState.RELEASING, now, why=f"{row.as_ordered} took its place")
+            _release(session, other, now, by=SERVICE, why=f"{row.as_ordered} took its place")
     session.flush()
     return name_facts(row)
 
@@ -157,7 +158,7 @@ def begin_releasing(session: Session, instance: str, a_label: str, *, now: datet
         message = f"Instance {instance} does not have the name {a_label}."
         raise NoSuchNameHere(message, f"Look at: phm name list {instance}.")
     row = name_row(session, held.id, lock=True)
-    change_state(session, row, NameState.RELEASING, now, by=by, why=why)
+    _release(session, row, now, by=by, why=why)
     return name_facts(row)
 
 
@@ -187,3 +188,9 @@ def all_names(session: Session, *states: NameState) -> list[NameFacts]:
     if states:
         query = query.where(Name.state.in_(states))
     return [name_facts(row) for row in session.scalars(query)]
+
+
+def _release(session: Session, row: Name, now: datetime, *, by: str, why: str) -> None:
+    """A name is on its way from its instance; no link by which its customer hands a certificate over outlives that."""
+    change_state(session, row, NameState.RELEASING, now, by=by, why=why)
+    domain_invitations.end_links(session, row.instance_name, row.a_label, now)

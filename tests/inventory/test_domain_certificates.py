@@ -207,6 +207,19 @@ def test_a_link_ends_after_its_days_and_with_its_domain(inventory: Inventory, in
         opened(inventory, token)
 
 
+def test_a_link_ends_where_another_name_takes_the_domain_s_place(inventory: Inventory, instance: str) -> None:
+    live(inventory, instance)
+    token = invited(inventory, instance)
+
+    def exchange(session) -> None:
+        new = name_orders.order_subdomain(session, instance, "muster", "muster", by="olga", now=NOW)
+        names.record_live(session, new.id, NOW, {})
+
+    in_transaction(inventory, exchange)
+    with pytest.raises(LinkExpired):
+        opened(inventory, token)
+
+
 @pytest.mark.parametrize(
     "purpose", ["first access", "certificate:", "certificate:99", "certificate:x", "certificate:²"]
 )
