@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, instances, leases, orders, work
+from hosting.inventory import cases, instances, leases, name_orders, orders, work
 from hosting.inventory.deeds import record
 from hosting.inventory.models import Booking, Contract, Payment
 from hosting.inventory.turns import take_turn
@@ -92,6 +92,7 @@ def cancel_order(session: Session, reference: str, by: str, why: str, now: datet
     row.state = step(OrderState(row.state), OrderState.CANCELLED)
     work.cancel(session, work.PROVISION, reference, f"The order is cancelled: {why}")
     if found.instance is not None:
+        name_orders.give_back(session, found.instance.name, by=by, why=why, now=now)
         instances.give_back(session, found.instance.name, by, why, now)
     _end_contract(session, reference, now)
     _settle_failures(session, reference, by, now)

@@ -140,6 +140,7 @@ def approve(
         ForbiddenEdge: it was refused.
         NameRefused: by the lists of today it is refused, or another instance has the name.
         InstanceEnded: the instance has ended.
+        NotOpenYet: the instance is not set up yet; the name goes on to wait.
     """
     row = numbered(session, number)
     if row.state == ApplicationState.APPROVED:

@@ -126,6 +126,16 @@ def order_release(session: Session, instance: str, a_label: str, *, by: str, why
     return name
 
 
+def give_back(session: Session, instance: str, *, by: str, why: str, now: datetime) -> None:
+    """No name is held for an instance that never opened: nothing of it is on a server, so that no run takes it away."""
+    for name in names.names_of(session, instance):
+        for one in open_works(session, name):
+            work.cancel(session, one.kind, one.subject, why)
+        names.begin_releasing(session, instance, name.a_label, now=now, by=by, why=why)
+        names.record_gone(session, name.id, now, {})
+        name_certificates.forget(session, name.id)
+
+
 def open_works(session: Session, name: NameFacts) -> list[work.WorkFacts]:
     """All work of a name that is not at its end, the first due first; failed work too."""
     waiting = work.work_in(session, WorkState.OPEN, WorkState.DISPATCHED, WorkState.FAILED)

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from hosting.errors import Refused
 from hosting.inventory import domain_invitations
 from hosting.inventory.deeds import SERVICE, record
-from hosting.inventory.instances import lock, stop_if_ended, subject_of
+from hosting.inventory.instances import instance_facts, lock, stop_if_ended, subject_of
 from hosting.inventory.models import Name
 from hosting.inventory.name_rows import HOLDING, change_state, holder, last_gone, name_facts, name_row, rows_of
 from hosting.inventory.turns import take_turn
-from hosting.policy.states import NameState
+from hosting.policy.states import InstanceState, NameState
 from hosting.policy.terms import STANDARD
 from hosting.policy.values import NameFacts, NameKind
 
@@ -43,6 +43,10 @@ class NameAtRest(Refused):
 
 class NameBeingReleased(Refused):
     """The name is on its way from the same instance: it has to be gone first."""
+
+
+class NotOpenYet(Refused):
+    """The instance is not set up yet: nothing could serve the name, and no run could take it away."""
 
 
 class NoSuchNameHere(Refused):
@@ -86,6 +90,7 @@ def begin_assigning(
     Raises:
         UnknownInstance: no instance has this name.
         InstanceEnded: it has ended.
+        NotOpenYet: it is not set up yet.
         NameTaken: another instance has it.
         NameAtRest: another instance had it not long ago.
         NameBeingReleased: it is on its way from this instance.
@@ -104,6 +109,9 @@ def begin_assigning(
     rests = resting_until(session, a_label, now)
     if before is not None and rests is not None and before.instance_name != instance:
         raise NameAtRest(as_ordered, rests)
+    if instance_facts(session, instance).state not in {InstanceState.ACTIVE, InstanceState.SUSPENDED}:
+        message = f"Instance {instance} is not set up yet, so that nothing could serve the name {as_ordered}."
+        raise NotOpenYet(message, "Order the name once the instance is open.")
     row = Name(
         instance_name=instance, kind=kind, a_label=a_label, as_ordered=as_ordered, held=a_label,
         state=NameState.ASSIGNING, since=now, finding="", evidence={},

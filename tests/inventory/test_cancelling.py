@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from hosting.inventory import cancelling, cases, deeds, instances, leases, orders, servers, work
+from hosting.inventory import cancelling, cases, deeds, instances, leases, names, orders, servers, work
 from hosting.inventory.cancelling import CannotBeCancelled, cancel_order, cancellation
-from hosting.inventory.models import Booking, Contract
+from hosting.inventory.models import Booking, Contract, Name
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.placement import choose_server
 from hosting.policy.states import ForbiddenEdge, InstanceState, OrderState, WorkState
@@ -32,6 +32,8 @@ from tests.inventory.words import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from hosting.policy.values import InstanceFacts
 
 
@@ -146,6 +148,28 @@ def test_a_reserved_place_is_given_back_and_what_is_left_is_named(inventory: Inv
         f"What its set-up left of {instance.name} on app1 has to be taken away."
     )
     assert case.facts["remains"] == list(found.remains)
+
+
+def test_no_name_is_held_for_an_instance_that_was_given_back(inventory: Inventory) -> None:
+    with_servers(inventory, server("app1"))
+    take(inventory, placed(), received("paid"))
+    name = reserve(inventory).name
+
+    def hold(session: Session) -> int:  # as an earlier version let a person approve it
+        row = Name(
+            instance_name=name, kind="subdomain", a_label="muster", as_ordered="muster", held="muster",
+            state="assigning", since=NOW, finding="", evidence={},
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        work.ask_for(session, work.ASSIGN_SUBDOMAIN, f"{name}#{row.id}", NOW, by="olga", now=NOW)
+        return row.id
+
+    in_transaction(inventory, hold)
+    cancel(inventory)
+    with inventory.reading() as session:
+        assert names.taken_by(session, "muster") is None
+        assert [one.state for one in work.work_in(session) if one.kind == work.ASSIGN_SUBDOMAIN] == ["cancelled"]
 
 
 def test_a_run_that_comes_too_late_neither_reserves_nor_works_nor_opens(inventory: Inventory) -> None:

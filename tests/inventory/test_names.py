@@ -11,7 +11,7 @@ import pytest
 from hosting.inventory import deeds, instances, names
 from hosting.inventory.instances import InstanceEnded
 from hosting.inventory.name_rows import UnknownName
-from hosting.inventory.names import NameAtRest, NameBeingReleased, NameTaken, NoSuchNameHere
+from hosting.inventory.names import NameAtRest, NameBeingReleased, NameTaken, NoSuchNameHere, NotOpenYet
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.placement import choose_server
 from hosting.policy.states import ForbiddenEdge, NameState
@@ -280,6 +280,19 @@ def test_an_instance_that_has_ended_gets_no_name(inventory: Inventory, two: tupl
     name = in_transaction(inventory, reserved)
     with pytest.raises(InstanceEnded):
         assigning(inventory, name)
+
+
+def test_an_instance_that_is_not_set_up_yet_gets_no_name(inventory: Inventory, two: tuple[str, str]) -> None:
+    take(inventory, placed("A-3"), received("money-A-3", order="A-3"))
+    name = in_transaction(
+        inventory,
+        lambda session: (
+            instances.reserve_instance(session, "A-3", choose_server, release=RELEASE, seal=str, now=NOW).name
+        ),
+    )
+    with pytest.raises(NotOpenYet, match="is not set up yet"):
+        assigning(inventory, name)
+    assert taken(inventory, "muster") is None
 
 
 def test_a_number_that_no_name_has_is_told(inventory: Inventory, two: tuple[str, str]) -> None:

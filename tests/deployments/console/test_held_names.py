@@ -27,6 +27,7 @@ def name(phm: Console) -> str:
 
     def make(session: Session) -> str:
         made = instances.reserve_instance(session, "A-1", choose_server, release=RELEASE, seal=str, now=NOW).name
+        instances.record_active(session, made, NOW, {})
         for a_label, ordered in (("before", "before"), ("xn--bcher-kva", "bücher")):
             one = names.begin_assigning(session, made, NameKind.SUBDOMAIN, a_label, ordered, now=NOW, by="olga")
             names.record_live(session, one.id, NOW, {})
