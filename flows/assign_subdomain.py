@@ -114,9 +114,9 @@ def take_away(naming: Naming) -> None:
     ensure_no_name_site(naming, naming.server)
     ensure_name_out_of_zone(naming)
     ensure_no_other_certificate(naming, naming.server, all_gone=True)
-    for home in naming.homes:
-        ensure_no_name_site(naming, home)
-        ensure_no_other_certificate(naming, home, all_gone=True)
+    for server in naming.elsewhere:
+        ensure_no_name_site(naming, server)
+        ensure_no_other_certificate(naming, server, all_gone=True)
     evidence = prove_name_gone(naming)
     if is_cancelled(naming):
         tell_customer_name_gone(naming)  # before the work is settled: a run that is lost is gone on with, and tells it

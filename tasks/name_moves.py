@@ -19,6 +19,7 @@ from tasks.step import reading, step
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, ServerFacts
+    from tasks.name_records import Naming
 
 
 @step
@@ -26,8 +27,9 @@ def ensure_names_prepared(server: ServerFacts, instance: InstanceFacts) -> bool:
     """The instance's names are known on a server to which it goes: whatever its site says there, they say too.
 
     The server that is left keeps them for as long as the instance has them, and passes them on with the long form.
+    What the server may know of names that are gone goes: a move that was interrupted may have left it.
     """
-    changed = False
+    changed = _gone_from(server, read_names.fn(instance, NameState.GONE))
     for naming in read_names.fn(instance):
         changed |= ensure_names_served.fn(server).changed
         changed |= ensure_name_certificate.fn(naming, server).changed
@@ -47,11 +49,7 @@ def ensure_names_follow(server: ServerFacts, instance: InstanceFacts) -> bool:
 @step
 def ensure_no_names_left(server: ServerFacts, instance: InstanceFacts) -> bool:
     """A server to which the instance did not go after all knows nothing of its names."""
-    changed = False
-    for naming in read_names.fn(instance):
-        changed |= ensure_no_name_site.fn(naming, server).changed
-        changed |= ensure_no_other_certificate.fn(naming, server, all_gone=True).changed
-    return changed
+    return _gone_from(server, read_names.fn(instance, *NameState))
 
 
 @reading
@@ -71,3 +69,12 @@ def prove_names_answer(server: ServerFacts, instance: InstanceFacts) -> list[str
             raise StepFailed(message, "Look at the name's file and the instance's site there, then run again.")
         asked.append(naming.url)
     return asked
+
+
+def _gone_from(server: ServerFacts, namings: list[Naming]) -> bool:
+    """Neither site nor key of these names is on a server."""
+    changed = False
+    for naming in namings:
+        changed |= ensure_no_name_site.fn(naming, server).changed
+        changed |= ensure_no_other_certificate.fn(naming, server, all_gone=True).changed
+    return changed

@@ -31,7 +31,7 @@ from hosting.name_lists import load_lists
 from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.labels import read_label
 from hosting.policy.pointing import NotPointed, next_look
-from hosting.policy.states import NameState, ServerState, WorkState
+from hosting.policy.states import MoveState, NameState, ServerState, WorkState
 from hosting.product.layout import name_site
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -68,6 +68,7 @@ class Naming:
         zone: the service's.
         ours: the names of all servers that there ever were: what the zone says of a name is one of them.
         certificate: a domain's own; None: the zone's is good for the name.
+        target: a server to which the instance is on its way, and which may know the name by now.
     """
 
     name: NameFacts
@@ -77,6 +78,7 @@ class Naming:
     zone: str
     ours: tuple[str, ...]
     certificate: CertificateFacts | None = None
+    target: ServerFacts | None = None
 
     @property
     def host(self) -> str:
@@ -97,6 +99,11 @@ class Naming:
     def everywhere(self) -> tuple[ServerFacts, ...]:
         """The server that serves it, then those that pass it on."""
         return (self.server, *self.homes)
+
+    @property
+    def elsewhere(self) -> tuple[ServerFacts, ...]:
+        """The servers beside that which serves it on which there may be something of it."""
+        return (*self.homes, *([self.target] if self.target else []))
 
 
 @reading
@@ -130,6 +137,8 @@ def naming_of(session: Session, name: NameFacts) -> Naming:
     """The same from an open session."""
     instance = instances.instance_facts(session, name.instance_name)
     homes = [servers.server_facts(session, home) for home in moves.former_homes(session, instance.name)]
+    known, move = {instance.server_name, *(home.name for home in homes)}, moves.open_move(session, instance.name)
+    begun = move is not None and move.state is not MoveState.PLANNED and move.target_name not in known
     return Naming(
         name,
         instance,
@@ -138,6 +147,7 @@ def naming_of(session: Session, name: NameFacts) -> Naming:
         load(ServiceSettings).zone,
         tuple(server.host_name for server in servers.all_servers(session)),
         name_certificates.certificate_of(session, name.id),
+        servers.server_facts(session, move.target_name) if move is not None and begun else None,
     )
 
 

@@ -11,14 +11,15 @@ from prefect import Task
 
 from flows import assign_subdomain, renew_certificate
 from hosting.errors import StepFailed
-from hosting.inventory import certificate_renewals, name_orders, names
+from hosting.inventory import certificate_renewals, moves, name_orders, names
 from hosting.inventory.instances import all_instances
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
-from hosting.policy.states import NameState
-from tasks import certificate_letters, renewals
+from hosting.policy.states import MoveState, NameState
+from tasks import certificate_letters, name_moves, renewals
 from tasks.name_records import Naming, read_names, read_naming
+from tasks.step import Done
 from tests.policy.certificates import NOW
 from tests.service.records import opened, provided
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from hosting.inventory.session import Inventory
-    from hosting.policy.values import NameFacts
+    from hosting.policy.values import NameFacts, ServerFacts
 
 DAY = timedelta(days=1)
 DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mller-kva.example")
@@ -56,6 +57,15 @@ def domain(inventory: Inventory, letter: str = "a") -> Naming:
         return names.record_live(session, name.id, NOW, {})
 
     return read_naming.fn(in_transaction(inventory, order).id)
+
+
+def cancelled(inventory: Inventory, naming: Naming) -> None:
+    in_transaction(
+        inventory,
+        lambda session: name_orders.order_release(
+            session, naming.instance.name, DOMAIN.ascii, by="olga", why="by mail", now=NOW
+        ),
+    )
 
 
 class Steps:
@@ -95,12 +105,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
 def test_that_a_name_is_gone_is_told_before_its_work_is_settled(inventory: Inventory, steps: Steps) -> None:
     naming = domain(inventory)
-    in_transaction(
-        inventory,
-        lambda session: name_orders.order_release(
-            session, naming.instance.name, DOMAIN.ascii, by="olga", why="by mail", now=NOW
-        ),
-    )
+    cancelled(inventory, naming)
 
     def lost(_naming: Naming) -> None:
         raise RuntimeError("killed")
@@ -116,6 +121,51 @@ def test_that_a_name_is_gone_is_told_before_its_work_is_settled(inventory: Inven
     with inventory.reading() as session:
         assert names.names_of(session, naming.instance.name) == []
         assert [one for one in name_orders.open_works(session, naming.name) if one.kind != "connect-domain"] == []
+
+
+def planned(inventory: Inventory, naming: Naming) -> None:
+    """The instance is on its way to app2."""
+
+    def plan(session: Any) -> None:
+        move = moves.plan_move(
+            session, naming.instance.name, "app2", "more room", by="olga", due_at=NOW, without_backup=True, now=NOW
+        )
+        moves.record_state(session, move.id, MoveState.COPYING, NOW)
+
+    in_transaction(inventory, plan)
+
+
+def test_a_name_goes_from_the_server_to_which_its_instance_is_on_its_way_too(
+    inventory: Inventory, steps: Steps
+) -> None:
+    naming = domain(inventory)
+    planned(inventory, naming)
+    seen: list[str] = []
+    steps.fake("ensure_no_name_site", does=lambda _naming, server: seen.append(str(server.name)))
+    steps.fake("tell_customer_name_gone")
+    cancelled(inventory, naming)
+    assign_subdomain.take_away(read_naming.fn(naming.name.id))
+    assert seen == ["app1", "app2"]
+
+
+@pytest.mark.parametrize("step", ["ensure_names_prepared", "ensure_no_names_left"])
+def test_a_server_to_which_an_instance_goes_keeps_nothing_of_names_that_are_gone(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    naming = domain(inventory)
+    cancelled(inventory, naming)
+    in_transaction(inventory, lambda session: names.record_gone(session, naming.name.id, NOW, {}))
+    seen: list[tuple[str, str]] = []
+    for name in ("ensure_no_name_site", "ensure_no_other_certificate"):
+
+        def gone(one: Naming, server: ServerFacts, name: str = name, **_: Any) -> Done:
+            seen.append((name, f"{one.host} {server.name}"))
+            return Done(name, changed=True, seconds=0.0)
+
+        monkeypatch.setattr(getattr(name_moves, name), "fn", gone)
+    assert getattr(name_moves, step).fn(naming.server, naming.instance).changed
+    where = f"{DOMAIN.ascii} app1"
+    assert seen == [("ensure_no_name_site", where), ("ensure_no_other_certificate", where)]
 
 
 def test_a_name_whose_place_was_taken_is_not_told_as_gone(inventory: Inventory, steps: Steps) -> None:
