@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hosting.errors import Unreachable
 from hosting.policy.states import NameState
 from tasks.held_name_letters import tell_customer_name_gone, tell_customer_name_live
 from tasks.leases import working_on
@@ -73,9 +74,9 @@ def assign_subdomain(request: NameRequest) -> Any:
             if naming.name.state not in {NameState.ASSIGNING, NameState.LIVE}:
                 return Completed(message=f"{naming.host} is {naming.name.state} already.")
             bring_up(naming)
+            tell_customer_name_live(naming)
             for old in read_names(naming.instance, NameState.RELEASING):
                 take_away(old)
-            tell_customer_name_live(naming)
             record_name_done(naming)
         return Completed(message=f"{naming.instance.name} is at {naming.url}.")
 
@@ -110,14 +111,21 @@ def bring_up(naming: Naming) -> None:
 
 
 def take_away(naming: Naming) -> None:
-    """The site first: it is gone for everybody at once, whoever still remembers what the zone said."""
+    """The site first: it is gone for everybody at once, whoever still remembers what the zone said.
+
+    A server that the instance has left and that does not answer keeps nothing waiting: a person sees to it.
+    """
     ensure_no_name_site(naming, naming.server)
     ensure_name_out_of_zone(naming)
     ensure_no_other_certificate(naming, naming.server, all_gone=True)
+    silent = []
     for server in naming.elsewhere:
-        ensure_no_name_site(naming, server)
-        ensure_no_other_certificate(naming, server, all_gone=True)
-    evidence = prove_name_gone(naming)
+        try:
+            ensure_no_name_site(naming, server)
+            ensure_no_other_certificate(naming, server, all_gone=True)
+        except Unreachable:
+            silent.append(str(server.name))
+    evidence = prove_name_gone(naming, silent)
     if is_cancelled(naming):
         tell_customer_name_gone(naming)  # before the work is settled: a run that is lost is gone on with, and tells it
-    record_name_gone(naming, evidence)
+    record_name_gone(naming, evidence, silent)

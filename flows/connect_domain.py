@@ -9,6 +9,7 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.assign_subdomain import take_away
+from hosting.errors import Unreachable
 from hosting.policy.states import NameState
 from tasks.held_name_letters import tell_customer_name_gone, tell_customer_name_live, tell_customer_record
 from tasks.leases import working_on
@@ -100,11 +101,22 @@ def switch_on(naming: Naming, evidence: dict[str, Any]) -> None:
     if naming.name.state is NameState.ASSIGNING:
         evidence |= prove_name_answers(naming)
     record_name_live(naming, evidence)
-    for home in naming.homes if naming.name.state is NameState.LIVE else ():  # they pass the domain on
-        ensure_name_certificate(naming, home)
-        ensure_name_site(naming, home)
-        ensure_no_other_certificate(naming, home)
+    silent = known_at_homes(naming) if naming.name.state is NameState.LIVE else []
+    tell_customer_name_live(naming)
     for old in read_names(naming.instance, NameState.RELEASING):
         take_away(old)
-    tell_customer_name_live(naming)
-    record_name_done(naming)
+    record_name_done(naming, silent)
+
+
+def known_at_homes(naming: Naming) -> list[str]:
+    """The servers that the instance has left pass the domain on, with its certificate; those that do not answer."""
+    silent = []
+    for home in naming.homes:
+        try:
+            ensure_names_served(home)
+            ensure_name_certificate(naming, home)
+            ensure_name_site(naming, home)
+            ensure_no_other_certificate(naming, home)
+        except Unreachable:
+            silent.append(str(home.name))
+    return silent

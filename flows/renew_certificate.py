@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.states import Completed
 
-from flows.connect_domain import DomainRequest
+from flows.connect_domain import DomainRequest, known_at_homes
 from hosting.errors import ServiceError
 from hosting.policy.states import NameState
 from tasks.certificate_letters import tell_customer_not_renewed, tell_customer_renewed
@@ -87,9 +87,5 @@ def go_back(naming: Naming, renewed: Naming, error: ServiceError) -> None:
 
 def settle(naming: Naming) -> None:
     """The servers that pass the domain on have the certificate in force, too; nowhere another one is left."""
-    for home in naming.homes:
-        ensure_name_certificate(naming, home)
-        ensure_name_site(naming, home)
-    for server in naming.everywhere:
-        ensure_no_other_certificate(naming, server)
-    record_name_done(naming)
+    ensure_no_other_certificate(naming, naming.server)
+    record_name_done(naming, known_at_homes(naming))

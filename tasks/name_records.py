@@ -37,7 +37,7 @@ from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import PurePosixPath as Path
 
@@ -234,23 +234,43 @@ def record_name_live(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
 
 
 @reading
-def record_name_gone(naming: Naming, evidence: Mapping[str, Any]) -> NameFacts:
-    """Nothing of the name is left; from now on it rests."""
+def record_name_gone(naming: Naming, evidence: Mapping[str, Any], silent: Sequence[str] = ()) -> NameFacts:
+    """Nothing of the name is left; from now on it rests.
+
+    Args:
+        naming: the name.
+        evidence: the proof.
+        silent: servers that did not answer and may still have something of it: a person sees to them.
+    """
 
     def record(session: Session) -> NameFacts:
         waited = round((now() - naming.name.since).total_seconds(), 1)
-        name = names.record_gone(session, naming.name.id, now(), {**evidence, "seconds": waited})
+        name = names.record_gone(session, naming.name.id, now(), {**evidence, "silent": [*silent], "seconds": waited})
         name_certificates.forget(session, name.id)
         _settled(session, name)
+        summary = f"The name {naming.host} of {naming.instance.name} is gone, but its files are still there"
+        _left_behind(session, naming, silent, "gone", summary)
         return name
 
     return in_transaction(inventory(), record)
 
 
 @reading
-def record_name_done(naming: Naming) -> None:
-    """Nothing is left to do for a name that is live: the one before it is gone."""
-    in_transaction(inventory(), lambda session: _settled(session, naming.name))
+def record_name_done(naming: Naming, silent: Sequence[str] = ()) -> None:
+    """Nothing is left to do for a name that is live: the one before it is gone.
+
+    Args:
+        naming: the name.
+        silent: servers that pass the name on and did not answer: a person sees to them.
+    """
+
+    def record(session: Session) -> None:
+        _settled(session, naming.name)
+        about = naming.certificate.fingerprint[:16] if naming.certificate else "live"
+        summary = f"The name {naming.host} of {naming.instance.name} has a certificate that is not known"
+        _left_behind(session, naming, silent, about, summary)
+
+    in_transaction(inventory(), record)
 
 
 @reading
@@ -320,6 +340,15 @@ def _work_of(session: Session, name: NameFacts | None) -> WorkFacts | None:
     """The work of a name that a run is to do; by which run it is done is no matter."""
     works = name_orders.open_works(session, name) if name is not None else []
     return next((one for one in works if one.state is not WorkState.FAILED), None)
+
+
+def _left_behind(session: Session, naming: Naming, silent: Sequence[str], about: str, summary: str) -> None:
+    """A case about the servers that did not answer, put once; none where all did."""
+    if silent:
+        key, subject = f"left:name:{naming.name.id}:{about}", instances.subject_of(naming.instance.name)
+        said = f"{summary} on {', '.join(silent)}, which did not answer."
+        facts = {"servers": [*silent], "file": str(naming.site_file), "number": naming.name.id}
+        cases.raise_case(session, key, cases.LEFT_BEHIND, subject, said, facts=facts, now=now())
 
 
 def _settled(session: Session, name: NameFacts) -> None:

@@ -27,6 +27,8 @@ from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hosting.policy.values import ServerFacts
     from tasks.name_records import Naming
 
@@ -107,14 +109,22 @@ def prove_name_answers(naming: Naming) -> dict[str, Any]:
 
 
 @reading
-def prove_name_gone(naming: Naming) -> dict[str, Any]:
+def prove_name_gone(naming: Naming, silent: Sequence[str] = ()) -> dict[str, Any]:
     """Who still comes to a server for the name gets no content; the instance answers in its long form (P29, P32).
 
+    Args:
+        naming: the name.
+        silent: servers that the instance has left and that are not asked, since they did not answer before.
+
     Raises:
-        Unreachable: a server does not answer.
+        Unreachable: the server that serves the instance does not answer.
         StepFailed: a server still answers for the name, or the long form does not answer.
     """
-    answers = {server.name: _asked_at(naming, server) for server in naming.everywhere}
+    answers = {str(naming.server.name): _asked_at(naming, naming.server)}
+    for home in naming.homes:
+        if home.name not in silent:
+            with contextlib.suppress(Unreachable):  # who does not answer gives no content
+                answers[str(home.name)] = _asked_at(naming, home)
     wrong = [
         f"{server} answers {status}" for server, status in answers.items() if status != HTTPStatus.MISDIRECTED_REQUEST
     ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from prefect import Task
 
-from flows import assign_subdomain, renew_certificate
-from hosting.errors import StepFailed
-from hosting.inventory import certificate_renewals, moves, name_orders, names
+from flows import assign_subdomain, connect_domain, renew_certificate
+from hosting.errors import StepFailed, Unreachable
+from hosting.inventory import cases, certificate_renewals, deeds, moves, name_orders, names, servers
 from hosting.inventory.instances import all_instances
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
@@ -91,12 +92,12 @@ class Steps:
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
-    for module in (assign_subdomain, renew_certificate):
+    for module in (assign_subdomain, connect_domain, renew_certificate):
         monkeypatch.setattr(module, "working_on", lambda *_: contextlib.nullcontext())
         for name, one in vars(module).copy().items():
             if isinstance(one, Task):
                 monkeypatch.setattr(module, name, one.fn)
-    made = Steps(monkeypatch, assign_subdomain, renew_certificate)
+    made = Steps(monkeypatch, assign_subdomain, connect_domain, renew_certificate)
     made.fake("ensure_no_name_site", "ensure_name_out_of_zone", "ensure_no_other_certificate")
     made.fake("ensure_name_certificate", "ensure_name_site", "ensure_old_certificate")
     made.fake("prove_name_gone", "prove_at_once", answer={})
@@ -146,6 +147,60 @@ def test_a_name_goes_from_the_server_to_which_its_instance_is_on_its_way_too(
     cancelled(inventory, naming)
     assign_subdomain.take_away(read_naming.fn(naming.name.id))
     assert seen == ["app1", "app2"]
+
+
+def left_behind(inventory: Inventory) -> list[str]:
+    with inventory.reading() as session:
+        return [one.summary for one in cases.open_cases(session) if one.kind == cases.LEFT_BEHIND]
+
+
+def not_at_app2(*given: Any, **_: Any) -> None:
+    if str(given[-1].name) == "app2":
+        raise Unreachable("app2 does not answer.", "Look at it.")
+
+
+def test_a_former_home_that_does_not_answer_keeps_no_name_waiting(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    planned(inventory, naming)
+    cancelled(inventory, naming)
+    steps.fake("ensure_no_name_site", does=not_at_app2)
+    steps.fake("tell_customer_name_gone")
+    assign_subdomain.take_away(read_naming.fn(naming.name.id))
+    with inventory.reading() as session:
+        (gone,) = names.names_of(session, naming.instance.name, NameState.GONE)
+        (told,) = [one for one in deeds.deeds_of(session, f"instance:{gone.instance_name}") if one.what == "name gone"]
+    assert told.evidence["silent"] == ["app2"]
+    (said,) = left_behind(inventory)
+    assert said.startswith(f"The name {DOMAIN.ascii} of {gone.instance_name} is gone")
+    assert said.endswith("on app2, which did not answer.")
+
+
+def test_a_former_home_that_does_not_answer_keeps_no_renewal_waiting(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    with inventory.reading() as session:
+        naming = replace(naming, homes=(servers.server_facts(session, "app2"),))
+    steps.fake("ensure_names_served", does=not_at_app2)
+    renew_certificate.settle(naming)
+    assert len(left_behind(inventory)) == 1
+    with inventory.reading() as session:
+        assert name_orders.open_works(session, naming.name) == []
+
+
+def test_where_a_name_is_live_is_told_before_the_one_before_it_goes(inventory: Inventory, steps: Steps) -> None:
+    naming = domain(inventory)
+    steps.fake("prove_name_answers", answer={})
+    steps.fake("ensure_names_served", "ensure_name_in_zone", "tell_customer_name_live", "take_away")
+    new = in_transaction(
+        inventory,
+        lambda session: name_orders.order_subdomain(
+            session, naming.instance.name, "muster", "muster", by="olga", now=NOW
+        ),
+    )
+    request = assign_subdomain.NameRequest(instance=naming.instance.name, number=new.id)
+    assign_subdomain.assign_subdomain.fn(request)
+    assert [one for one in steps.done if one in {"tell_customer_name_live", "take_away"}] == [
+        "tell_customer_name_live", "take_away",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("step", ["ensure_names_prepared", "ensure_no_names_left"])
