@@ -215,7 +215,7 @@ def test_the_lock_of_a_living_restic_is_left_alone_and_that_of_a_dead_one_goes(
         outcome = back_up(service, living)
         assert outcome.completed, outcome
         assert locks_of(last) == held
-        service.on("systemctl kill -s KILL phm-test-restic")
+        service.on("pkill -KILL -x restic; sleep 0.2")  # a service that is ended lets it take its lock away
     assert locks_of(last) == held
     service.on(unfinished)
     assert back_up(service, living).completed

@@ -124,6 +124,7 @@ def test_each_day_comes_back_on_the_other_server_too(
     other = next(host for host in service.hosts if host != instance.server_name)
     kept = service.on("tar -C /srv -cz kept | base64 -w0", instance.server_name)
     assert service.fleet.run(other, "base64 -d | tar -C /srv -xz", text_in=kept).returncode == 0
+    service.all_servers()
     for day in (1, 4, 0, 3, 2):  # the first brings it there
         there = service.instance(instance.order_reference).server_name == other
         wish = {
