@@ -28,7 +28,7 @@ from hosting.inventory.name_applications import stop_if_wrong
 from hosting.inventory.name_rows import HOLDING, name_facts, name_row
 from hosting.inventory.session import in_transaction
 from hosting.name_lists import load_lists
-from hosting.policy.attempts import AGAIN_AFTER, again_at
+from hosting.policy.attempts import AGAIN_AFTER, HELD_AGAIN_AFTER, again_at
 from hosting.policy.labels import read_label
 from hosting.policy.pointing import NotPointed, next_look
 from hosting.policy.states import MoveState, NameState, ServerState, WorkState
@@ -289,6 +289,7 @@ def look_again(naming: Naming, said: str) -> datetime:
     def put_off(session: Session) -> None:
         names.record_finding(session, naming.name.id, said)
         for one in name_orders.open_works(session, naming.name):
+            work.record_went_well(session, one.kind, one.subject, at)
             work.reschedule(session, one.id, when)
 
     in_transaction(inventory(), put_off)
@@ -322,8 +323,11 @@ def _record_failure(session: Session, instance: str, about: list[int], error: Se
     found = _work_of(session, name)
     if found is not None:
         subject = f"work:{found.kind}:{found.subject}"
-        tried = sum(deed.what == work.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
-        if isinstance(error, (Unreachable, LeaseHeld)) and tried < len(AGAIN_AFTER):
+        tried = work.tries(session, found.kind, found.subject)
+        if isinstance(error, LeaseHeld):
+            work.try_again(session, found.id, at + HELD_AGAIN_AFTER)
+            return
+        if isinstance(error, Unreachable) and tried < len(AGAIN_AFTER):
             deeds.record(session, deeds.SERVICE, work.TRIED_AGAIN, subject, why=str(error), now=at)
             work.try_again(session, found.id, again_at(tried, at))
             return

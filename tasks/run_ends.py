@@ -73,7 +73,7 @@ def _settle(session: Session, work: works.WorkFacts, run: RunFacts, now: datetim
     if current is None or (current.state, current.flow_run_id) != (WorkState.DISPATCHED, work.flow_run_id):
         return None
     subject = f"work:{work.kind}:{work.subject}"
-    tried = sum(deed.what == works.TRIED_AGAIN for deed in deeds.deeds_of(session, subject))
+    tried = works.tries(session, work.kind, work.subject)
     verdict = judge(run, tried, now)
     evidence = {"run": work.flow_run_id, "attempt": work.attempt, "state": run.state.value}
     if verdict is Verdict.AGAIN:

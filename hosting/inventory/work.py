@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hosting.errors import Refused
+from hosting.inventory import deeds
 from hosting.inventory.models import Work
 from hosting.policy.states import WorkState, step
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 TRIED_AGAIN = "work tried again"
 """The deed by which attempts beyond the first are counted."""
+
+WENT_WELL = "work went well again"
+"""The deed after which they are counted anew: work that goes on, such as looking at a domain, came through."""
 
 PROVISION = "provision-instance"
 """The work of turning a paid order into an open instance; its subject is the order's reference."""
@@ -78,6 +82,20 @@ class WorkFacts:
     def idempotency_key(self) -> str:
         """The same for the same attempt: a run is made once under it, however often it is asked for."""
         return f"{self.kind}:{self.subject}:{self.attempt}"
+
+
+def tries(session: Session, kind: str, subject: str) -> int:
+    """How often work was tried again since it last went well."""
+    tried = 0
+    for deed in deeds.deeds_of(session, f"work:{kind}:{subject}"):
+        tried = 0 if deed.what == WENT_WELL else tried + (deed.what == TRIED_AGAIN)
+    return tried
+
+
+def record_went_well(session: Session, kind: str, subject: str, now: datetime) -> None:
+    """Work that goes on came through; nothing is recorded where it was not tried again since it last did."""
+    if tries(session, kind, subject):
+        deeds.record(session, deeds.SERVICE, WENT_WELL, f"work:{kind}:{subject}", now=now)
 
 
 def ask_for(session: Session, kind: str, subject: str, due_at: datetime, *, by: str, now: datetime) -> WorkFacts:

@@ -9,6 +9,9 @@ from enum import StrEnum
 AGAIN_AFTER = (timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=15))
 """How long to wait before each new attempt at work that may heal; after the last one a person is asked."""
 
+HELD_AGAIN_AFTER = timedelta(seconds=30)
+"""How long to wait where another run works on the instance: no attempt was made, so that none is counted."""
+
 PENDING_MOST = timedelta(minutes=10)
 """A run that is being started for longer than that was forgotten by its worker (PREFECT.md T4)."""
 

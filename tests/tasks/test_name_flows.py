@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,14 +12,15 @@ from prefect import Task
 
 from flows import assign_subdomain, connect_domain, renew_certificate
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import cases, certificate_renewals, deeds, moves, name_orders, names, servers
+from hosting.inventory import cases, certificate_renewals, deeds, leases, moves, name_orders, names, servers, work
 from hosting.inventory.instances import all_instances
+from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
-from hosting.policy.states import MoveState, NameState
-from tasks import certificate_letters, name_moves, renewals
-from tasks.name_records import Naming, read_names, read_naming
+from hosting.policy.states import MoveState, NameState, WorkState
+from tasks import certificate_letters, name_moves, name_records, renewals
+from tasks.name_records import Naming, look_again, read_names, read_naming
 from tasks.step import Done
 from tests.policy.certificates import NOW
 from tests.service.records import opened, provided
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    from hosting.errors import ServiceError
     from hosting.inventory.session import Inventory
     from hosting.policy.values import NameFacts, ServerFacts
 
@@ -201,6 +203,70 @@ def test_where_a_name_is_live_is_told_before_the_one_before_it_goes(inventory: I
     assert [one for one in steps.done if one in {"tell_customer_name_live", "take_away"}] == [
         "tell_customer_name_live", "take_away",
     ]  # fmt: skip
+
+
+def waiting(inventory: Inventory) -> Naming:
+    """A domain that does not lead here yet; its work has a run."""
+
+    def order(session: Any) -> NameFacts:
+        (instance,) = all_instances(session)
+        return name_orders.order_domain(
+            session, instance.name, DOMAIN, certificate("a"), "key a", by="olga", now=datetime.now(UTC)
+        )
+
+    return read_naming.fn(in_transaction(inventory, order).id)
+
+
+def work_of(inventory: Inventory, naming: Naming) -> work.WorkFacts:
+    with inventory.reading() as session:
+        (one,) = name_orders.open_works(session, naming.name)
+    return one
+
+
+def fails(naming: Naming, error: ServiceError) -> None:
+    def flow() -> None:
+        with name_records.telling_name_failure(naming.instance.name) as about:
+            about.append(naming.name.id)
+            raise error
+
+    with pytest.raises(type(error)):
+        flow()
+
+
+def held(inventory: Inventory, naming: Naming) -> LeaseHeld:
+    lease = in_transaction(
+        inventory,
+        lambda session: leases.acquire(
+            session, naming.instance.name, "run r", "move", now=datetime.now(UTC), ttl=timedelta(seconds=60)
+        ),
+    )
+    return LeaseHeld(lease)
+
+
+def test_that_another_run_works_on_the_instance_is_no_attempt(inventory: Inventory) -> None:
+    naming = waiting(inventory)
+    error = held(inventory, naming)
+    for _ in range(9):
+        fails(naming, error)
+        one = work_of(inventory, naming)
+        assert one.state is WorkState.OPEN
+        assert timedelta(seconds=20) < one.due_at - datetime.now(UTC) <= timedelta(seconds=30)
+    with inventory.reading() as session:
+        assert work.tries(session, one.kind, one.subject) == 0
+        assert cases.open_cases(session) == []
+
+
+def test_attempts_are_counted_anew_after_a_look_that_came_through(inventory: Inventory) -> None:
+    naming = waiting(inventory)
+    silent = Unreachable("app1 does not answer.", "Look at it.")
+    for _ in range(3):
+        for _ in range(2):
+            fails(naming, silent)
+        look_again.fn(naming, "It leads nowhere.")
+    assert work_of(inventory, naming).state is WorkState.OPEN
+    for _ in range(4):
+        fails(naming, silent)
+    assert work_of(inventory, naming).state is WorkState.FAILED
 
 
 @pytest.mark.parametrize("step", ["ensure_names_prepared", "ensure_no_names_left"])
