@@ -59,7 +59,7 @@ def connect_domain(request: DomainRequest) -> Any:
             if naming.name.state not in {NameState.ASSIGNING, NameState.LIVE}:
                 return Completed(message=f"{naming.host} is {naming.name.state} already.")
             served = prepare(naming)
-            found = read_pointing(naming)
+            found = read_pointing(naming, passed_on=True)
             if naming.name.state is NameState.ASSIGNING and not found.points:
                 tell_customer_record(naming)
                 when = look_again(naming, found.told)
@@ -97,11 +97,14 @@ def prepare(naming: Naming) -> str:
 
 
 def switch_on(naming: Naming, evidence: dict[str, Any]) -> None:
-    """Proven from outside and recorded; only then what the instance had as a name goes."""
+    """Proven from outside and recorded; only then what the instance had as a name goes.
+
+    The servers that the instance has left know the domain before the proof, which may go by one of them.
+    """
+    silent = known_at_homes(naming)
     if naming.name.state is NameState.ASSIGNING:
         evidence |= prove_name_answers(naming)
     record_name_live(naming, evidence)
-    silent = known_at_homes(naming) if naming.name.state is NameState.LIVE else []
     tell_customer_name_live(naming)
     for old in read_names(naming.instance, NameState.RELEASING):
         take_away(old)

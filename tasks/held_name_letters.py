@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 @step
 def tell_customer_record(naming: Naming) -> bool:
-    """Which record the customer sets, told once for each domain that does not lead here yet (P30)."""
+    """Which record the customer sets, told once for each domain that does not lead here yet, and server (P30)."""
     values = {"server": naming.server.host_name, "address": addresses_of(naming.server.host_name)[0]}
-    return tell_about_name("domain_waiting", naming, values)
+    return tell_about_name("domain_waiting", naming, values, str(naming.server.name))
 
 
 @step

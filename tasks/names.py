@@ -97,6 +97,8 @@ def ensure_name_out_of_zone(naming: Naming) -> bool:
 def prove_name_answers(naming: Naming) -> dict[str, Any]:
     """The instance answers under its name as it must at any address: pages, secrets, redirect, login, WebDAV.
 
+    A customer's domain may lead to a server that the instance has left, which passes it on.
+
     Returns:
         The evidence.
 
@@ -104,7 +106,9 @@ def prove_name_answers(naming: Naming) -> dict[str, Any]:
         Unreachable: the name does not lead there, or nobody answers.
         StepFailed: something is wrong; names everything that is.
     """
-    leads_to = wait_until_known(naming.host, addresses_of(naming.server.host_name))
+    servers = naming.everywhere if naming.name.kind is NameKind.DOMAIN else (naming.server,)
+    addresses = {one for server in servers for one in addresses_of(server.host_name)}
+    leads_to = wait_until_known(naming.host, tuple(sorted(addresses)))
     return {**prove_address(naming.url, naming.server, naming.instance), "leads_to": list(leads_to)}
 
 

@@ -139,7 +139,7 @@ def test_a_domain_waits_for_its_dns_lives_and_goes_with_its_key(
         with service.inventory.reading() as session:
             (due,) = name_orders.open_works(session, name)
             assert (due.state, due.due_at > datetime.now(UTC)) == (WorkState.OPEN, True)
-            assert letters.letter_sent(session, f"domain_waiting:{name.id}")
+            assert letters.letter_sent(session, f"domain_waiting:{name.id}:{server.name}")
 
         told[1][DOMAIN.ascii] = [server.address]
         began = time.monotonic()

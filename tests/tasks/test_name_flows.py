@@ -18,8 +18,10 @@ from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
+from hosting.policy.pointing import Seen
 from hosting.policy.states import MoveState, NameState, WorkState
-from tasks import certificate_letters, name_moves, name_records, renewals
+from tasks import certificate_letters, held_name_letters, name_moves, name_records, own_domains, renewals
+from tasks import names as held_names
 from tasks.name_records import Naming, look_again, read_names, read_naming
 from tasks.step import Done
 from tests.policy.certificates import NOW
@@ -215,6 +217,38 @@ def waiting(inventory: Inventory) -> Naming:
         )
 
     return read_naming.fn(in_transaction(inventory, order).id)
+
+
+def test_a_domain_that_leads_to_a_server_that_the_instance_has_left_comes_live(
+    inventory: Inventory, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naming = waiting(inventory)
+    with inventory.reading() as session:
+        naming = replace(naming, homes=(servers.server_facts(session, "app2"),))
+    says = {"app1.phlymail.test": "192.0.2.1", "app2.phlymail.test": "192.0.2.2", DOMAIN.ascii: "192.0.2.2"}
+    monkeypatch.setattr(own_domains, "_seen", lambda resolver, host: Seen(resolver, (says[host],)))
+    monkeypatch.setattr(held_names, "addresses_of", lambda host: (says[host],))
+    monkeypatch.setattr(held_names, "prove_address", lambda *_: {})
+    monkeypatch.setattr(connect_domain, "read_naming", lambda *_: naming)
+    steps.fake("prepare", answer="a" * 64)
+    steps.fake("ensure_names_served", "tell_customer_name_live")
+    connect_domain.connect_domain.fn(connect_domain.DomainRequest(instance=naming.instance.name, number=naming.name.id))
+    with inventory.reading() as session:
+        assert [one.state for one in names.names_of(session, naming.instance.name)] == [NameState.LIVE]
+
+
+def test_which_record_to_set_is_told_anew_where_the_server_is_another(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys: list[str] = []
+    monkeypatch.setattr(held_name_letters, "addresses_of", lambda _host: ("192.0.2.1",))
+    monkeypatch.setattr(held_name_letters, "send_letter", lambda key, *_: keys.append(key) is None)
+    naming = waiting(inventory)
+    with inventory.reading() as session:
+        moved = replace(naming, server=servers.server_facts(session, "app2"))
+    for one in (naming, naming, moved):
+        held_name_letters.tell_customer_record.fn(one)
+    assert keys == [f"domain_waiting:{naming.name.id}:{app}" for app in ("app1", "app1", "app2")]
 
 
 def work_of(inventory: Inventory, naming: Naming) -> work.WorkFacts:
