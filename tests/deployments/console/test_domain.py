@@ -33,12 +33,17 @@ def name(phm: Console) -> str:
     """An instance."""
     phm.with_servers("app1")
     phm.with_order()
-    return in_transaction(
-        phm.inventory,
-        lambda session: (
-            instances.reserve_instance(session, "A-1", choose_server, release=RELEASE, seal=str, now=NOW).name
-        ),
-    )
+    return opened(phm, "A-1")
+
+
+def opened(phm: Console, order: str) -> str:
+    """An order's instance, open."""
+
+    def make(session: Session) -> str:
+        made = instances.reserve_instance(session, order, choose_server, release=RELEASE, seal=str, now=NOW)
+        return instances.record_active(session, made.name, NOW, {}).name
+
+    return in_transaction(phm.inventory, make)
 
 
 @pytest.fixture
