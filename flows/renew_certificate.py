@@ -86,6 +86,8 @@ def go_back(naming: Naming, renewed: Naming, error: ServiceError) -> None:
 
 
 def settle(naming: Naming) -> None:
-    """The servers that pass the domain on have the certificate in force, too; nowhere another one is left."""
+    """All servers have the certificate in force, those that pass the domain on, too; nowhere another one is left."""
+    ensure_name_certificate(naming, naming.server)
+    ensure_name_site(naming, naming.server)
     ensure_no_other_certificate(naming, naming.server)
     record_name_done(naming, known_at_homes(naming))

@@ -64,7 +64,7 @@ def tell_customer_not_renewed(naming: Naming, renewed: Naming) -> bool:
     if naming.certificate is None or renewed.certificate is None:
         return False
     with inventory().reading() as session:
-        given_at = certificate_renewals.given_at(session, renewed.name.id, renewed.certificate.fingerprint)
+        given_at = certificate_renewals.given_at(session, renewed.name.id, renewed.certificate)
     if given_at is None:
         return False
     about = f"{renewed.certificate.fingerprint[:SHOWN]}:{given_at:%Y%m%d%H%M%S}"

@@ -36,6 +36,8 @@ OURS = (Path("/etc/apache2/phm/certificate.pem"), Path("/etc/apache2/phm/certifi
 def certificate_files(naming: Naming) -> tuple[Path, Path]:
     """What Apache is told for a name: the zone's certificate and key, or the domain's own.
 
+    Those are called by what is in them, intermediates and all: other ones lie beside them, and are loaded.
+
     Raises:
         DriftFound: a domain without a certificate.
     """
@@ -44,7 +46,7 @@ def certificate_files(naming: Naming) -> tuple[Path, Path]:
     if naming.certificate is None:
         message = f"The domain {naming.host} of {naming.instance.name} has no certificate."
         raise DriftFound(message, "Hand it over again: phm domain connect.")
-    stem = f"{naming.name.id}.{naming.certificate.fingerprint[:16]}"
+    stem = f"{naming.name.id}.{sha256(naming.certificate.certificate_pem.encode()).hexdigest()[:16]}"
     return NAME_CERTIFICATES / f"{stem}.pem", NAME_CERTIFICATES / f"{stem}.key"
 
 

@@ -68,10 +68,10 @@ def record_renewed(renewed: Naming) -> bool:
     """The new certificate is in force; False where another one was handed over meanwhile: it has its own run."""
     if renewed.certificate is None:
         return False
-    fingerprint = renewed.certificate.fingerprint
+    certificate = renewed.certificate
     return in_transaction(
         inventory(),
-        lambda session: certificate_renewals.put_in_force(session, renewed.name.id, fingerprint, now()),
+        lambda session: certificate_renewals.put_in_force(session, renewed.name.id, certificate, now()),
     )
 
 
@@ -81,7 +81,7 @@ def is_given_up(renewed: Naming, error: ServiceError) -> bool:
     if renewed.certificate is None or isinstance(error, Unreachable):
         return False
     with inventory().reading() as session:
-        return certificate_renewals.given_at(session, renewed.name.id, renewed.certificate.fingerprint) is not None
+        return certificate_renewals.given_at(session, renewed.name.id, renewed.certificate) is not None
 
 
 @reading
@@ -98,8 +98,8 @@ def record_not_renewed(renewed: Naming, error: ServiceError) -> bool:
     """The new certificate came to nothing, and is forgotten with its key."""
     if renewed.certificate is None:
         return False
-    fingerprint, why = renewed.certificate.fingerprint, str(error)
+    certificate, why = renewed.certificate, str(error)
     return in_transaction(
         inventory(),
-        lambda session: certificate_renewals.give_up(session, renewed.name.id, fingerprint, why, now()),
+        lambda session: certificate_renewals.give_up(session, renewed.name.id, certificate, why, now()),
     )

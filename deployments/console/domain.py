@@ -82,7 +82,7 @@ def connect(
     ask(f"Do you connect {wanted.ordered} ({wanted.ascii}, good until {until}) to {instance}{before}?", yes=yes)
     name = recorded(settings, instance, wanted, bundle, why)
     if name.state == "live":
-        renewed(settings, name, bundle.fingerprint)
+        renewed(settings, name, bundle.certificate_pem)
         return
     last = result(settings, name)
     if last.state == "live":
@@ -191,7 +191,7 @@ def recorded(settings: Settings, instance: str, domain: OwnDomain, bundle: Bundl
     return acting(order, settings)
 
 
-def renewed(settings: Settings, name: NameFacts, fingerprint: str) -> None:
+def renewed(settings: Settings, name: NameFacts, certificate_pem: str) -> None:
     """Have the renewal begin at once, wait for it, and say what became of it.
 
     Raises:
@@ -203,7 +203,7 @@ def renewed(settings: Settings, name: NameFacts, fingerprint: str) -> None:
 
     with reading() as session:
         before = name_certificates.certificate_of(session, name.id)
-    if before is not None and before.fingerprint == fingerprint:
+    if before is not None and before.certificate_pem == certificate_pem:
         typer.echo(f"{name.as_ordered} has this certificate already (unchanged).")
         return
     inventory, deadline = open_inventory(settings), time.monotonic() + WAIT_SECONDS
@@ -218,7 +218,7 @@ def renewed(settings: Settings, name: NameFacts, fingerprint: str) -> None:
                     waits = certificate_renewals.renewal_of(session, name.id) is not None
     finally:
         inventory.close()
-    if held is None or held.fingerprint != fingerprint:
+    if held is None or held.certificate_pem != certificate_pem:
         said = "is still being put in force" if waits else "could not be put in force; the one from before is in force"
         do = f"Look at: phm domain show {name.instance_name}, phm case list."
         raise ServiceError(f"The certificate of {name.as_ordered} {said}.", do)

@@ -39,10 +39,10 @@ def renewal_of(session: Session, name_id: int) -> CertificateFacts | None:
     return CertificateFacts(row.fingerprint, row.not_after, row.issuer, row.certificate_pem)
 
 
-def put_in_force(session: Session, name_id: int, fingerprint: str, now: datetime) -> bool:
+def put_in_force(session: Session, name_id: int, certificate: CertificateFacts, now: datetime) -> bool:
     """What waits is proven: it is the domain's certificate from now on; False where another one, or none, waits."""
     row = session.get(CertificateRenewal, name_id, with_for_update=True, populate_existing=True)
-    if row is None or row.fingerprint != fingerprint:
+    if row is None or not _is(row, certificate):
         return False
     before = name_certificates.certificate_of(session, name_id)
     facts = CertificateFacts(row.fingerprint, row.not_after, row.issuer, row.certificate_pem)
@@ -50,15 +50,15 @@ def put_in_force(session: Session, name_id: int, fingerprint: str, now: datetime
     session.delete(row)
     name_row(session, name_id, lock=True).finding = ""
     session.flush()
-    told = {"certificate": fingerprint, "until": facts.not_after.isoformat()}
+    told = {"certificate": facts.fingerprint, "until": facts.not_after.isoformat()}
     _record(session, name_id, RENEWED, "", told | {"before": before.fingerprint if before else ""}, now=now)
     return True
 
 
-def given_at(session: Session, name_id: int, fingerprint: str) -> datetime | None:
+def given_at(session: Session, name_id: int, certificate: CertificateFacts) -> datetime | None:
     """When the certificate that waits was handed over; None where another one, or none, waits."""
     row = session.get(CertificateRenewal, name_id)
-    return row.given_at if row is not None and row.fingerprint == fingerprint else None
+    return row.given_at if row is not None and _is(row, certificate) else None
 
 
 def was_renewed(session: Session, name_id: int, fingerprint: str) -> bool:
@@ -71,15 +71,20 @@ def was_renewed(session: Session, name_id: int, fingerprint: str) -> bool:
     )
 
 
-def give_up(session: Session, name_id: int, fingerprint: str, why: str, now: datetime) -> bool:
+def give_up(session: Session, name_id: int, certificate: CertificateFacts, why: str, now: datetime) -> bool:
     """What waits came to nothing and is forgotten with its key; False where another one, or none, waits."""
     row = session.get(CertificateRenewal, name_id, with_for_update=True, populate_existing=True)
-    if row is None or row.fingerprint != fingerprint:
+    if row is None or not _is(row, certificate):
         return False
     session.delete(row)
     session.flush()
-    _record(session, name_id, "certificate not renewed", why, {"certificate": fingerprint}, now=now)
+    _record(session, name_id, "certificate not renewed", why, {"certificate": certificate.fingerprint}, now=now)
     return True
+
+
+def _is(row: CertificateRenewal, certificate: CertificateFacts) -> bool:
+    """Whether this is what waits, with its intermediates: the same certificate may be handed over with others."""
+    return row.certificate_pem == certificate.certificate_pem
 
 
 def _record(session: Session, name_id: int, what: str, why: str, told: Mapping[str, str], *, now: datetime) -> None:

@@ -93,12 +93,16 @@ def order_domain(
 def _order_renewal(
     session: Session, name: NameFacts, certificate: CertificateFacts, sealed_key: str, *, by: str, now: datetime
 ) -> None:
-    """Another certificate for a domain that is live; one that it has, or is just to get, changes nothing."""
+    """Another certificate for a domain that is live; one that it has, or is just to get, changes nothing.
+
+    With other intermediates it is another one.
+    """
     in_force = name_certificates.certificate_of(session, name.id)
-    if in_force is not None and in_force.fingerprint == certificate.fingerprint:
+    if in_force is not None and in_force.certificate_pem == certificate.certificate_pem:
         return
     waiting = certificate_renewals.renewal_of(session, name.id)
-    if waiting is not None and waiting.fingerprint == certificate.fingerprint and _is_renewed(session, name):
+    is_waiting = waiting is not None and waiting.certificate_pem == certificate.certificate_pem
+    if is_waiting and _is_renewed(session, name):
         return
     certificate_renewals.offer(session, name.id, certificate, sealed_key, now)
     # Handed over again after it came to nothing, or went back to an earlier one, it is work of its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ def test_a_live_domain_keeps_its_certificate_until_the_new_one_is_in_force(inven
         keys = [name_certificates.sealed_key(session, name.id, letter * 64) for letter in "ab"]
     assert keys == ["key a", "key b"]
     in_transaction(inventory, lambda session: names.record_finding(session, name.id, "An earlier one failed."))
-    assert in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, "b" * 64, NOW))
+    assert in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, certificate("b"), NOW))
     assert in_force(inventory, name) == ("b", "")
     with inventory.reading() as session:
         assert names.names_of(session, instance)[0].finding == ""
@@ -114,13 +115,29 @@ def test_what_it_has_or_is_about_to_get_is_no_work(inventory: Inventory, instanc
     assert len(works(inventory)) == 1
 
 
+def test_the_same_certificate_with_other_intermediates_is_another_one(inventory: Inventory, instance: str) -> None:
+    name = live(inventory, instance)
+    mended = replace(certificate("a"), certificate_pem="PEM a with its intermediate")
+
+    def hand_over(session) -> None:
+        name_orders.order_domain(session, instance, DOMAIN, mended, "key a", by="olga", now=NOW + HOUR)
+
+    for _ in range(2):
+        in_transaction(inventory, hand_over)
+    assert len(works(inventory)) == 1
+    assert not in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, certificate("a"), NOW))
+    assert in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, mended, NOW))
+    with inventory.reading() as session:
+        assert name_certificates.certificate_of(session, name.id) == mended
+
+
 def test_another_one_handed_over_meanwhile_is_what_waits(inventory: Inventory, instance: str) -> None:
     name = live(inventory, instance)
     ordered(inventory, instance, "b")
     ordered(inventory, instance, "c", NOW + HOUR)
     assert [state for _, state in works(inventory)] == [WorkState.CANCELLED, WorkState.OPEN]
-    assert not in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, "b" * 64, NOW))
-    assert not in_transaction(inventory, lambda session: renewals.give_up(session, name.id, "b" * 64, "", NOW))
+    assert not in_transaction(inventory, lambda session: renewals.put_in_force(session, name.id, certificate("b"), NOW))
+    assert not in_transaction(inventory, lambda session: renewals.give_up(session, name.id, certificate("b"), "", NOW))
     assert in_force(inventory, name) == ("a", "c")
 
 
@@ -130,7 +147,7 @@ def test_one_that_came_to_nothing_is_forgotten_and_can_be_handed_over_again(
     name = live(inventory, instance)
     ordered(inventory, instance, "b")
     subject = f"{instance}#{name.id}@{'b' * 12}.{int(NOW.timestamp())}"
-    assert in_transaction(inventory, lambda session: renewals.give_up(session, name.id, "b" * 64, "why", NOW))
+    assert in_transaction(inventory, lambda session: renewals.give_up(session, name.id, certificate("b"), "why", NOW))
     in_transaction(inventory, lambda session: work.record_failed(session, work.RENEW_CERTIFICATE, subject, "why"))
     assert in_force(inventory, name) == ("a", "")
     ordered(inventory, instance, "b", NOW + HOUR)

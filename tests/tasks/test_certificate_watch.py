@@ -108,12 +108,12 @@ def test_the_customer_is_told_thirty_fourteen_seven_and_one_days_ahead_each_once
 
 def test_a_renewed_certificate_has_letters_of_its_own(inventory: Inventory, relay: Relay) -> None:
     assert looked(ENDS - DAY)
-    facts = CertificateFacts("b" * 64, ENDS + 20 * DAY, "Beispiel CA", "PEM")
+    facts = CertificateFacts("b" * 64, ENDS + 20 * DAY, "Beispiel CA", "PEM b")
 
     def renew(session):
         (name,) = names.names_of(session, names.all_names(session)[0].instance_name)
         certificate_renewals.offer(session, name.id, facts, "sealed", NOW)
-        certificate_renewals.put_in_force(session, name.id, "b" * 64, NOW)
+        certificate_renewals.put_in_force(session, name.id, facts, NOW)
 
     in_transaction(inventory, renew)
     assert looked(ENDS) == "ends within 30 days"
@@ -131,9 +131,9 @@ def test_what_has_ended_is_told_to_customer_and_operator_once_and_settles_itself
 
     def renew(session):
         (name,) = names.names_of(session, names.all_names(session)[0].instance_name)
-        facts = CertificateFacts("b" * 64, ENDS + 90 * DAY, "Beispiel CA", "PEM")
+        facts = CertificateFacts("b" * 64, ENDS + 90 * DAY, "Beispiel CA", "PEM b")
         certificate_renewals.offer(session, name.id, facts, "sealed", NOW)
-        certificate_renewals.put_in_force(session, name.id, "b" * 64, NOW)
+        certificate_renewals.put_in_force(session, name.id, facts, NOW)
 
     in_transaction(inventory, renew)
     assert looked(ENDS + 4 * DAY) == ""

@@ -368,6 +368,15 @@ def test_a_renewal_lost_after_it_was_recorded_is_told_by_the_next_run(inventory:
         assert [one.kind for one in name_orders.open_works(session, naming.name)] == []
 
 
+def test_other_intermediates_have_files_of_their_own_so_that_they_are_loaded(inventory: Inventory) -> None:
+    naming = domain(inventory)
+    assert naming.certificate is not None
+    mended = replace(naming, certificate=replace(naming.certificate, certificate_pem="PEM a with its intermediate"))
+    files = [own_domains.certificate_files(one) for one in (naming, mended)]
+    assert not set(files[0]) & set(files[1])
+    assert all(one.name.startswith(f"{naming.name.id}.") for pair in files for one in pair)
+
+
 def test_a_certificate_that_came_to_nothing_is_forgotten_last(inventory: Inventory, steps: Steps) -> None:
     naming = domain(inventory)
     waiting = renewals.read_renewal.fn(domain(inventory, "b"))
