@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from pathlib import PurePosixPath as Path
 
 # Both come by one stdin: the certificate up to the size that is told, then the key. Nothing lies under its final name
-# before both are whole and fit each other.
+# before both are whole and fit each other. The folder in which they are made is one a name: what a hard stop left in
+# it, a key perhaps, goes with the next attempt, or with the name.
 _PAIR = """
 cert=$1 key=$2 first=$3 size=$4
 umask 077
-d=$(mktemp -d "$(dirname "$cert")/.phm-new.XXXXXX"); trap 'rm -rf "$d"' EXIT
+d=$(dirname "$cert")/.phm-new.$(basename "$cert" | cut -d. -f1); rm -rf "$d"; mkdir "$d"; trap 'rm -rf "$d"' EXIT
 cat >"$d/both"
 [ "$(stat -c %s "$d/both")" = "$size" ] || { echo "the content came in part only" >&2; exit 75; }
 head -c "$first" "$d/both" >"$d/cert"; tail -c +$((first + 1)) "$d/both" >"$d/key"; rm "$d/both"
@@ -28,6 +29,7 @@ chmod 644 "$d/cert"; mv -fT "$d/key" "$key"; mv -fT "$d/cert" "$cert"; echo chan
 
 _GONE = """
 r=unchanged
+if [ -e "$1/.phm-new.$2" ]; then rm -rf "$1/.phm-new.$2"; r=changed; fi
 for f in "$1/$2".*; do
   [ -e "$f" ] || continue
   keep=0; for k in "$3" "$4"; do if [ "$f" = "$k" ]; then keep=1; fi; done

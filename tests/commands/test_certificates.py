@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -82,6 +83,42 @@ def test_a_pair_that_came_in_part_is_not_written(tmp_path: Path) -> None:
     cut = subprocess.run(command.argv, input=command.stdin[:-9], capture_output=True, timeout=20, check=False)
     assert cut.returncode == TRY_LATER
     assert names_in(tmp_path) == []
+
+
+def left_by_a_hard_stop(folder: Path, name_id: int) -> Path:
+    left = folder / f".phm-new.{name_id}"
+    left.mkdir(mode=0o700)
+    (left / "key").write_text(pair(1)[1])
+    return left
+
+
+def test_a_key_that_a_hard_stop_left_goes_with_the_next_attempt(tmp_path: Path) -> None:
+    left, others = left_by_a_hard_stop(tmp_path, 7), left_by_a_hard_stop(tmp_path, 17)
+    assert run(ensure_pair(*files(tmp_path), *pair(1))).stdout == b"changed\n"
+    assert (left.exists(), others.exists()) == (False, True)
+
+
+def test_a_key_that_a_hard_stop_left_goes_with_the_name(tmp_path: Path) -> None:
+    left, others = left_by_a_hard_stop(tmp_path, 7), left_by_a_hard_stop(tmp_path, 17)
+    gone = ensure_no_others(PurePosixPath(tmp_path), 7)
+    assert [run(gone).stdout for _ in range(2)] == [b"changed\n", b"unchanged\n"]
+    assert (left.exists(), others.exists()) == (False, True)
+
+
+def test_a_pair_is_made_in_one_folder_a_name_whatever_ends_it(tmp_path: Path) -> None:
+    command = ensure_pair(*files(tmp_path), *pair(1))
+    with subprocess.Popen(command.argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        process.stdin.write(command.stdin[:-9])
+        process.stdin.flush()
+        deadline = time.monotonic() + 10
+        while not (tmp_path / ".phm-new.7" / "both").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    assert names_in(tmp_path) == [".phm-new.7"]
+    assert run(command).stdout == b"changed\n"
+    assert names_in(tmp_path) == ["7.ab.key", "7.ab.pem"]
 
 
 def test_other_pairs_of_the_same_name_go_and_those_of_others_stay(tmp_path: Path) -> None:

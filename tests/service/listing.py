@@ -47,7 +47,7 @@ echo "scratch $(btrfs qgroup show --raw -ref /srv/scratch/$name 2>/dev/null | aw
 echo "subvolume $(stat -c %i /srv/instances/$name) $(stat -c %i /srv/scratch/$name)"
 apache2ctl configtest 2>&1 | sed 's/^/apache /'
 nft list table inet phm_outgoing | sed 's/^/nft /'
-find /srv /etc /run/phm /var/log/phm \( -name '*.phm-new' -o -name '*.phm-old' -o -name '*.phm-none' -o -name '*.part' -o -name '*.part.zip' \) | sed 's/^/left /'
+find /srv /etc /run/phm /var/log/phm \( -name '*.phm-new' -o -name '.phm-new.*' -o -name '*.phm-old' -o -name '*.phm-none' -o -name '*.part' -o -name '*.part.zip' \) | sed 's/^/left /'
 ps -eo user:32,args | grep -E "phm-.*($name)" | grep -v -e grep -e 'php-fpm: pool' -e cronjob -e "$$" | sed 's/^/process /' || true
 for p in /srv/releases/*; do echo "release $p"; done
 """
