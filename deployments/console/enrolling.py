@@ -80,7 +80,7 @@ def enrol(settings: Settings, enrolment: Enrolment, *, room_stated: bool, why: s
     It is entered first and takes instances last, so that what is half-done looks so, and is finished by the next run.
     """
     server, known = enrolment.server, enrolment.known
-    acting(lambda session, by, at: enter(session, enrolment, by, at, why=why), settings)
+    acting(lambda session, by, at: enter(session, enrolment, by, at, why=why, zone=settings.zone), settings)
     with working(f"setting up {server.name}"):
         done = ensure_server_ready.fn(server, enrolment.number)
         facts = read_server_facts.fn(server)
@@ -104,11 +104,12 @@ def enrol(settings: Settings, enrolment: Enrolment, *, room_stated: bool, why: s
     return acting(finish, settings)
 
 
-def enter(session: Session, enrolment: Enrolment, by: str, at: datetime, *, why: str) -> None:
+def enter(session: Session, enrolment: Enrolment, by: str, at: datetime, *, why: str, zone: str) -> None:
     """The server's row, with its number and pinned key.
 
     Raises:
         Refused: another server took the number meanwhile.
+        HostNameHeld: its host name is a customer's.
         ServerKnown: the name is taken by a server with another host or address.
     """
     server, known = enrolment.server, enrolment.known
@@ -117,4 +118,4 @@ def enter(session: Session, enrolment: Enrolment, by: str, at: datetime, *, why:
         raise Refused(f"Another server took the number {enrolment.number} meanwhile.", "Run again.")
     if known is not None and known.host_key != server.host_key:
         servers.replace_host_key(session, server.name, server.host_key, by=by, why=why, now=at)
-    servers.add_server(session, replace(server, state=ServerState.ENROLLED), by, at)
+    servers.add_server(session, replace(server, state=ServerState.ENROLLED), by, at, zone=zone)

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 
 from hosting.errors import Refused
 from hosting.inventory.deeds import record
-from hosting.inventory.models import Instance, Move, MoveOffer, Server
+from hosting.inventory.models import Instance, Move, MoveOffer, Name, Server
 from hosting.policy.states import InstanceState, MoveState, OfferState, ServerState, step
-from hosting.policy.values import ServerFacts, ServerName
+from hosting.policy.values import NameKind, ServerFacts, ServerName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,11 @@ class ServerKnown(Refused):
     """A server of this name is there already, with another host or key."""
 
 
-def add_server(session: Session, server: ServerFacts, by: str, now: datetime) -> ServerFacts:
+class HostNameHeld(Refused):
+    """A customer's name leads to an instance under the host name that a server was to have."""
+
+
+def add_server(session: Session, server: ServerFacts, by: str, now: datetime, *, zone: str = "") -> ServerFacts:
     """Enter a server; the same one again changes nothing.
 
     Args:
@@ -36,8 +40,10 @@ def add_server(session: Session, server: ServerFacts, by: str, now: datetime) ->
         server: its facts; what is booked on it is counted, not taken from here.
         by: the operator.
         now: the moment of entry.
+        zone: ours, in which customers have subdomains.
 
     Raises:
+        HostNameHeld: its host name is a customer's.
         ServerKnown: the name is taken by a server with another host name, address, port or host key.
     """
     row = session.get(Server, server.name, with_for_update=True)
@@ -51,6 +57,7 @@ def add_server(session: Session, server: ServerFacts, by: str, now: datetime) ->
             message = f"There is a server {server.name} already, with another host, address or host key."
             raise ServerKnown(message, "Choose another name, or look at the server: its key must not change unnoticed.")
         return server_facts(session, server.name)
+    _stop_if_held(session, server.host_name, zone)
     session.add(
         Server(
             name=server.name,
@@ -166,6 +173,15 @@ def _coming(session: Session) -> dict[str, int]:
             {name: int(gib) for name, gib in session.execute(query.where(counts).group_by(table.target_name))}
         )
     return coming
+
+
+def _stop_if_held(session: Session, host_name: str, zone: str) -> None:
+    """No server takes a customer's visitors."""
+    host = host_name.lower().rstrip(".")
+    for name in session.scalars(select(Name).where(Name.held.in_([host, host.removesuffix(f".{zone}")]))):
+        if (f"{name.held}.{zone}" if name.kind == NameKind.SUBDOMAIN else name.held) == host:
+            message = f"{host_name} is a name of instance {name.instance_name}."
+            raise HostNameHeld(message, "Give the server another host name.")
 
 
 def _row(session: Session, name: str, *, lock: bool = False) -> Server:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import deeds, instances, names
+from hosting.inventory import deeds, instances, names, servers
 from hosting.inventory.instances import InstanceEnded
 from hosting.inventory.name_rows import UnknownName
 from hosting.inventory.names import NameAtRest, NameBeingReleased, NameTaken, NoSuchNameHere, NotOpenYet
+from hosting.inventory.servers import HostNameHeld
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.placement import choose_server
 from hosting.policy.states import ForbiddenEdge, NameState
@@ -321,6 +322,24 @@ def test_each_state_is_a_deed_once_with_who_and_why(inventory: Inventory, two: t
     assert {one.evidence["name"] for one in told} == {"muster"}
     assert told[1].evidence["url"] == "https://muster.phlymail.test/"
     assert told[2].why == "by mail"
+
+
+def test_no_server_gets_a_host_name_that_is_a_customer_s(inventory: Inventory, two: tuple[str, str]) -> None:
+    assigning(inventory, two[0])
+    assigning(inventory, two[1], DOMAIN, kind=NameKind.DOMAIN)
+
+    def add(host_name: str) -> str:
+        one = server(f"s{len(host_name)}", host_name=host_name)
+        added = in_transaction(
+            inventory, lambda session: servers.add_server(session, one, "olga", NOW, zone="phlymail.test")
+        )
+        return added.host_name
+
+    for host_name, instance in (("Muster.phlymail.test", two[0]), (DOMAIN, two[1])):
+        with pytest.raises(HostNameHeld, match=f"is a name of instance {instance}"):
+            add(host_name)
+    for host_name in ("muster.other.test", "muster", "app7.phlymail.test"):
+        assert add(host_name) == host_name
 
 
 def test_all_names_are_told_by_instance_and_state(inventory: Inventory, two: tuple[str, str]) -> None:
