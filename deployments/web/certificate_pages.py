@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deployments.web.attempts import BUSY, TOO_MANY, Attempts
 from deployments.web.customer_pages import asked_language, later, page
 from deployments.web.declined import Declined
 from deployments.web.uploads import UPLOAD_MOST_BYTES, FormUnreadable, read_upload
@@ -28,7 +29,7 @@ GONE: dict[type[ServiceError], tuple[str, int]] = {
     LinkExpired: ("expired", 410),
 }
 TOO_LARGE = 413
-OBJECTIONS = {TOO_LARGE: "too_large", 408: "too_slow"}
+OBJECTIONS = {TOO_LARGE: "too_large", 408: "too_slow", BUSY: "busy", TOO_MANY: "too_many"}
 """What a browser's own form may meet with, told in the page."""
 
 
@@ -49,6 +50,7 @@ class CertificatePages:
         self._dispatcher = dispatcher
         self._looking = looking
         self._inspecting = inspecting
+        self._attempts = Attempts()
 
     async def show(self, request: Request) -> HTMLResponse:
         """The form; the link stays as it is."""
@@ -69,7 +71,8 @@ class CertificatePages:
             upload = await self._looking.run(self._certificates.look, token)  # nobody else's body is even read
             language = upload.language
             handed = await read_upload(request)
-            taken = await self._inspecting.run(self._certificates.take, token, handed.files, handed.passphrase)
+            with self._attempts.turn(token):
+                taken = await self._inspecting.run(self._certificates.take, token, handed.files, handed.passphrase)
         except FormUnreadable:
             return _form(422, upload, objection="unreadable")
         except Declined as declined:
@@ -80,6 +83,7 @@ class CertificatePages:
         except ServiceError as error:
             return _closed(error, language)
         if taken.until is None:
+            self._attempts.record_refused(token)
             return _form(422, upload, taken.findings, handed.names)
         self._dispatcher.poke()
         return _done(upload, taken)

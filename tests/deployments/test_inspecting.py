@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 from typing import Any
 
@@ -37,6 +39,19 @@ def test_the_process_says_what_the_inspection_says(files: list[bytes]) -> None:
         (one.code, dict(one.facts)) for one in here.findings
     ]
     assert apart.bundle == here.bundle
+
+
+def test_everybody_else_goes_before_an_inspection(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(inspecting.os, "nice", asked.append)
+    monkeypatch.setattr(inspecting.resource, "setrlimit", lambda *_: None)
+    given = {"files": [], "passphrase": None, "domain": [HOST] * 3, "trusted": "", "now": NOW.isoformat()}
+    given["trusted"] = inspecting._text(ROOT.pem)
+    stdin = io.TextIOWrapper(io.BytesIO(json.dumps(given).encode()))
+    monkeypatch.setattr(inspecting.sys, "stdin", stdin)
+    inspecting.answer()
+    assert asked == [10]
+    assert json.loads(capsys.readouterr().out)["bundle"] is None
 
 
 def test_nothing_of_a_key_or_passphrase_is_in_arguments_environment_or_what_is_raised(

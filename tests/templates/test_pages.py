@@ -97,7 +97,7 @@ def certificate_pages(language: str) -> dict[str, str]:
     made = {}
     for objection, findings, names in (
         ("", [], []), ("", ["Wrong <b>.", "More."], ["<i>.pem", ""]), ("too_large", [], []), ("too_slow", [], []),
-        ("unreadable", [], []),
+        ("unreadable", [], []), ("busy", [], []), ("too_many", [], []),
     ):  # fmt: skip
         given = {"findings": findings, "names": names, "objection": objection}
         made[f"{language} certificate {objection} {len(names)}"] = page(

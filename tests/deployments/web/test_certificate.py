@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from deployments.web import attempts
 from deployments.web.app import create_app
+from deployments.web.declined import Declined
 from deployments.web.uploads import UPLOAD_MOST_BYTES
 from fleet import certificates
 from hosting.inventory import deeds, domain_invitations, name_certificates, name_orders, names, work
@@ -195,6 +197,32 @@ async def test_nothing_chosen_is_said(customer: Customer) -> None:
     assert "Es wurde keine Datei übergeben" in page.text
 
 
+async def test_after_many_refused_uploads_a_link_waits(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "REFUSED_MOST", 2)
+    nothing = (("certificate", ("", b"")), ("key", ("", b"")))
+    assert [(await customer.post(*nothing)).status_code for _ in range(2)] == [422, 422]
+    page = await customer.hand_over()
+    assert (page.status_code, int(page.headers["retry-after"]) > 3500) == (429, True)
+    assert "In der letzten Stunde passte zu oft etwas nicht." in page.text
+    assert customer.held() == []
+    assert (await customer.hand_over(token=customer.link())).status_code == 200  # another link is not held up
+
+
+def test_the_files_of_a_link_are_looked_at_one_upload_at_a_time() -> None:
+    moment = [0.0]
+    counted = attempts.Attempts(lambda: moment[0])
+    with counted.turn("a"), counted.turn("b"), pytest.raises(Declined, match="409"), counted.turn("a"):
+        pass
+    for _ in range(attempts.REFUSED_MOST):
+        with counted.turn("a"):
+            counted.record_refused("a")
+    with pytest.raises(Declined, match="429"), counted.turn("a"):
+        pass
+    moment[0] = attempts.HOUR_SECONDS
+    with counted.turn("a"):
+        pass
+
+
 async def test_a_domain_that_another_instance_has_by_now_is_refused(customer: Customer) -> None:
     other = neighbour(customer.service)
     in_transaction(
@@ -298,6 +326,7 @@ async def test_hostile_bytes_are_answered_with_the_page_and_leave_no_word_in_the
 
     # what the files hold is the inspection's matter, which has tests of its own
     monkeypatch.setattr(certificate, "inspect_apart", lambda *_: Inspection((rules.CERTIFICATE_MISSING.found(),), None))
+    monkeypatch.setattr(attempts, "REFUSED_MOST", 1_000_000)
     caplog.clear()
     async with customer.service.client() as client:
         headers = {"content-type": "multipart/form-data; boundary=x"}
