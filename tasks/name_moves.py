@@ -73,7 +73,7 @@ def prove_names_answer(server: ServerFacts, instance: InstanceFacts) -> list[str
 
 def _gone_from(server: ServerFacts, namings: list[Naming]) -> bool:
     """Neither site nor key of these names is on a server."""
-    changed = False
+    changed = bool(namings) and ensure_names_served.fn(server).changed
     for naming in namings:
         changed |= ensure_no_name_site.fn(naming, server).changed
         changed |= ensure_no_other_certificate.fn(naming, server, all_gone=True).changed

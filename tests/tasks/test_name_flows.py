@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from hosting.errors import ServiceError
     from hosting.inventory.session import Inventory
-    from hosting.policy.values import NameFacts, ServerFacts
+    from hosting.policy.values import NameFacts
 
 DAY = timedelta(days=1)
 DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mller-kva.example")
@@ -311,16 +311,18 @@ def test_a_server_to_which_an_instance_goes_keeps_nothing_of_names_that_are_gone
     cancelled(inventory, naming)
     in_transaction(inventory, lambda session: names.record_gone(session, naming.name.id, NOW, {}))
     seen: list[tuple[str, str]] = []
-    for name in ("ensure_no_name_site", "ensure_no_other_certificate"):
+    for name in ("ensure_names_served", "ensure_no_name_site", "ensure_no_other_certificate"):
 
-        def gone(one: Naming, server: ServerFacts, name: str = name, **_: Any) -> Done:
-            seen.append((name, f"{one.host} {server.name}"))
+        def gone(*given: Any, name: str = name, **_: Any) -> Done:
+            seen.append((name, " ".join(one.host if isinstance(one, Naming) else str(one.name) for one in given)))
             return Done(name, changed=True, seconds=0.0)
 
         monkeypatch.setattr(getattr(name_moves, name), "fn", gone)
     assert getattr(name_moves, step).fn(naming.server, naming.instance).changed
     where = f"{DOMAIN.ascii} app1"
-    assert seen == [("ensure_no_name_site", where), ("ensure_no_other_certificate", where)]
+    assert seen == [
+        ("ensure_names_served", "app1"), ("ensure_no_name_site", where), ("ensure_no_other_certificate", where),
+    ]  # fmt: skip
 
 
 def test_a_name_whose_place_was_taken_is_not_told_as_gone(inventory: Inventory, steps: Steps) -> None:
