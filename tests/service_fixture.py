@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 
 from blocks.inventory_database import InventoryDatabase
 from blocks.loading import load, provide
@@ -265,6 +267,8 @@ def prefect_server(settings: Settings, at: Places) -> Iterator[None]:
             wait_for(f"{settings.prefect_api_url}/health", server)
             yield
         finally:
+            for worker in (APILogWorker, EventsWorker):  # each would try for an hour to tell a server that is gone
+                worker.drain_all(timeout=END_SECONDS)
             server.terminate()
             try:
                 server.wait(END_SECONDS)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from deployments.apply import ensure_deployment, ensure_pool
@@ -89,4 +88,3 @@ def test_a_name_is_applied_for_approved_and_brought_up(tmp_path: Path) -> None:
         )
         assert refused.is_failed()
         assert "can't go from approved to refused" in str(refused.message)
-        APILogHandler().flush()  # before the server is gone, which the log would wait for
