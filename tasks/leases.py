@@ -42,6 +42,15 @@ def owner_of_this_run() -> str:
     return f"run {flow_run.id}" if flow_run.id else f"process {os.getpid()} on {platform.node()}"
 
 
+def hold_on(session: Session, instance: str) -> None:
+    """Hold this run's lease for another while, in a transaction that must be its own.
+
+    Raises:
+        LeaseLost: another run works on the instance, since this one hung for too long.
+    """
+    leases.renew(session, instance, owner_of_this_run(), now(), LEASE)
+
+
 @contextlib.contextmanager
 def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner: str = "") -> Iterator[None]:
     """Alone on an instance, here and on its host; steps inside stop when the lease is lost.

@@ -13,7 +13,7 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.move_plan import Obstacles
 from hosting.policy.states import MoveState
 from hosting.product.layout import BACKUP, InstanceLayout
-from tasks.leases import LEASE, owner_of_this_run
+from tasks.leases import hold_on
 from tasks.records import inventory, now
 from tasks.restore_records import open_restore
 from tasks.step import reading
@@ -181,7 +181,7 @@ def record_switched(move: Move, evidence: dict[str, Any]) -> Move:
     """
 
     def switch(session: Session) -> tuple[MoveFacts, InstanceFacts]:
-        leases.renew(session, move.name, owner_of_this_run(), now(), LEASE)  # a run that hung has lost it
+        hold_on(session, move.name)  # a run that hung has lost it
         facts = moves.switch(session, move.facts.id, evidence, now())
         return facts, instances.instance_facts(session, move.name)
 
