@@ -23,13 +23,13 @@ help:  ## what there is
 demo: setup packages  ## the whole story on a local fleet: order, payment, an open instance
 	@$(AS_ROOT) $(BIN)/phm demo
 
-test: setup packages  ## the whole suite, with the fleet (under 40 minutes)
+test: setup packages  ## the whole suite, with the fleet
 	@start=$$SECONDS; $(MAKE) --no-print-directory lint types imports; \
 	$(AS_ROOT) $(PYTEST) -n 2 -m "not fleet and not prefect and not soak and not slow" tests; \
 	$(AS_ROOT) $(BIN)/python -m tests.tracks; \
 	echo "make test took $$((SECONDS - start)) s"
 
-check: setup lint types imports pure  ## lint, types, imports, pure tests (under 2 minutes)
+check: setup lint types imports pure  ## lint, types, imports, pure tests
 
 soak: setup packages  ## every size and every fault that the issues state (long; by hand)
 	@$(AS_ROOT) env PHM_HYPOTHESIS=search $(PYTEST) --timeout 1800 tests
