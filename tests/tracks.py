@@ -24,7 +24,7 @@ MARKS = "(fleet or prefect or slow) and not soak"
 TRACKS = (("app1", "app2"), ("app4", "app5"))
 DEMO = "tests/fleet/test_by_console.py"
 FLOWS = "tests/flows"
-SECONDS = 3600
+SECONDS = 1800
 """No session takes longer; it would hang."""
 
 LINES = 400
