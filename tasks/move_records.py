@@ -235,11 +235,7 @@ def record_retired(move: Move) -> None:
 def is_still_kept(move: Move) -> bool:
     """Whether what a move left is still what may go, now that nobody else works on the instance."""
     with inventory().reading() as session:
-        return (
-            moves.move_facts(session, move.facts.id).state is MoveState.DONE
-            and instances.instance_facts(session, move.name).server_name != move.source.name
-            and moves.open_move(session, move.name) is None
-        )
+        return _is_kept(session, moves.move_facts(session, move.facts.id))
 
 
 @reading
@@ -249,12 +245,18 @@ def read_kept_too_long(kept_days: int) -> list[Move]:
         due = [
             one
             for one in moves.all_moves(session, MoveState.DONE)
-            if one.ended_at
-            and (now() - one.ended_at).days >= kept_days
-            and instances.instance_facts(session, one.instance_name).server_name != one.source_name
-            and moves.open_move(session, one.instance_name) is None
+            if one.ended_at and (now() - one.ended_at).days >= kept_days and _is_kept(session, one)
         ]
     return [read_move.fn(one.id) for one in due]
+
+
+def _is_kept(session: Session, move: MoveFacts) -> bool:
+    """Whether what a move left on its source is no more than that: the instance is elsewhere, and does not come."""
+    return (
+        move.state is MoveState.DONE
+        and instances.instance_facts(session, move.instance_name).server_name != move.source_name
+        and moves.open_move(session, move.instance_name) is None
+    )
 
 
 def new_password() -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
-from hosting.commands import enrolment, mariadb, replacing, replication
+from hosting.commands import mariadb, replacing, replication
 from hosting.commands.files import ensure_gone
 from hosting.commands.server_link import admit, dismiss, ensure_key, take_writes
-from hosting.commands.services import APACHE, PHP_FPM, install, reload, uninstall
+from hosting.commands.services import APACHE, PHP_FPM, install, uninstall
 from hosting.commands.storage import parse_free, read_free, used_bytes
 from hosting.commands.system_users import ensure_no_user
 from hosting.policy.move_plan import Sizes
@@ -20,7 +20,7 @@ from tasks.jobs import end_job
 from tasks.move_database import drop_database, end_following, let_in_again
 from tasks.move_database import job_of as database_job
 from tasks.move_files import end_files_jobs
-from tasks.passing_on import pass_on
+from tasks.passing_on import pass_on, ready_to_pass_on
 from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR, ensure_cron, ensure_site
 
@@ -66,9 +66,7 @@ def ensure_way(move: Move) -> bool:
 @step
 def ensure_can_pass_on(move: Move) -> bool:
     """The source's Apache has what it needs to pass requests on, before anything is closed."""
-    ssh = load(SshHost).connection(move.source)
-    changed = ssh.run(enrolment.ensure_apache_modules()).changed
-    return ssh.run(reload(APACHE, host=move.source.host_name), FOR_OPERATOR).changed or changed
+    return ready_to_pass_on(move.source)
 
 
 @step

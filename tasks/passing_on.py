@@ -38,10 +38,15 @@ def ensure_passed_on(home: ServerFacts, instance: InstanceFacts, target: ServerF
     Raises:
         Unreachable: the server that was left does not answer.
     """
+    changed = ready_to_pass_on(home)
+    return pass_on(home, instance, target) or changed
+
+
+def ready_to_pass_on(home: ServerFacts) -> bool:
+    """What answers under a server's name has what Apache needs to pass requests on; whether that was changed."""
     ssh = load(SshHost).connection(answering(home))
     changed = ssh.run(enrolment.ensure_apache_modules()).changed
-    changed |= ssh.run(reload(APACHE, host=home.host_name), FOR_OPERATOR).changed
-    return pass_on(home, instance, target) or changed
+    return ssh.run(reload(APACHE, host=home.host_name), FOR_OPERATOR).changed or changed
 
 
 def pass_on(home: ServerFacts, instance: InstanceFacts, target: ServerFacts) -> bool:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import re
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
 
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
@@ -26,12 +22,11 @@ from hosting.policy.terms import STANDARD
 from tasks.cases import tell_open_cases
 from tasks.failures import NotAllDone
 from tasks.move_agreements import see_to_agreements
-from tests.deployments.web.processes import free_port
 from tests.service.records import opened, provided
+from tests.service.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from email.message import EmailMessage
     from pathlib import Path
 
     from hosting.inventory.offer_rows import OfferFacts
@@ -43,44 +38,14 @@ DAY = timedelta(days=1)
 LINK = re.compile(r"http://127\.0\.0\.1/agreement/(\S+)")
 
 
-class Relay:
-    """Takes letters and keeps them, while it is up."""
-
-    def __init__(self, port: int) -> None:
-        self.letters: list[EmailMessage] = []
-        self._port = port
-
-    async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802  # aiosmtpd's name
-        self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return "250 taken"
-
-    @contextmanager
-    def up(self) -> Iterator[None]:
-        controller = Controller(self, hostname="127.0.0.1", port=self._port, server_hostname="sink.test")
-        controller.start()
-        try:
-            yield
-        finally:
-            controller.stop()
-
-    @property
-    def subjects(self) -> list[str]:
-        return [str(letter["Subject"]) for letter in self.letters]
-
-    def text(self, number: int = -1) -> str:
-        body = self.letters[number].get_body(("plain",))
-        assert body is not None
-        return str(body.get_content()).replace("\r\n", "\n")
-
-
 @pytest.fixture
 def relay() -> Relay:
-    return Relay(free_port())
+    return Relay()
 
 
 @pytest.fixture
 def inventory(tmp_path: Path, relay: Relay) -> Iterator[Inventory]:
-    with provided(tmp_path, relay_port=relay._port) as inventory:
+    with provided(tmp_path, relay_port=relay.port) as inventory:
         yield inventory
 
 

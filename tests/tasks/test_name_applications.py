@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
 from pydantic import ValidationError
 
 from flows.decide_subdomain import DecisionRequest
@@ -29,12 +25,11 @@ from tasks.name_applications import (
     said_of,
 )
 from tasks.name_letters import LATEST, USUALLY_LIVE, tell_customers_of_names
-from tests.deployments.web.processes import free_port
 from tests.service.records import opened, provided
+from tests.service.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from email.message import EmailMessage
     from pathlib import Path
 
     from hosting.inventory.session import Inventory
@@ -43,39 +38,9 @@ NOW = datetime(2026, 12, 9, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-class Relay:
-    """Takes letters and keeps them, while it is up."""
-
-    def __init__(self, port: int) -> None:
-        self.letters: list[EmailMessage] = []
-        self.port = port
-
-    async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802  # aiosmtpd's name
-        self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return "250 taken"
-
-    @contextmanager
-    def up(self) -> Iterator[None]:
-        controller = Controller(self, hostname="127.0.0.1", port=self.port, server_hostname="sink.test")
-        controller.start()
-        try:
-            yield
-        finally:
-            controller.stop()
-
-    @property
-    def subjects(self) -> list[str]:
-        return [str(letter["Subject"]) for letter in self.letters]
-
-    def text(self, number: int = -1) -> str:
-        body = self.letters[number].get_body(("plain",))
-        assert body is not None
-        return str(body.get_content()).replace("\r\n", "\n")
-
-
 @pytest.fixture
 def relay() -> Relay:
-    return Relay(free_port())
+    return Relay()
 
 
 @pytest.fixture
