@@ -157,8 +157,8 @@ def undrain(name: Name, reason: Reason, *, yes: Yes = False) -> None:
 @app.command("evacuate")
 def evacuate(
     name: Name,
-    reason: Reason,
     *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; recorded. Only to look needs none.")] = "",
     to: Annotated[
         list[str] | None, typer.Option("--to", help="A server that may take instances; several times.")
     ] = None,
@@ -174,7 +174,7 @@ def evacuate(
     from deployments.console.evacuating import begin, end, show_plan  # noqa: PLC0415  # as above
     from hosting.inventory.evacuation_rows import EvacuationOrder  # noqa: PLC0415  # as above
 
-    why = reason_given(reason)
+    why = reason if dry_run and not stop else reason_given(reason)
     if stop:
         end(name, why, yes=yes)
         return

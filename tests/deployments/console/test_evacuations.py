@@ -56,6 +56,8 @@ def test_the_whole_plan_is_shown_and_a_dry_run_changes_nothing(phm: Console, nam
     told = phm(*WORDS, "--dry-run", "--json").json
     assert (told["server"], told["seconds"], told["successor"]) == ("app1", 60.0, "app2")
     assert [[one["instance"] for one in batch] for batch in told["batches"]] == [[names[0]], [names[1]]]
+    assert phm("server", "evacuate", "app1", "--dry-run").out == said.out
+    assert phm("server", "evacuate", "app1", "--yes").refusal.startswith("The reason is empty.")
     assert state_of(phm) is ServerState.ACTIVE
 
 
