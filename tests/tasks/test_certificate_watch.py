@@ -31,7 +31,7 @@ from tasks.certificate_watch import (
 from tests.policy import certificates as made
 from tests.policy.certificates import NOW
 from tests.service.records import opened, provided
-from tests.tasks.test_move_agreements import Relay, free_port
+from tests.service.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ ASTRAY = Pointing(points=False, told="It leads to 192.0.2.9, says the system.")
 
 @pytest.fixture
 def relay() -> Iterator[Relay]:
-    made = Relay(free_port())
+    made = Relay()
     with made.up():
         yield made
 
@@ -58,7 +58,7 @@ def relay() -> Iterator[Relay]:
 def inventory(tmp_path: Path, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> Iterator[Inventory]:
     """The customer's domain is live, with a certificate that ends in sixty days."""
     monkeypatch.setattr(certificate_letters, "addresses_of", lambda _host: ("192.0.2.1",))
-    with provided(tmp_path, relay_port=relay._port) as inventory:
+    with provided(tmp_path, relay_port=relay.port) as inventory:
         instance = opened(inventory, "A-1", NOW - 30 * DAY)
 
         def order(session):

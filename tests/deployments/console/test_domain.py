@@ -16,7 +16,7 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.placement import choose_server
 from hosting.settings import load_settings
 from tests.inventory.words import NOW, RELEASE
-from tests.tasks.test_move_agreements import Relay, free_port
+from tests.service.relay import Relay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,9 +207,9 @@ def test_no_file_at_all_is_said_before_anything(phm: Console, name: str) -> None
 
 def test_an_invitation_is_a_letter_with_a_link_for_the_domain_as_ordered(phm: Console, name: str, folder: Path) -> None:
     in_transaction(phm.inventory, lambda session: instances.record_active(session, name, NOW, {}))
-    relay = Relay(free_port())
+    relay = Relay()
     settings = phm.home / "settings.toml"
-    settings.write_text(settings.read_text().replace("[mail]", f"[mail]\nport = {relay._port}"))
+    settings.write_text(settings.read_text().replace("[mail]", f"[mail]\nport = {relay.port}"))
     with relay.up():
         said = phm("domain", "invite", name, DOMAIN, "--reason", "by phone", "--yes")
     assert said.code == 0, said.err
