@@ -18,8 +18,8 @@ from hosting.policy.attempts import AGAIN_AFTER, again_at
 from hosting.policy.booking_changes import Change, ChangeKind, Need
 from hosting.policy.booking_ends import settle_ends
 from hosting.policy.booking_refusals import DoesNotFit
+from hosting.policy.maintenance import is_off_peak, next_off_peak
 from hosting.policy.months import day_of
-from hosting.policy.off_peak import is_off_peak, next_off_peak
 from hosting.policy.quota import rebuilding_may_help
 from hosting.policy.states import ChangeState, WorkState
 from tasks.cases import tell_open_cases

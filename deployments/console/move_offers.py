@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from hosting.inventory.moves import MoveFacts
     from hosting.inventory.offer_rows import OfferFacts
-    from hosting.policy.agreements import Window
+    from hosting.policy.maintenance import Window
     from hosting.settings import Settings
     from tasks.move_preview import Preview
 

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from hosting.errors import Refused
 from hosting.inventory.models import MoveOffer
-from hosting.policy.agreements import Window, WithoutAnswer
+from hosting.policy.agreements import WithoutAnswer
+from hosting.policy.maintenance import Window
 from hosting.policy.move_plan import STOP_SECONDS
 from hosting.policy.states import OfferState
 from hosting.policy.values import InstanceName, ServerName

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hosting.errors import Refused
+from hosting.policy.maintenance import Window, off_peak_windows
 from hosting.policy.months import day_of, start_of
 from hosting.policy.move_plan import FRESH
-from hosting.policy.off_peak import is_off_peak
 from hosting.policy.terms import STANDARD, TIME_ZONE
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ WORDS_MOST = 500
 
 HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Signs that nobody sees, or that turn and break what is read."""
-
-PARTS = timedelta(minutes=15)
-"""The grain in which a window is looked at: service hours and off-peak times change at such moments."""
 
 
 class WithoutAnswer(StrEnum):
@@ -67,14 +64,6 @@ class Due(StrEnum):
 
 class NoWindow(Refused):
     """There is no off-peak time in which a move could be offered."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A time in which a move may begin, in UTC."""
-
-    opens: datetime
-    closes: datetime
 
 
 @dataclass(frozen=True)
@@ -123,11 +112,8 @@ def window_at(opens: datetime, terms: Terms = STANDARD) -> Window:
 
 def is_wholly_off_peak(window: Window, terms: Terms = STANDARD) -> bool:
     """Whether every moment of a window is off-peak."""
-    moments, at = [window.closes - timedelta(microseconds=1)], window.opens
-    while at < window.closes:
-        moments.append(at)
-        at += PARTS
-    return all(is_off_peak(moment, terms) for moment in moments)
+    found = next(off_peak_windows(window.opens, terms))
+    return found.holds(window.opens) and window.closes <= found.closes
 
 
 def keeps_notice(windows: Sequence[Window], now: datetime, terms: Terms = STANDARD) -> bool:

@@ -70,6 +70,10 @@ class Terms:
     off_peak_opens: time = time(22, 0)  # each night
     off_peak_closes: time = time(6, 0)
     off_peak_days: tuple[int, ...] = (5, 6)  # wholly: so Friday, 22:00 to Monday, 06:00 is one window
+    off_peak_on_holidays: bool = False  # public holidays wholly too
+    # Updates (P15, P16)
+    update_notice: timedelta = timedelta(days=3)  # an update that is told is told so long before, unless it is urgent
+    update_untold: timedelta = timedelta(minutes=1)  # one that closes an instance for no longer is not told singly
     # First access
     access_link_days: int = 14
 

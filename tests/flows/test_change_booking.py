@@ -12,7 +12,7 @@ from hosting.inventory import booking_changes, bookings, cases, work
 from hosting.inventory.models import Booking
 from hosting.inventory.session import in_transaction
 from hosting.policy.contract import Booked
-from hosting.policy.off_peak import is_off_peak, next_off_peak
+from hosting.policy.maintenance import is_off_peak, next_off_peak
 from hosting.policy.quota import MIB, files_limit
 from hosting.policy.states import ChangeState, WorkState
 from hosting.policy.terms import GIB

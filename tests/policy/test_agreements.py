@@ -24,8 +24,8 @@ from hosting.policy.agreements import (
     window_at,
     window_without_answer,
 )
+from hosting.policy.maintenance import is_off_peak
 from hosting.policy.move_plan import FRESH, is_before_its_time
-from hosting.policy.off_peak import is_off_peak
 from hosting.policy.terms import STANDARD, TIME_ZONE
 
 BERLIN = ZoneInfo(TIME_ZONE)
