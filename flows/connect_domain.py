@@ -112,9 +112,9 @@ def switch_on(naming: Naming, evidence: dict[str, Any]) -> None:
 
 
 def known_at_homes(naming: Naming) -> list[str]:
-    """The servers that the instance has left pass the domain on, with its certificate; those that do not answer."""
+    """The servers that the instance has left, or their stand-ins, pass the domain on; those that do not answer."""
     silent = []
-    for home in naming.homes:
+    for home in naming.passing_on:
         try:
             ensure_names_served(home)
             ensure_name_certificate(naming, home)

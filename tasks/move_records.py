@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.runtime import flow_run
 
-from hosting.inventory import deeds, instances, leases, moves, orders, recovery_points, servers, work
+from hosting.inventory import (
+    deeds,
+    instances,
+    leases,
+    moves,
+    orders,
+    recovery_points,
+    restores,
+    retirement,
+    servers,
+    work,
+)
 from hosting.inventory.session import in_transaction
 from hosting.policy.move_plan import Obstacles
 from hosting.policy.states import MoveState
 from hosting.product.layout import BACKUP, InstanceLayout
 from tasks.leases import hold_on
 from tasks.records import inventory, now
-from tasks.restore_records import open_restore
 from tasks.step import reading
 
 if TYPE_CHECKING:
@@ -39,6 +49,7 @@ class Move:
         target: the server that it goes to.
         order: of the instance.
         homes: the servers that it has left in earlier moves.
+        answering: the names of those, and of the machines that stand in for the retired ones.
     """
 
     facts: MoveFacts
@@ -47,6 +58,7 @@ class Move:
     target: ServerFacts
     order: OrderFacts
     homes: tuple[ServerFacts, ...] = ()
+    answering: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -75,8 +87,8 @@ class Move:
 
     @property
     def target_was_home(self) -> bool:
-        """Whether the target passes the instance's requests on, since it was there before."""
-        return self.target.name in {home.name for home in self.homes}
+        """Whether the target passes the instance's requests on, since it was there before, or stands in for a home."""
+        return self.target.name in self.answering
 
 
 @reading
@@ -90,6 +102,7 @@ def read_move(move_id: int) -> Move:
         facts = moves.move_facts(session, move_id)
         instance = instances.instance_facts(session, facts.instance_name)
         homes = [servers.server_facts(session, name) for name in moves.former_homes(session, instance.name)]
+        left = tuple(home for home in homes if home.name != facts.source_name)
         target = servers.server_facts(session, facts.target_name)
         if facts.state in moves.BEFORE_SWITCH:  # its own room is kept for it there
             target = replace(target, booked_gib=target.booked_gib - instance.storage_gib)
@@ -99,7 +112,8 @@ def read_move(move_id: int) -> Move:
             servers.server_facts(session, facts.source_name),
             target,
             orders.order_facts(session, instance.order_reference),
-            tuple(home for home in homes if home.name != facts.source_name),
+            left,
+            frozenset(str(one.name) for home in left for one in (home, retirement.stand_in(session, home))),
         )
 
 
@@ -120,7 +134,7 @@ def obstacles_of(
     good = [point.taken_at for point in recovery_points.points_of(session, instance.name) if not point.damaged]
     return Obstacles(
         leased=f"{held.owner} ({held.purpose})" if held else "",
-        restoring=open_restore(session, instances.subject_of(instance.name)) is not None,
+        restoring=restores.open_restore(session, instance.name) is not None,
         last_backup=max(good, default=None),
         without_backup=without_backup,
     )
@@ -190,9 +204,9 @@ def record_switched(move: Move, evidence: dict[str, Any]) -> Move:
 
 
 @reading
-def record_stop(move: Move, seconds: float) -> None:
-    """How long nobody was served, as seen from outside."""
-    in_transaction(inventory(), lambda session: moves.record_stop(session, move.facts.id, seconds))
+def record_opened(move: Move, seconds: float | None = None) -> None:
+    """The instance was seen to be open again; told is how long it was closed, or else from its first freeze on."""
+    in_transaction(inventory(), lambda session: moves.record_opened(session, move.facts.id, now(), seconds))
 
 
 @reading

@@ -20,6 +20,7 @@ from hosting.inventory import (
     name_orders,
     names,
     operators,
+    retirement,
     servers,
     work,
 )
@@ -32,6 +33,7 @@ from hosting.policy.attempts import AGAIN_AFTER, HELD_AGAIN_AFTER, again_at
 from hosting.policy.labels import read_label
 from hosting.policy.pointing import NotPointed, next_look
 from hosting.policy.states import MoveState, NameState, ServerState, WorkState
+from hosting.policy.values import NameKind
 from hosting.product.layout import name_site
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -65,6 +67,7 @@ class Naming:
         instance: whose it is.
         server: that serves the instance.
         homes: the servers that the instance has left and that are still there; each passes the name on.
+        stand_ins: those that answer for servers which it has left and that are retired; each passes a domain on.
         zone: the service's.
         ours: the names of all servers that there ever were: what the zone says of a name is one of them.
         certificate: a domain's own; None: the zone's is good for the name.
@@ -79,6 +82,7 @@ class Naming:
     ours: tuple[str, ...]
     certificate: CertificateFacts | None = None
     target: ServerFacts | None = None
+    stand_ins: tuple[ServerFacts, ...] = ()
 
     @property
     def host(self) -> str:
@@ -98,12 +102,24 @@ class Naming:
     @property
     def everywhere(self) -> tuple[ServerFacts, ...]:
         """The server that serves it, then those that pass it on."""
-        return (self.server, *self.homes)
+        return (self.server, *self.passing_on)
+
+    @property
+    def passing_on(self) -> tuple[ServerFacts, ...]:
+        """The servers that pass it on to the one which serves it."""
+        return (*self.homes, *self.stand_ins)
 
     @property
     def elsewhere(self) -> tuple[ServerFacts, ...]:
         """The servers beside that which serves it on which there may be something of it."""
-        return (*self.homes, *([self.target] if self.target else []))
+        return (*self.passing_on, *([self.target] if self.target else []))
+
+    def passed_on_at(self, server: ServerFacts) -> str:
+        """Where a server that never had the instance passes its domain on to; empty on one that has rules for it."""
+        has_rules = {self.server.name, *(home.name for home in self.homes)}
+        if self.target is not None:
+            has_rules.add(self.target.name)
+        return "" if server.name in has_rules else self.server.host_name
 
 
 @reading
@@ -137,17 +153,22 @@ def naming_of(session: Session, name: NameFacts) -> Naming:
     """The same from an open session."""
     instance = instances.instance_facts(session, name.instance_name)
     homes = [servers.server_facts(session, home) for home in moves.former_homes(session, instance.name)]
-    known, move = {instance.server_name, *(home.name for home in homes)}, moves.open_move(session, instance.name)
+    living = tuple(home for home in homes if home.state is not ServerState.RETIRED)
+    has_rules = {instance.server_name, *(home.name for home in living)}
+    answering = [retirement.stand_in(session, home) for home in homes] if name.kind is NameKind.DOMAIN else []
+    others = {one.name: one for one in answering if one.name not in has_rules and one.state is not ServerState.RETIRED}
+    known, move = has_rules | {home.name for home in homes} | set(others), moves.open_move(session, instance.name)
     begun = move is not None and move.state is not MoveState.PLANNED and move.target_name not in known
     return Naming(
         name,
         instance,
         servers.server_facts(session, instance.server_name),
-        tuple(home for home in homes if home.state is not ServerState.RETIRED),
+        living,
         load(ServiceSettings).zone,
         tuple(server.host_name for server in servers.all_servers(session)),
         name_certificates.certificate_of(session, name.id),
         servers.server_facts(session, move.target_name) if move is not None and begun else None,
+        tuple(others.values()),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 import time
 from http import HTTPStatus
 from pathlib import PurePosixPath as Path
@@ -17,14 +16,15 @@ from blocks.web_probe import web_probe
 from hosting.commands import enrolment
 from hosting.commands.services import APACHE, install, uninstall
 from hosting.errors import StepFailed, Unreachable
+from hosting.policy.limits import LIMITS
 from hosting.policy.values import NameKind
 from hosting.product.proof import HEALTH
 from hosting.templates import render
 from tasks.network import addresses_of
-from tasks.own_domains import certificate_files
+from tasks.own_domains import anybody, certificate_files
 from tasks.probes import prove_address, url_of
 from tasks.step import reading, step
-from tasks.web import FOR_OPERATOR
+from tasks.web import FOR_OPERATOR, trusted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,9 +59,15 @@ def ensure_names_served(server: ServerFacts) -> bool:
 
 @step
 def ensure_name_site(naming: Naming, server: ServerFacts) -> bool:
-    """A name's own file on a server: tested before the reload, asked after it, else taken back; it stops nobody."""
+    """A name's own file on a server: tested before the reload, asked after it, else taken back; it stops nobody.
+
+    A server that stands in for a retired one, and never had the instance, passes the name on to where that is (P10).
+    """
     certificate, key = certificate_files(naming)
-    site = render("apache/name.conf.j2", name=naming.instance.name, host=naming.host, certificate=certificate, key=key)
+    site = render(
+        "apache/name.conf.j2", name=naming.instance.name, host=naming.host, certificate=certificate, key=key,
+        passed_on=naming.passed_on_at(server), authorities=trusted(), seconds=LIMITS.web_seconds + 20,
+    )  # fmt: skip
     command = install(APACHE, naming.site_file, site, host=server.host_name)
     return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
 
@@ -125,7 +131,7 @@ def prove_name_gone(naming: Naming, silent: Sequence[str] = ()) -> dict[str, Any
         StepFailed: a server still answers for the name, or the long form does not answer.
     """
     answers = {str(naming.server.name): _asked_at(naming, naming.server)}
-    for home in naming.homes:
+    for home in naming.passing_on:
         if home.name not in silent:
             with contextlib.suppress(Unreachable):  # who does not answer gives no content
                 answers[str(home.name)] = _asked_at(naming, home)
@@ -168,11 +174,9 @@ def wait_until_known(host: str, addresses: tuple[str, ...]) -> tuple[str, ...]:
 
 def _asked_at(naming: Naming, server: ServerFacts) -> int:
     """What a server answers who still asks it for a name, whatever the zone says and whoever's certificate it shows."""
-    anybody = ssl.create_default_context()
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     deadline, known = time.monotonic() + GONE_WITHIN_SECONDS, {naming.host: addresses_of(server.host_name)[0]}
     while True:
-        with web_probe(anybody, (), known) as web:  # a new connection each time
+        with web_probe(anybody(), (), known) as web:  # a new connection each time
             status = web.ask("GET", naming.url).status_code
         if status == HTTPStatus.MISDIRECTED_REQUEST or time.monotonic() > deadline:
             return status

@@ -14,9 +14,9 @@ from hosting.policy.states import ServerState
 from hosting.product.layout import InstanceLayout
 from hosting.templates import render
 from tasks.records import inventory
-from tasks.standing_in import answer_for, answering, trusted
+from tasks.standing_in import answer_for, answering, pass_domains_on
 from tasks.step import reading, step
-from tasks.web import FOR_OPERATOR
+from tasks.web import FOR_OPERATOR, trusted
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, ServerFacts
@@ -55,7 +55,9 @@ def pass_on(home: ServerFacts, instance: InstanceFacts, target: ServerFacts) -> 
     Where that server is retired, the one that answers under its name does so.
     """
     if home.state is ServerState.RETIRED:
-        return answer_for(answering(home), home)
+        machine = answering(home)
+        changed = answer_for(machine, home)
+        return pass_domains_on(machine, instance) or changed
     page = render(
         "apache/passed_on.conf.j2", name=instance.name, host_name=home.host_name, target=target.host_name,
         authorities=trusted(), seconds=LIMITS.web_seconds + 20,

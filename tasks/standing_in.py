@@ -13,7 +13,6 @@ from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from blocks.web_probe import web_probe
 from hosting.commands import enrolment
-from hosting.commands.application import AUTHORITIES
 from hosting.commands.services import APACHE, install
 from hosting.errors import Refused, StepFailed
 from hosting.inventory import retirement, servers
@@ -21,19 +20,25 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.certificate import check_pair
 from hosting.policy.evacuation import choose_successor
 from hosting.policy.limits import LIMITS
+from hosting.policy.states import NameState
+from hosting.policy.values import NameKind
 from hosting.product.layout import NAMES
+from hosting.product.proof import HEALTH
 from hosting.templates import render
+from tasks import name_records
+from tasks.names import ensure_name_site
 from tasks.network import addresses_of
+from tasks.own_domains import anybody, ensure_name_certificate
 from tasks.probes import url_of
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger, step
-from tasks.web import FOR_OPERATOR
+from tasks.web import FOR_OPERATOR, trusted
 
 if TYPE_CHECKING:
     from hosting.inventory.evacuation_rows import EvacuationFacts
     from hosting.policy.values import InstanceFacts, ServerFacts
+    from tasks.name_records import Naming
 
-SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 SERVER_SITE = Path("/etc/apache2/sites-available/phm.conf")
 
 
@@ -65,6 +70,8 @@ def read_names(server: str) -> list[ServerFacts]:
 def ensure_name_answered(machine: ServerFacts, gone: ServerFacts) -> bool:
     """A server answers by HTTPS under another one's name, and passes each request on to where the instance is now.
 
+    Customers' domains whose DNS names the other one lead here then: each has its site and its certificate here, too.
+
     Raises:
         CertificateDoesNotFit: the zone's certificate is not good for the name.
         StepFailed: Apache does not take it; it serves as before then.
@@ -75,7 +82,10 @@ def ensure_name_answered(machine: ServerFacts, gone: ServerFacts) -> bool:
     changed |= ssh.run(enrolment.ensure_apache_modules()).changed
     own = render("apache/server.conf.j2", host_name=machine.host_name)
     changed |= ssh.run(install(APACHE, SERVER_SITE, own, host=machine.host_name), FOR_OPERATOR).changed
-    return answer_for(machine, gone) or changed
+    changed |= answer_for(machine, gone)
+    for instance, _ in read_told(gone):
+        changed |= pass_domains_on(machine, instance)
+    return changed
 
 
 @step
@@ -110,6 +120,8 @@ def ensure_zone_leads_to(machine: ServerFacts, gone: ServerFacts) -> bool:
 def prove_name_answered(machine: ServerFacts, gone: ServerFacts) -> int:
     """Every instance answers under the old name by the new server as it does at its own; how many were asked.
 
+    So it does under a domain of its own.
+
     Raises:
         Unreachable: a server does not answer, or its certificate is not good.
         StepFailed: an instance answers differently; names all of those.
@@ -121,6 +133,11 @@ def prove_name_answered(machine: ServerFacts, gone: ServerFacts) -> int:
             old, own = (web.ask("GET", f"{url_of(one, instance)}api.php").status_code for one in (gone, server))
             if old != own or old >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 wrong.append(f"{url_of(gone, instance)} answers {old}, {url_of(server, instance)} {own}")
+    for instance, server in told:
+        for naming in read_domains(instance):
+            old, own = (_asked_at(one, naming) for one in (machine, server))
+            if old != own:
+                wrong.append(f"{naming.url} answers {old} on {machine.name}, {own} on {server.name}")
     if wrong:
         message = f"{machine.name} does not answer under the name {gone.host_name} as it must: {'; '.join(wrong)}."
         raise StepFailed(message, "Look at Apache on both servers, then run again.")
@@ -151,6 +168,21 @@ def answer_for(machine: ServerFacts, gone: ServerFacts) -> bool:
     return load(SshHost).connection(machine).run(command, FOR_OPERATOR).changed
 
 
+def pass_domains_on(machine: ServerFacts, instance: InstanceFacts) -> bool:
+    """An instance's own domain on a machine that stands in: its certificate with the key, then its site (P31)."""
+    changed = False
+    for naming in read_domains(instance):
+        changed |= ensure_name_certificate.fn(naming, machine).changed
+        changed |= ensure_name_site.fn(naming, machine).changed
+    return changed
+
+
+def read_domains(instance: InstanceFacts) -> list[Naming]:
+    """The domains of its own that an instance has: one that waits for its DNS may lead to the old server, too."""
+    known = name_records.read_names.fn(instance, NameState.ASSIGNING, NameState.LIVE)
+    return [naming for naming in known if naming.name.kind is NameKind.DOMAIN]
+
+
 def read_told(gone: ServerFacts) -> list[tuple[InstanceFacts, ServerFacts]]:
     """The instances whose customers know an address under a server's name, with the server where each is now."""
     with inventory().reading() as session:
@@ -158,9 +190,10 @@ def read_told(gone: ServerFacts) -> list[tuple[InstanceFacts, ServerFacts]]:
         return [(one, servers.server_facts(session, one.server_name)) for one in told]
 
 
-def trusted() -> str:
-    """The file of the authorities by which a server that passes on checks the next one's certificate."""
-    return AUTHORITIES if load(ServiceSettings).authorities_pem else SYSTEM_AUTHORITIES
+def _asked_at(server: ServerFacts, naming: Naming) -> int:
+    """What a server answers to who comes for a domain."""
+    with web_probe(anybody(), (), {naming.host: server.address}) as web:
+        return web.ask("GET", naming.url + HEALTH).status_code
 
 
 def _record(server: ServerFacts) -> ZoneRecord:

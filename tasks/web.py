@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
+from hosting.commands.application import AUTHORITIES
 from hosting.commands.files import ensure_file, ensure_gone, ensure_log
 from hosting.commands.services import APACHE, PHP_FPM, install, wait_for_socket
 from hosting.policy.limits import LIMITS
@@ -17,7 +19,13 @@ from tasks.step import step
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, ServerFacts
 
+SYSTEM_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 FOR_OPERATOR = "The old state is back; look at the message, then run again."
+
+
+def trusted() -> str:
+    """The file of the authorities by which a server that passes on checks the next one's certificate."""
+    return AUTHORITIES if load(ServiceSettings).authorities_pem else SYSTEM_AUTHORITIES
 
 
 def site_values(server: ServerFacts, instance: InstanceFacts, *, local_only: bool = False) -> dict[str, object]:

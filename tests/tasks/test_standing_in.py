@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -11,17 +12,24 @@ import pytest
 
 from blocks import loading
 from blocks.dns_zone import DnsZone, ZoneRecord
+from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from flows.dispatch_due_work import BEATS
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import cases, evacuations, moves, needed_moves, retirement, servers, work
+from hosting.inventory import cases, evacuations, moves, name_orders, names, needed_moves, retirement, servers, work
 from hosting.inventory.evacuation_rows import EvacuationOrder, NotEmptied
+from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
+from hosting.policy.own_domain import OwnDomain
+from hosting.policy.pointing import Seen
 from hosting.policy.states import MoveState, ServerState, WorkState
-from tasks import standing_in
+from tasks import own_domains, standing_in
 from tasks.capacity import find_needs
 from tasks.evacuations import go_on_with, go_on_with_evacuations, telling_evacuation_failure
 from tasks.move_agreements import see_to_agreements
+from tasks.move_records import read_move
+from tasks.name_records import Naming, read_naming
+from tasks.own_domains import read_pointing
 from tasks.passing_on import pass_on
 from tasks.runs import dispatch_open_work
 from tasks.standing_in import NameElsewhere, ensure_zone_leads_to
@@ -32,10 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy.orm import Session
+
     from hosting.inventory.session import Inventory
-    from hosting.policy.values import ServerFacts
+    from hosting.policy.values import NameFacts, ServerFacts
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+PASSED = re.compile(r'ProxyPass "(.*?)" nocanon')
 ORDER = EvacuationOrder("app1", "both disks fail", emergency=True, parallel=2, to=("app2",))
 
 
@@ -239,3 +250,73 @@ def test_without_a_name_server_in_the_settings_the_record_has_to_be_changed_by_h
     )
     leads["app1.phlymail.test"] = ("192.0.2.2",)
     assert not ensure_zone_leads_to.fn(machine, gone).changed
+
+
+@pytest.fixture
+def domain(inventory: Inventory) -> Naming:
+    """An instance came from app1, which is retired, and is on app2; app3 answers under app1's name. It has a domain."""
+    name = opened(inventory, "A-1", AT)
+    begun(inventory)
+    go_on_with_evacuations.fn()
+    moved(inventory)
+    in_transaction(inventory, partial(retirement.record_retired, server="app1", successor="app3", now=AT))
+    certificate = CertificateFacts("a" * 64, datetime(2027, 3, 1, tzinfo=UTC), "Beispiel CA", "PEM of the domain")
+    own = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mller-kva.example")
+    sealed = loading.load(ServiceSettings).seal("KEY of the domain")
+
+    def order(session: Session) -> NameFacts:
+        made = name_orders.order_domain(session, name, own, certificate, sealed, by="olga", now=AT)
+        return names.record_live(session, made.id, AT, {})
+
+    return read_naming.fn(in_transaction(inventory, order).id)
+
+
+def passed_to(machines: Machines) -> list[tuple[str, str, str]]:
+    """What machines were told of names, last of all: machine, file, where it is passed on to."""
+    sites = [(machine, command) for machine, command in machines.told if "/etc/apache2/phm/names/" in str(command.argv)]
+    found = [
+        (machine, next(word for word in one.argv if "/names/" in word), one.stdin.decode()) for machine, one in sites
+    ]
+    return [(machine, file.rpartition("/")[2], "".join(PASSED.findall(page))) for machine, file, page in found]
+
+
+def test_a_domain_goes_along_to_the_machine_that_stands_in_with_its_certificate_and_key(
+    inventory: Inventory, machines: Machines, domain: Naming
+) -> None:
+    assert [one.name for one in domain.stand_ins] == ["app3"]
+    assert [one.name for one in domain.everywhere] == ["app2", "app3"]
+    assert pass_on(facts(inventory, "app1"), domain.instance, facts(inventory, "app2"))
+    pair = next(command for _, command in machines.told if command.name == "certificate")
+    assert pair.stdin == b"PEM of the domainKEY of the domain"
+    assert "KEY" not in str(pair.argv)
+    assert passed_to(machines)[-1] == ("app3", domain.site_file.name, "https://app2.phlymail.test/")
+
+
+def test_a_domain_is_passed_on_anew_after_each_move_until_its_instance_is_where_it_leads(
+    inventory: Inventory, machines: Machines, domain: Naming
+) -> None:
+    def to_stand_in(session: Session) -> int:
+        move = moves.plan_move(session, domain.instance.name, "app3", "w", "o", AT, without_backup=True, now=AT)
+        moves.record_state(session, move.id, MoveState.COPYING, AT)
+        return move.id
+
+    number = in_transaction(inventory, to_stand_in)
+    assert read_move.fn(number).target_was_home  # it is not closed there for the time of the copies
+    on_its_way = read_naming.fn(domain.name.id)
+    assert (on_its_way.target, [one.name for one in on_its_way.stand_ins]) == (None, ["app3"])
+    assert on_its_way.passed_on_at(facts(inventory, "app3")) == "app2.phlymail.test"
+    in_transaction(inventory, partial(moves.record_state, move_id=number, to=MoveState.FROZEN, now=AT))
+    in_transaction(inventory, partial(moves.switch, move_id=number, evidence={}, now=AT))
+    assert read_naming.fn(domain.name.id).stand_ins == ()
+    assert pass_on(facts(inventory, "app1"), domain.instance, facts(inventory, "app3"))
+    assert passed_to(machines)[-1] == ("app3", domain.site_file.name, "")
+
+
+def test_a_domain_that_leads_to_the_machine_that_stands_in_is_not_astray(
+    inventory: Inventory, domain: Naming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = {f"app{number}.phlymail.test": f"192.0.2.{number}" for number in (2, 3)} | {domain.host: "192.0.2.3"}
+    monkeypatch.setattr(own_domains, "_seen", lambda resolver, host: Seen(resolver, (says[host],)))
+    assert read_pointing.fn(domain, passed_on=True).points
+    says[domain.host] = "192.0.2.1"  # the retired one's own address
+    assert not read_pointing.fn(domain, passed_on=True).points

@@ -39,6 +39,7 @@ SITES = {
         authorities="/ca.pem", seconds=30,
     ),
 }  # fmt: skip
+NAME = {"name": "k3v9q2", "certificate": "/c.pem", "key": "/c.key", "authorities": "/ca.pem", "seconds": 30}
 RULES = re.compile(r"<Macro phm-k3v9q2 %path%>\n(.*)</Macro>\n", re.DOTALL)
 
 
@@ -82,14 +83,23 @@ def test_with_either_path_every_rule_is_about_places_below_it(site: str, path: s
 
 
 def test_a_name_has_a_host_of_its_own_that_uses_the_instance_s_rules_at_its_root() -> None:
-    text = render(
-        "apache/name.conf.j2", name="k3v9q2", host="xn--bcher-kva.phlymail.test", certificate="/c.pem", key="/c.key"
-    )
+    text = render("apache/name.conf.j2", **NAME, host="xn--bcher-kva.phlymail.test", passed_on="")
     assert text.count("ServerName xn--bcher-kva.phlymail.test\n") == 2
     assert 'Use phm-k3v9q2 "/"' in text
     assert 'Redirect permanent "/" "https://xn--bcher-kva.phlymail.test/"' in text
     assert re.search(r'<IfDefine !phm-k3v9q2>\s*Redirect 421 "/"\s*</IfDefine>', text)
     assert "includeSubDomains" not in text
+
+
+def test_a_domain_is_passed_on_where_a_server_stands_in_that_has_no_rules_for_the_instance() -> None:
+    text = render("apache/name.conf.j2", **NAME, host="post.example", passed_on="app3.phlymail.test")
+    (passed,) = re.findall(r"<IfDefine !phm-k3v9q2>\n(.*)    </IfDefine>", text, re.DOTALL)
+    assert 'ProxyPass "https://app3.phlymail.test/" nocanon' in passed
+    for line in ("SSLProxyVerify require", "SSLProxyCACertificateFile /ca.pem", "ProxyMaxForwards 2"):
+        assert f"\n{line}\n" in passed
+    assert "421" not in text
+    assert "    ProxyPreserveHost On\n" in text
+    assert re.search(r'<IfDefine phm-k3v9q2>\s*Use phm-k3v9q2 "/"\s*</IfDefine>', text)
 
 
 def test_names_come_after_the_hosts_that_answer_who_comes_for_none_of_ours() -> None:
