@@ -52,9 +52,9 @@ from tasks.move_records import (
     read_obstacles,
     record_begun,
     record_done,
+    record_opened,
     record_retired,
     record_state,
-    record_stop,
     record_switched,
 )
 from tasks.move_sides import (
@@ -194,8 +194,8 @@ def stop_and_switch(move: Move, what: MovePlan) -> Move:
             with held_moment(move, wanted=not what.compared_in_stop) as held:
                 move = record_switched(move, compared)
                 open_target(move)
-                watch.served_again()
-                record_stop(move, watch.stop_seconds)
+                if watch.served_again():
+                    record_opened(move, watch.stop_seconds)
                 if held:
                     record_after_check(move, held)
     return move
@@ -208,6 +208,7 @@ def finish(move: Move) -> dict[str, Any]:
     open_target(move)
     ensure_source_fenced(move)
     evidence = prove_instance_answers(move.target, move.instance)
+    record_opened(move)  # unless the run that closed it saw it open
     passed_on = replace(move.target, host_name=move.source.host_name)
     evidence["old_url"] = prove_instance_answers(passed_on, move.instance)["url"]
     ensure_names_follow(move.target, move.instance)

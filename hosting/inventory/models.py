@@ -394,7 +394,8 @@ class Move(Base):
     begun_at: Mapped[datetime | None]
     switched_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    stop_seconds: Mapped[float | None] = mapped_column(Double)  # as seen from outside
+    closed_at: Mapped[datetime | None]  # while the instance may be closed: since when
+    stop_seconds: Mapped[float | None] = mapped_column(Double)  # how long it was closed, all runs together
     finding: Mapped[str] = mapped_column(Text)
     evidence: Mapped[dict[str, Any]]
 

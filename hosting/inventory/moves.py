@@ -10,6 +10,7 @@ from sqlalchemy import select
 from hosting.errors import Refused
 from hosting.inventory import deeds, instances, work
 from hosting.inventory.models import Instance, Move
+from hosting.inventory.move_targets import check_target
 from hosting.inventory.servers import lock_servers, server_facts
 from hosting.policy.move_plan import is_before_its_time
 from hosting.policy.states import MoveState, step
@@ -64,9 +65,10 @@ class MoveFacts:
 
     Args:
         without_backup: an operator's word that it may begin without a fresh backup.
-        stop_seconds: how long nobody was served, as seen from outside.
+        stop_seconds: how long nobody was served, in all runs of the move together.
         finding: why it did not come to its end, in one sentence.
         due_until: the end of the window that was agreed on: it doesn't begin later; None where none was.
+        closed_at: since when the instance may be closed; None where it is known to be open.
     """
 
     id: int
@@ -86,6 +88,7 @@ class MoveFacts:
     finding: str
     evidence: Mapping[str, Any]
     due_until: datetime | None = None
+    closed_at: datetime | None = None
 
 
 def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
@@ -98,13 +101,16 @@ def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
         UnknownInstance: no instance has this name.
         UnknownServer: no server has this name.
         MoveUnderWay: another move of the instance is not at its end.
+        NoServerHasRoom: the target takes no instances, or has not the room.
     """
     lock_servers(session)
     server_facts(session, target)
-    source = instances.lock(session, instance).server_name
+    locked = instances.lock(session, instance)
+    source = locked.server_name
     if other := open_move(session, instance):
         message = f"Instance {instance} moves already, from {other.source_name} to {other.target_name} ({other.state})."
         raise MoveUnderWay(message, f"Look at it: phm move status {instance}.")
+    check_target(session, locked, target)
     row = Move(
         instance_name=instance, source_name=source, target_name=target, state=MoveState.PLANNED, why=why,
         without_backup=without_backup, agreed_at=now, agreed_by=by, due_at=due_at, due_until=due_until,
@@ -217,8 +223,11 @@ def record_state(
         check_source(session, move_id)
     row.state, row.finding = step(before, to), finding
     row.evidence = {**row.evidence, **(evidence or {})}
-    if to is MoveState.COPYING and row.begun_at is None:
-        row.begun_at = now
+    if to is MoveState.COPYING:
+        row.begun_at = row.begun_at or now
+        _opened(row, now)  # undone: the source serves
+    if to is MoveState.FROZEN and row.closed_at is None:
+        row.closed_at = now
     if to in {MoveState.DONE, MoveState.CALLED_OFF}:
         row.ended_at = now
     if to is not before:
@@ -279,16 +288,39 @@ def check_its_time(due_at: datetime, instance: str, now: datetime) -> None:
         raise MovePutOff(message, f"To have it at another moment: phm move postpone {instance} --at …")
 
 
+def put_back(session: Session, move_id: int, why: str, now: datetime) -> MoveFacts:
+    """A move that was undone for what passes is planned again, as it was agreed on; nothing of it is left anywhere.
+
+    Raises:
+        UnknownMove: none has this number.
+        ForbiddenEdge: it is not undone.
+    """
+    return record_state(session, move_id, MoveState.PLANNED, now, finding=why)
+
+
 def record_finding(session: Session, move_id: int, finding: str) -> None:
     """Why a move did not get on; its state stays, so that the next run finds how far it had come."""
     _row(session, move_id, lock=True).finding = finding
     session.flush()
 
 
-def record_stop(session: Session, move_id: int, seconds: float) -> None:
-    """How long nobody was served, as seen from outside."""
-    _row(session, move_id, lock=True).stop_seconds = seconds
+def record_opened(session: Session, move_id: int, now: datetime, seconds: float | None = None) -> None:
+    """The instance is open again; one that was known to be open stays so.
+
+    Args:
+        session: of the transaction.
+        move_id: which move.
+        now: the moment in which it was seen to be open.
+        seconds: how long nobody was served, as seen from outside; None where no run saw all of it: then it is told
+            from the moment in which it was closed.
+    """
+    _opened(_row(session, move_id, lock=True), now, seconds)
     session.flush()
+
+
+def closed_moves(session: Session) -> list[MoveFacts]:
+    """The moves whose instance may be closed just now, the first planned first."""
+    return [_facts(row) for row in session.scalars(select(Move).where(Move.closed_at.is_not(None)).order_by(Move.id))]
 
 
 def give_up_kept(session: Session, instance: str, server: str, now: datetime) -> None:
@@ -315,6 +347,14 @@ def switch(session: Session, move_id: int, evidence: Mapping[str, Any], now: dat
     ).server_name = row.target_name
     row.switched_at = now
     return record_state(session, move_id, MoveState.SWITCHED, now, evidence=evidence)
+
+
+def _opened(row: Move, now: datetime, seconds: float | None = None) -> None:
+    """The end of a stop, added to those before it."""
+    if row.closed_at is None:
+        return
+    lasted = (now - row.closed_at).total_seconds() if seconds is None else seconds
+    row.stop_seconds, row.closed_at = round((row.stop_seconds or 0.0) + lasted, 2), None
 
 
 def _row(session: Session, move_id: int, *, lock: bool = False) -> Move:
@@ -345,4 +385,5 @@ def _facts(row: Move) -> MoveFacts:
         finding=row.finding,
         evidence=row.evidence,
         due_until=row.due_until,
+        closed_at=row.closed_at,
     )

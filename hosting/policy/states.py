@@ -167,7 +167,7 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
     },
     MoveState: {
         "planned": ("copying", "called_off"),
-        "copying": ("frozen", "called_off"),
+        "copying": ("planned", "frozen", "called_off"),
         "frozen": ("copying", "switched"),
         "switched": ("done",),
         "done": ("retired",),

@@ -21,8 +21,8 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from hosting.inventory import deeds
-from hosting.inventory.models import Base
 from hosting.inventory.session import Inventory, in_transaction, migration_config
+from hosting.inventory.tables import Base
 from tests.inventory.words import NOW, at_once
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_bringing_the_schema_up_to_date_twice_changes_nothing(empty_url: str) ->
     inventory.upgrade()
     inventory.upgrade()
     with inventory.reading() as session:
-        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0010"]
+        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0011"]
     tables = set(inspect(inventory.engine).get_table_names())
     assert tables == set(Base.metadata.tables) | {"alembic_version"}
     inventory.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -171,6 +172,49 @@ def test_each_phase_is_recorded_with_what_was_found(inventory: Inventory, name: 
         ("service", "move switched"),
         ("service", "move done"),
     ]
+
+
+def test_a_stop_is_told_from_the_freeze_on_whichever_run_ends_it_and_none_before_it_is_forgotten(
+    inventory: Inventory, name: str
+) -> None:
+    def closed() -> list[int]:
+        with inventory.reading() as session:
+            return [one.id for one in moves.closed_moves(session)]
+
+    def at(seconds: int, to: MoveState) -> MoveFacts:
+        now = NOW + HOUR + timedelta(seconds=seconds)
+        if to is MoveState.SWITCHED:
+            return in_transaction(inventory, lambda session: moves.switch(session, move.id, {}, now))
+        return in_transaction(inventory, lambda session: moves.record_state(session, move.id, to, now))
+
+    def opened(seconds: int, seen: float | None = None) -> MoveFacts:
+        now = NOW + HOUR + timedelta(seconds=seconds)
+        in_transaction(inventory, lambda session: moves.record_opened(session, move.id, now, seen))
+        with inventory.reading() as session:
+            return moves.move_facts(session, move.id)
+
+    move = planned(inventory, name)
+    assert at(0, MoveState.COPYING).stop_seconds is None
+    at(10, MoveState.FROZEN)
+    assert at(12, MoveState.FROZEN).closed_at == NOW + HOUR + timedelta(seconds=10)  # confirmed by the same run
+    assert closed() == [move.id]
+    assert (at(100, MoveState.COPYING).stop_seconds, closed()) == (90.0, [])  # undone by the run after it
+    at(200, MoveState.FROZEN)
+    at(201, MoveState.SWITCHED)
+    assert closed() == [move.id]
+    assert opened(203, 2.25).stop_seconds == 92.25
+    assert (opened(300).stop_seconds, closed()) == (92.25, [])
+
+
+def test_a_move_that_was_undone_for_what_passes_is_planned_again_and_can_be_put_off(
+    inventory: Inventory, name: str
+) -> None:
+    move = goes(inventory, planned(inventory, name), MoveState.COPYING, MoveState.FROZEN, MoveState.COPYING)
+    back = in_transaction(inventory, lambda session: moves.put_back(session, move.id, "It took too long.", NOW))
+    assert (back.state, back.finding, back.due_at) == (MoveState.PLANNED, "It took too long.", NOW + HOUR)
+    later = NOW + 3 * HOUR
+    put_off = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
+    assert in_transaction(inventory, put_off).due_at == later
 
 
 def test_unknown_ends_are_refused(inventory: Inventory, name: str) -> None:
