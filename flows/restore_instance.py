@@ -27,6 +27,7 @@ from tasks.restore_records import (
     end_restore,
     end_restore_elsewhere,
     record_brought_back,
+    record_switched,
 )
 from tasks.restore_reports import report_restore
 from tasks.restoring import (
@@ -45,6 +46,8 @@ from tasks.storage import ensure_storage, ensure_storage_limit
 from tasks.web import ensure_cron, ensure_php_pool, ensure_site
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hosting.policy.values import GenerationFacts, InstanceFacts, ServerFacts
     from tasks.restoring import Restore
 
@@ -112,12 +115,14 @@ def restore_instance(request: RestoreRequest) -> Any:
     instance = read_instance(request.instance)
     point, generation = read_point(request.point)
     check_point_of(instance, point, request.what)
-    server, old = read_places(instance, request.server)
-    closable = check_old_server(old, lost=request.old_server_lost) if old else False
+    places = read_places(instance, request.server)
+    server, old = places.server, places.old
+    closable = check_old_server(old, lost=request.old_server_lost or places.switched) if old else False
     with working_on(server, instance, "restore"):
         if closable or not old:
             end_backup_job(old or server, instance)
-        check_room(server, point)
+        if not places.switched:
+            check_room(server, point)
         restore = begin_restore(server, instance, point, request.path or request.what)
         if not restore.brought_back:
             if old:
@@ -128,10 +133,8 @@ def restore_instance(request: RestoreRequest) -> Any:
             put_path(server, restore, request.path)
             evidence = prove_instance_answers(server, instance)
         elif old:
-            evidence = change_server(old if closable else None, server, restore)
-            evidence["silent"] = addresses_kept(old if closable else None, server, restore)
-            evidence["names"] = names_kept(server, instance)
-            tell_customer_restored(server, restore, old, passed_on=closable)
+            switched = restore.switched or change_server(old, server, restore, closable=closable)
+            evidence = settle_there(server, restore, old, switched)
         else:
             evidence = exchange(server, restore, request.what)
         clear_restore(server, restore)
@@ -167,42 +170,82 @@ def exchange(server: ServerFacts, restore: Restore, what: str) -> dict[str, Any]
     instance = with_release_of(server, restore)
     ensure_closed(server, instance)
     try:
-        return bring_in(server, instance, restore, what)
+        evidence = bring_in(server, instance, restore, what)
     except StepFailed as error:
         ensure_closed(server, restore.instance)
         put_back(server, restore)
         call_off_restore(restore, str(error))
         open_again(server, restore.instance)
+        ensure_cron(server, restore.instance)
         raise
+    record_release(instance)
+    ensure_cron(server, instance)
+    return evidence
 
 
-def change_server(old: ServerFacts | None, server: ServerFacts, restore: Restore) -> dict[str, Any]:
-    """The restored state open on another server, the old one closed before; where it fails, the old one opens again.
+def change_server(old: ServerFacts, server: ServerFacts, restore: Restore, *, closable: bool) -> Mapping[str, Any]:
+    """The restored state proven on another server, and from then on recorded there; the evidence.
+
+    The old one is closed before, and opens again where the proof fails. Until it is recorded nothing leads to the
+    new place and no cron job runs there; so a run that is killed may be run again, and what did not pass may go.
 
     Args:
-        old: the server that is left, None where it does not answer.
+        old: the server that is left.
         server: the other one.
         restore: what was brought back there.
+        closable: whether the old one answers.
     """
     instance = with_release_of(server, restore)
-    if old:
+    if closable:
         ensure_closed(old, restore.instance)
     try:
-        return {**bring_in(server, instance, restore, "all"), "old_closed": old is not None}
+        evidence = {**bring_in(server, instance, restore, "all"), "old_closed": closable}
     except StepFailed as error:
         drop_place(server, restore)
         call_off_restore(restore, str(error))
-        if old:
+        if closable:
             open_again(old, restore.instance)
+            ensure_cron(old, restore.instance)
         raise
+    record_switched(restore, server, old, evidence)
+    return evidence
 
 
-def addresses_kept(old: ServerFacts | None, server: ServerFacts, restore: Restore) -> list[str]:
-    """Every server that the instance has left passes its requests on to this one; those that do not answer."""
+def settle_there(
+    server: ServerFacts, restore: Restore, old: ServerFacts, switched: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What follows once the instance is on the other server: its cron job, all that leads to it, the customer's letter.
+
+    Args:
+        server: where it is.
+        restore: what was brought back there.
+        old: the server that it has left.
+        switched: the evidence of that.
+    """
+    instance, closed = with_release_of(server, restore), bool(switched["old_closed"])
+    ensure_cron(server, instance)
+    evidence = {
+        **switched,
+        "silent": addresses_kept(server, restore, without="" if closed else old.name),
+        "names": names_kept(server, restore.instance),
+    }
+    tell_customer_restored(server, restore, old, passed_on=closed)
+    return evidence
+
+
+def addresses_kept(server: ServerFacts, restore: Restore, *, without: str) -> list[str]:
+    """Every server that the instance has left passes its requests on to this one; those that do not answer.
+
+    Args:
+        server: that serves it.
+        restore: of the instance.
+        without: the one that is lost, by name; empty where none is.
+    """
     silent = []
-    for home in [*([old] if old else []), *read_former_homes(restore.instance)]:
+    for home in read_former_homes(restore.instance):
         try:
-            ensure_passed_on(home, restore.instance, server)
+            if home.name != without:
+                ensure_passed_on(home, restore.instance, server)
         except Unreachable:
             silent.append(str(home.name))
     return silent
@@ -223,7 +266,7 @@ def with_release_of(server: ServerFacts, restore: Restore) -> InstanceFacts:
 
 
 def bring_in(server: ServerFacts, instance: InstanceFacts, restore: Restore, what: str) -> dict[str, Any]:
-    """The restored state in the place of a closed instance, open: the proof, and for how long it was closed."""
+    """The restored state in the place of a closed instance, open but for its cron job: proof and seconds."""
     closed_at = now()
     check_not_taken_back(server, restore)
     if what != "files":
@@ -233,12 +276,11 @@ def bring_in(server: ServerFacts, instance: InstanceFacts, restore: Restore, wha
     open_again(server, instance)
     seconds = (now() - closed_at).total_seconds()
     proof = prove_instance_answers(server, instance)
-    record_release(instance)
     return {"proof": proof, "closed_seconds": round(seconds, 1)}
 
 
 def open_again(server: ServerFacts, instance: InstanceFacts) -> None:
-    """Code, links, limits, pool, site and cron job of the state that is in its place."""
+    """Code, links, limits, pool and site of the state that is in its place."""
     ensure_storage(server, instance)
     ensure_application(server, instance)
     ensure_sealed(server, instance)
@@ -246,4 +288,3 @@ def open_again(server: ServerFacts, instance: InstanceFacts) -> None:
     ensure_storage_limit(server, instance)
     ensure_php_pool(server, instance)
     ensure_site(server, instance)
-    ensure_cron(server, instance)

@@ -13,11 +13,11 @@ from blocks.loading import load
 from hosting.errors import ServiceError
 from hosting.inventory import leases, recovery_points
 from hosting.inventory.backup_views import all_backups, audited_instances
+from hosting.inventory.restores import open_restores
 from hosting.policy.backup_audit import Finding, Severity, StoredGeneration
 from hosting.policy.restore_audit import OpenRestore
 from tasks.letters import local, tell_findings
 from tasks.records import inventory, now
-from tasks.restored_aside import open_restores
 from tasks.step import reading
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.command import Command
 from hosting.errors import DriftFound, Refused, Unreachable
-from hosting.inventory import instances, moves, servers
+from hosting.inventory import instances, moves, restores, servers
 from hosting.policy.placement import check_takes
 from hosting.product.layout import InstanceLayout
 from tasks.databases import ensure_database
@@ -31,9 +32,24 @@ class NoPlaceThere(Refused):
     """A server can't take the instance now, because of a move of it."""
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where an instance is restored.
+
+    Args:
+        server: on which.
+        old: the server that it leaves by that, or has left by a run before this one; None where it stays on its own.
+        switched: whether it is on the other one already, as a run before this one recorded.
+    """
+
+    server: ServerFacts
+    old: ServerFacts | None = None
+    switched: bool = False
+
+
 @reading
-def read_places(instance: InstanceFacts, wish: str) -> tuple[ServerFacts, ServerFacts | None]:
-    """The server on which an instance is restored, and the one that it leaves; None where it stays on its own.
+def read_places(instance: InstanceFacts, wish: str) -> Places:
+    """Where an instance is restored; a run before this one may have begun it there, and come so far that it serves.
 
     Raises:
         NoServerHasRoom: the one that was named can't take it.
@@ -41,16 +57,19 @@ def read_places(instance: InstanceFacts, wish: str) -> tuple[ServerFacts, Server
     """
     with inventory().reading() as session:
         own = servers.server_facts(session, instance.server_name)
+        begun = restores.open_restore(session, instance.name)
         if wish in {"", own.name}:
-            return own, None
+            left = begun.left if begun else ""
+            return Places(own, servers.server_facts(session, left), switched=True) if left else Places(own)
         new = servers.server_facts(session, wish)
         if moves.open_move(session, instance.name):
             raise NoPlaceThere(f"{instance.name} is being moved.", "Wait for the move, or call it off.")
         if new.name in moves.former_homes(session, instance.name):
             message = f"{new.name} passes requests for {instance.name} on, which had its place there before."
             raise NoPlaceThere(message, "Name another server.")
-    check_takes(new, instance.storage_gib)
-    return new, own
+    if begun is None or begun.server != new.name:  # else its room is taken there since it was begun
+        check_takes(new, instance.storage_gib)
+    return Places(new, own)
 
 
 @reading
@@ -80,6 +99,8 @@ def make_place(server: ServerFacts, instance: InstanceFacts) -> None:
 @step
 def drop_place(server: ServerFacts, restore: Restore) -> bool:
     """What was set up on another server did not pass its proof: nothing of it stays there.
+
+    Nobody was led to it, and no cron job has run in it: so nothing is lost that the old server does not have.
 
     Raises:
         DriftFound: the inventory says that the instance is there.

@@ -7,24 +7,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import cases, deeds, instances, moves, releases
+from hosting.inventory import cases, deeds, instances, moves, releases, restores, servers
 from hosting.inventory.cases import LEFT_BEHIND
+from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, SWITCHED
 from hosting.inventory.session import in_transaction
+from hosting.policy.placement import check_takes
 from tasks.records import inventory, now
 from tasks.restoring import Restore, read_tables
 from tasks.step import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
+    from hosting.inventory.restores import RestoreFacts
     from hosting.policy.values import InstanceFacts, PointFacts, ServerFacts
 
-BEGUN = "restore begun"
-BROUGHT_BACK = "restore brought back"
-ENDED = "restore ended"
-CALLED_OFF = "restore taken back"
 CLOSED = "closed, passes its requests on and goes like what a move leaves."
 NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state and fetches its mail."
 
@@ -38,51 +37,62 @@ def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFact
     """A restore that is begun now, or the one of the same point that a run before this one had begun.
 
     One of another point, which had replaced nothing yet, is called off: a point that can't be brought back keeps
-    nobody from another one.
+    nobody from another one. On another server its room is taken from here on.
 
     Raises:
         RestoreUnderWay: one of another point, or of another part, has come further and is not at its end.
+        NoServerHasRoom: another server can't take the instance any more.
     """
     wish = point.id, server.name, what
     tables = read_tables.fn(server, instance)
 
     def begin(session: Session) -> Restore:
-        subject = instances.subject_of(instance.name)
-        begun = open_restore(session, subject)
-        if begun is not None and wish_of(begun) != wish and can_be_called_off(begun, server):
-            told = {"point": begun["point"], "stamp": begun["stamp"], "why": f"{point.id} was asked for instead."}
+        begun = restores.open_restore(session, instance.name)
+        if begun is not None and begun.wish != wish and can_be_called_off(begun, server):
+            told = {"point": begun.point, "stamp": begun.stamp, "why": f"{point.id} was asked for instead."}
+            subject = instances.subject_of(instance.name)
             deeds.record(session, deeds.SERVICE, CALLED_OFF, subject, evidence=told, now=now())
             begun = None
         if begun is None:
-            at = now()
-            evidence = {
-                "point": point.id, "server": server.name, "what": what, "stamp": f"{at:%y%m%d%H%M%S}",
-                "tables": sorted(tables), "release": instance.release.id,
-            }  # fmt: skip
-            deeds.record(session, deeds.SERVICE, BEGUN, subject, evidence=evidence, now=at)
-            begun = evidence
-        if wish_of(begun) != wish:
-            message = (
-                f"A restore of {instance.name} to {begun['point']} ({begun['what']}) was begun and is not at its end."
-            )
-            raise RestoreUnderWay(
-                message, f"Run it to its end first: phm restore {instance.name} {begun['point']} --yes."
-            )
-        known = releases.release_facts(session, str(begun["release"]))
-        was = replace(instance, release=known)  # a run that ended after the exchange may have recorded the point's
-        return Restore(was, point, str(begun["stamp"]), tuple(begun["tables"]), bool(begun.get("brought_back")))
+            begun = _begin(session, server, instance, wish, tables)
+        if begun.wish != wish:
+            raise _under_way(begun, instance)
+        known = releases.release_facts(session, str(begun.told["release"]))
+        was = replace(instance, release=known)  # a run that ended after the exchange has recorded the point's
+        before = tuple(begun.told["tables"])
+        return Restore(was, point, begun.stamp, before, begun.brought_back, begun.switched)
 
     return in_transaction(inventory(), begin)
 
 
-def wish_of(begun: Mapping[str, Any]) -> tuple[str, str, str]:
-    """What a restore that was begun is to bring back where."""
-    return begun["point"], begun["server"], begun["what"]
+def _begin(
+    session: Session, server: ServerFacts, instance: InstanceFacts, wish: tuple[str, str, str], tables: Iterable[str]
+) -> RestoreFacts:
+    """A restore is begun: recorded, and counted where it goes."""
+    if server.name != instance.server_name:
+        there = {one.name: one for one in servers.lock_servers(session)}[server.name]
+        check_takes(there, instance.storage_gib)
+    point, at = wish[0], now()
+    told = {
+        "point": point, "server": server.name, "what": wish[2], "stamp": f"{at:%y%m%d%H%M%S}",
+        "tables": sorted(tables), "release": instance.release.id,
+    }  # fmt: skip
+    subject = instances.subject_of(instance.name)
+    deeds.record(session, deeds.SERVICE, BEGUN, subject, evidence=told, now=at)
+    return restores.RestoreFacts(instance.name, point, server.name, str(told["stamp"]), at, told)
 
 
-def can_be_called_off(begun: Mapping[str, Any], server: ServerFacts) -> bool:
+def _under_way(begun: RestoreFacts, instance: InstanceFacts) -> RestoreUnderWay:
+    """Another restore comes first."""
+    point, where, what = begun.wish
+    there = "" if where == instance.server_name else f" --server {where}"
+    message = f"A restore of {instance.name} to {point} ({what}) was begun and is not at its end."
+    return RestoreUnderWay(message, f"Run it to its end first: phm restore {instance.name} {point}{there} --yes.")
+
+
+def can_be_called_off(begun: RestoreFacts, server: ServerFacts) -> bool:
     """Whether nothing of a restore is in its place yet, neither here nor on another server."""
-    return not begun.get("brought_back") and begun["server"] == server.name
+    return not begun.brought_back and begun.server == server.name
 
 
 @reading
@@ -98,58 +108,76 @@ def end_restore(restore: Restore, evidence: dict[str, Any]) -> None:
 
 
 @reading
-def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFacts, evidence: dict[str, Any]) -> None:
-    """The instance is on the other server from this moment on, open and proven; what the old one has is for a person.
+def record_switched(restore: Restore, server: ServerFacts, old: ServerFacts, evidence: dict[str, Any]) -> None:
+    """The instance is on the other server from this moment on, proven there: before anything of the old one goes.
+
+    One transaction: server, release, what is left behind like by a move, and that a run which comes after this one
+    must go on from here. From then on nobody takes the place on the new server away (`drop_place`).
 
     Args:
         restore: what was brought back.
         server: where.
         old: the server that was left.
-        evidence: of the exchange; `old_closed` tells whether the old server answered and was closed, `silent` names
-            earlier homes that could not be told where it is now.
+        evidence: of the exchange; `old_closed` tells whether the old server answered and was closed.
     """
-    name, told = restore.instance.name, {"point": restore.point.id, "stamp": restore.stamp, **evidence}
+    name, why = restore.instance.name, f"Restored there to {restore.point.id}."
 
     def switch(session: Session) -> None:
-        at, subject, closed = now(), instances.subject_of(name), bool(evidence["old_closed"])
-        why = f"Restored there to {restore.point.id}."
+        at, closed = now(), bool(evidence["old_closed"])
+        if instances.instance_facts(session, name).server_name == server.name:
+            return  # the answer to the transaction was lost, and it is tried again
         with contextlib.suppress(moves.MoveNotPlanned):  # it was to begin on the server that is left
             moves.call_off_planned(session, name, why, by=deeds.SERVICE, now=at)
         instances.record_server(session, name, server.name, why, at)
+        instances.record_release(session, name, restore.point.release_id, at)
         moves.record_left(session, name, old.name, server.name, why=why, now=at, kept=closed)
-        deeds.record(session, deeds.SERVICE, ENDED, subject, evidence=told, now=at)
-        summary = f"{name} was restored on {server.name}. What {old.name} still has of it is "
-        summary += CLOSED if closed else NOT_CLOSED
-        if evidence["silent"]:
-            summary += f" Its requests are not passed on by {', '.join(evidence['silent'])}, which did not answer."
-        key, facts = f"left:{name}:{restore.stamp}", {"server": old.name, "closed": evidence["old_closed"]}
-        cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=at)
+        _record(session, restore, SWITCHED, {**evidence, "from": old.name})
 
     in_transaction(inventory(), switch)
 
 
 @reading
+def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFacts, evidence: dict[str, Any]) -> None:
+    """All is settled on the other server; what the old one still has is for a person.
+
+    Args:
+        restore: what was brought back.
+        server: where.
+        old: the server that was left.
+        evidence: `old_closed` as above; `silent` names earlier homes that could not be told where it is now.
+    """
+    name, closed = restore.instance.name, bool(evidence["old_closed"])
+
+    def end(session: Session) -> None:
+        _record(session, restore, ENDED, evidence)
+        summary = f"{name} was restored on {server.name}. What {old.name} still has of it is "
+        summary += CLOSED if closed else NOT_CLOSED
+        if evidence["silent"]:
+            summary += f" Its requests are not passed on by {', '.join(evidence['silent'])}, which did not answer."
+        key, facts = f"left:{name}:{restore.stamp}", {"server": old.name, "closed": closed}
+        subject = instances.subject_of(name)
+        cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=now())
+
+    in_transaction(inventory(), end)
+
+
+@reading
 def call_off_restore(restore: Restore, why: str) -> None:
-    """The old state is back in its place."""
-    _end(restore, CALLED_OFF, {"why": why})
+    """The old state is back in its place, and so is its release."""
+
+    def call_off(session: Session) -> None:
+        instances.record_release(session, restore.instance.name, restore.instance.release.id, now())
+        _record(session, restore, CALLED_OFF, {"why": why})
+
+    in_transaction(inventory(), call_off)
 
 
-def _end(restore: Restore, what: str, evidence: dict[str, Any]) -> None:
+def _end(restore: Restore, what: str, evidence: Mapping[str, Any]) -> None:
+    in_transaction(inventory(), lambda session: _record(session, restore, what, evidence))
+
+
+def _record(session: Session, restore: Restore, what: str, evidence: Mapping[str, Any]) -> None:
+    """A deed of a restore, as `hosting.inventory.restores` reads it."""
     told = {"point": restore.point.id, "stamp": restore.stamp, **evidence}
     subject = instances.subject_of(restore.instance.name)
-    in_transaction(
-        inventory(), lambda session: deeds.record(session, deeds.SERVICE, what, subject, evidence=told, now=now())
-    )
-
-
-def open_restore(session: Session, subject: str) -> dict[str, Any] | None:
-    """The restore of an instance that was begun and is not at its end; None if there is none."""
-    found = None
-    for deed in deeds.deeds_of(session, subject):
-        if deed.what == BEGUN:
-            found = dict(deed.evidence)
-        elif deed.what == BROUGHT_BACK and found:
-            found["brought_back"] = True
-        elif deed.what in {ENDED, CALLED_OFF}:
-            found = None
-    return found
+    deeds.record(session, deeds.SERVICE, what, subject, evidence=told, now=now())

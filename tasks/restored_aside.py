@@ -1,8 +1,7 @@
-"""What restores laid aside: gone once its days are over; and restores that were begun and never ended (P20)."""
+"""What restores laid aside: gone once its days are over (P20)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,66 +10,19 @@ from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands import mariadb, replacing
 from hosting.inventory import deeds, instances, levels, recovery_points, servers
+from hosting.inventory.restores import REMOVED, begun_restores
 from hosting.inventory.session import in_transaction
 from tasks.records import inventory, now
-from tasks.restore_records import BEGUN, CALLED_OFF, ENDED
 from tasks.restoring import Restore
 from tasks.step import reading, step
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy.orm import Session
-
+    from hosting.inventory.restores import RestoreFacts
     from hosting.policy.values import ServerFacts
-
-REMOVED = "restore's old state removed"
-"""The deed after which nothing of what a restore laid aside is left."""
-
-
-@dataclass(frozen=True)
-class BegunRestore:
-    """A restore as its deeds tell it.
-
-    Args:
-        instance: the name of the instance.
-        point: the id of the point.
-        server: where.
-        stamp: names what it laid aside.
-        begun_at: when.
-        ended_at: when it was at its end, one way or the other; None as long as it isn't.
-    """
-
-    instance: str
-    point: str
-    server: str
-    stamp: str
-    begun_at: datetime
-    ended_at: datetime | None = None
-
-
-def begun_restores(session: Session) -> list[BegunRestore]:
-    """All restores, as far as something of them is left or may be; the first begun first."""
-    found: dict[tuple[str, str], BegunRestore] = {}
-    for deed in deeds.deeds_called(session, BEGUN, ENDED, CALLED_OFF, REMOVED):
-        told, key = deed.evidence, (deed.subject, str(deed.evidence["stamp"]))
-        if deed.what == BEGUN:
-            name = deed.subject.removeprefix(instances.subject_of(""))
-            found[key] = BegunRestore(name, str(told["point"]), str(told["server"]), key[1], deed.at)
-        elif deed.what == REMOVED:
-            found.pop(key, None)
-        elif key in found:
-            found[key] = replace(found[key], ended_at=deed.at)
-    return list(found.values())
-
-
-def open_restores(session: Session) -> list[BegunRestore]:
-    """The restores that were begun and are not at their end."""
-    return [one for one in begun_restores(session) if one.ended_at is None]
 
 
 @reading
-def read_old_restores() -> list[BegunRestore]:
+def read_old_restores() -> list[RestoreFacts]:
     """The restores that are over for so many days that what they laid aside may go."""
     with inventory().reading() as session:
         ended = [one for one in begun_restores(session) if one.ended_at is not None]
@@ -79,7 +31,7 @@ def read_old_restores() -> list[BegunRestore]:
 
 
 @reading
-def read_aside(old: BegunRestore) -> tuple[ServerFacts, Restore]:
+def read_aside(old: RestoreFacts) -> tuple[ServerFacts, Restore]:
     """Where it lies."""
     with inventory().reading() as session:
         instance = instances.instance_facts(session, old.instance)

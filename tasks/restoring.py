@@ -6,7 +6,7 @@ Every step finds from the server how far a run before it had come. Nothing that 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.mariadb_server import MariadbServer, mariadb_of
@@ -24,7 +24,7 @@ from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import PurePosixPath as Path
 
     from hosting.policy.values import InstanceFacts, PointFacts, ServerFacts
@@ -45,13 +45,16 @@ class Restore:
         point: what is brought back.
         stamp: names what lies aside; the same for every run that goes on with this restore.
         tables_before: the tables of the state that is replaced.
+        brought_back: whether a run before had it compared and ready.
+        switched: the evidence that the instance serves on another server, where a run before had come so far.
     """
 
     instance: InstanceFacts
     point: PointFacts
     stamp: str
     tables_before: tuple[str, ...] = ()
-    brought_back: bool = False  # whether a run before had it compared and ready
+    brought_back: bool = False
+    switched: Mapping[str, Any] | None = None
 
     @property
     def layout(self) -> InstanceLayout:

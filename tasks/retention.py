@@ -11,11 +11,11 @@ from blocks.ssh_host import SshHost
 from hosting.commands.restic import drop_unused_caches
 from hosting.inventory import instances, leases, levels, recovery_points, servers
 from hosting.inventory.backup_views import all_backups
+from hosting.inventory.restores import open_restores
 from hosting.inventory.session import in_transaction
 from hosting.policy.backup_plan import droppable
 from hosting.policy.states import GenerationState, InstanceState, ServerState
 from tasks.records import inventory, now
-from tasks.restored_aside import open_restores
 from tasks.step import reading, run_logger, step
 
 if TYPE_CHECKING:

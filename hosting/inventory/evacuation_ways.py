@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hosting.inventory import moves, offers
+from hosting.inventory import moves, offers, restores
 from hosting.inventory.evacuation_rows import instances_on
 from hosting.policy.states import InstanceState, MoveState, OfferState
 
@@ -23,6 +23,9 @@ def way_of(session: Session, one: InstanceFacts, order: EvacuationOrder, since: 
     """Where an instance is going already, and what keeps it here."""
     if one.state is not InstanceState.ACTIVE:
         return "", f"It is {one.state}: it moves once it is open, or ends with its contract."
+    restore = restores.open_restore(session, one.name)
+    if restore and restore.server != one.server_name:
+        return restore.server, ""
     if move := moves.open_move(session, one.name):
         return str(move.target_name), ""
     if offer := offers.open_offer(session, one.name):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, measurements, moves, offers, servers, work
+from hosting.inventory import cases, measurements, moves, offers, restores, servers, work
 from hosting.inventory.evacuation_rows import (
     STILL,
     EvacuationFacts,
@@ -174,6 +174,7 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
     else:
         begun, refused = _offer(session, facts, plan, now, without_answer)
     leaving = any(server in {one.source_name, one.target_name} for one in moves.all_moves(session, *moves.UNDER_WAY))
+    leaving = leaving or bool(restores.restores_elsewhere(session, server))
     empty = not leaving and not in_use(session, server)
     if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
         work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
-from hosting.inventory import copies, deeds, instances, moves, offers, servers, work
+from hosting.inventory import copies, deeds, instances, moves, offers, restores, servers, work
 from hosting.inventory.evacuation_rows import (
     EvacuationFacts,
     NotEmptied,
@@ -45,10 +45,11 @@ def told_under(session: Session, server: str) -> list[InstanceFacts]:
 
 
 def in_use(session: Session, server: str) -> list[str]:
-    """The instances that are on a server, leave it, or come to it: by a move, or by one that is offered."""
+    """The instances that are on a server, leave it, or come to it: by a move, by one that is offered, by a restore."""
     moving = moves.all_moves(session, *moves.UNDER_WAY)
-    found = {one.instance_name for one in moving if server in {one.source_name, one.target_name}}
+    found: set[str] = {one.instance_name for one in moving if server in {one.source_name, one.target_name}}
     found |= {one.name for one in instances_on(session, server)}
+    found |= {one.instance for one in restores.restores_elsewhere(session, server)}
     found |= {one.instance_name for one in offers.all_offers(session, OfferState.OFFERED) if one.target_name == server}
     return sorted(map(str, found))
 

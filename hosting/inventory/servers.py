@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from hosting.errors import Refused
 from hosting.inventory.deeds import record
 from hosting.inventory.models import Instance, Move, MoveOffer, Name, Server
+from hosting.inventory.restores import restores_elsewhere
 from hosting.policy.states import InstanceState, MoveState, OfferState, ServerState, step
 from hosting.policy.values import NameKind, ServerFacts, ServerName
 
@@ -161,7 +162,10 @@ def facts_of(session: Session, rows: Sequence[Server]) -> list[ServerFacts]:
 
 
 def _coming(session: Session) -> dict[str, int]:
-    """By server, the room that instances need there which are on their way to it, or whose customers are asked."""
+    """By server, the room that instances need there which are on their way to it, or whose customers are asked.
+
+    On their way are those that move, and those that are restored there (P20) and are not there yet.
+    """
     on_their_way = Move.state.in_([MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN])
     asked = MoveOffer.state == OfferState.OFFERED
     coming: Counter[str] = Counter()
@@ -172,6 +176,9 @@ def _coming(session: Session) -> dict[str, int]:
         coming.update(
             {name: int(gib) for name, gib in session.execute(query.where(counts).group_by(table.target_name))}
         )
+    for restore in restores_elsewhere(session):
+        if not restore.left:
+            coming[restore.server] += session.get_one(Instance, restore.instance).storage_gib
     return coming
 
 

@@ -13,11 +13,11 @@ from blocks import loading
 from flows.audit_backups import audit_backups
 from hosting.errors import Unreachable
 from hosting.inventory import deeds, instances, leases, recovery_points
+from hosting.inventory.restores import BEGUN
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import GenerationState
 from hosting.policy.values import PointKind
 from tasks.backup_audits import BackupsWanting, read_store_list
-from tasks.restore_records import BEGUN
 from tests.fleet_fixture import fleet
 from tests.service.alone import Sink, prefect_alone, sink_for_letters
 from tests.service.backup_bucket import broken, bucket_of, remove, written

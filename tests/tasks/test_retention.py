@@ -11,11 +11,11 @@ import time_machine
 from blocks import loading
 from hosting.errors import Unreachable
 from hosting.inventory import deeds, instances, leases, recovery_points
+from hosting.inventory.restores import BEGUN, CALLED_OFF, ENDED, REMOVED, begun_restores, open_restores
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import GenerationState
 from tasks.recovery_points import PointGone, read_point
-from tasks.restore_records import BEGUN, CALLED_OFF, ENDED
-from tasks.restored_aside import REMOVED, begun_restores, open_restores, read_old_restores
+from tasks.restored_aside import read_old_restores
 from tasks.retention import drop_generation, mark_droppable_generations
 from tests.fleet_fixture import fleet
 from tests.service.backup_bucket import broken, bucket_of, remove, versions, written
