@@ -13,6 +13,7 @@ from tasks.move_agreements import see_to_agreements
 from tasks.name_letters import tell_customers_of_names
 from tasks.run_ends import settle_ended_runs
 from tasks.runs import ask_for_paid_orders, dispatch_open_work
+from tasks.update_letters import see_to_announcements
 
 BEATS = (
     ask_for_paid_orders,
@@ -21,6 +22,7 @@ BEATS = (
     settle_ended_runs,
     go_on_with_evacuations,
     see_to_agreements,
+    see_to_announcements,
     tell_customers_of_names,
     dispatch_open_work,
     tell_operators,

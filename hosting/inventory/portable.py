@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Date, func, select, text
 
 from hosting.errors import Refused
-from hosting.inventory.models import Base, Moment
+from hosting.inventory.models import Moment
+from hosting.inventory.tables import Base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,10 @@ from sqlalchemy import func, select
 
 from hosting.inventory import deeds, instances, links, recovery_points
 from hosting.inventory.control_archive import ControlArchive, NoControlArchive, pack, unpack
-from hosting.inventory.models import Base, Deed
+from hosting.inventory.models import Deed
 from hosting.inventory.portable import InventoryNotEmpty, OtherSchema, put_rows, take_rows
 from hosting.inventory.session import Inventory, in_transaction
+from hosting.inventory.tables import Base
 from hosting.policy.placement import choose_server
 from tests.inventory.words import HOUR, NOW, RELEASE, placed, received, server, take, with_servers
 

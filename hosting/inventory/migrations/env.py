@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, Engine
 
-from hosting.inventory.models import Base
+from hosting.inventory.tables import Base
 
 
 def run(connection: Connection) -> None:

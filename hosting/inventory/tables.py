@@ -1,0 +1,8 @@
+"""All tables of the inventory: whoever wants them whole takes `Base` from here."""
+
+from __future__ import annotations
+
+from hosting.inventory import announcement_rows
+from hosting.inventory.models import Base
+
+__all__ = ["Base", "announcement_rows"]
