@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hosting.inventory.session import Inventory
 from tests.inventory.databases import PrivateMariadb, PrivatePostgresql
+from tests.inventory.files import write_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("migrated") / "inventory.db"
-    inventory = Inventory(f"sqlite:///{path}")
-    inventory.upgrade()
-    inventory.close()
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +53,7 @@ def inventory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Invent
     """An empty inventory whose schema is up to date."""
     match request.param:
         case "sqlite":
-            shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "inventory.db")
+            write_empty(tmp_path / "inventory.db")
             made = Inventory(f"sqlite:///{tmp_path}/inventory.db")
         case "postgresql":
             template = request.getfixturevalue("migrated_postgresql")

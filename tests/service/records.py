@@ -16,6 +16,7 @@ from blocks.service_settings import ServiceSettings
 from hosting.inventory import instances, recovery_points, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.values import PointKind
+from tests.inventory.files import write_empty
 from tests.inventory.words import placed, received, server, take, with_servers
 from tests.policy.backups import point
 
@@ -40,13 +41,13 @@ MANIFEST: Mapping[str, Any] = {
 def provided(folder: Path, *blocks: Block, relay_port: int = 9) -> Iterator[Inventory]:
     """An empty inventory that tasks in this process work with, among further blocks."""
     before = dict(loading._LOADED)
+    write_empty(folder / "inventory.db")
     database = InventoryDatabase(url=SecretStr(f"sqlite:///{folder}/inventory.db"))
     settings = ServiceSettings(
         zone="phlymail.test", sealing_key=SecretStr(Fernet.generate_key().decode()), public_url="http://127.0.0.1"
     )
     relay = MailRelay(host="127.0.0.1", port=relay_port, sender="s@phlymail.test", operator="o@phlymail.test")
     loading.provide(database, settings, relay, *blocks)
-    database.inventory.upgrade()
     with_servers(database.inventory, server("app1", 1000), server("app2", 1000, address="192.0.2.2"))
     try:
         yield database.inventory

@@ -27,6 +27,7 @@ from tasks.letters import send_letter
 from tasks.records import read_paid_order, record_failure, reschedule
 from tasks.runs import ask_for_paid_orders
 from tests.deployments.web.processes import free_port
+from tests.inventory.files import write_empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,13 +57,13 @@ def relay_port() -> int:
 @pytest.fixture
 def inventory(tmp_path: Path, relay_port: int) -> Iterator[Inventory]:
     before = dict(loading._LOADED)
+    write_empty(tmp_path / "inventory.db")
     database = InventoryDatabase(url=SecretStr(f"sqlite:///{tmp_path}/inventory.db"))
     settings = ServiceSettings(
         zone="phlymail.test", sealing_key=SecretStr(Fernet.generate_key().decode()), public_url="http://127.0.0.1"
     )
     relay = MailRelay(host="127.0.0.1", port=relay_port, sender="s@phlymail.test", operator="o@phlymail.test")
     loading.provide(database, settings, relay)
-    database.inventory.upgrade()
     yield database.inventory
     database.inventory.close()
     loading._LOADED.clear()

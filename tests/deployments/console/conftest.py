@@ -17,6 +17,7 @@ from deployments.console.app import main
 from deployments.console.settings_from_fleet import as_toml, fresh
 from hosting.inventory.session import Inventory
 from tests.fleet_fixture import fleet
+from tests.inventory.files import write_empty
 from tests.inventory.words import placed, received, server, take, with_servers
 
 if TYPE_CHECKING:
@@ -79,15 +80,6 @@ class Console:
         with_servers(self.inventory, *(server(name, address=f"192.0.2.{at}") for at, name in enumerate(names, 1)))
 
 
-@pytest.fixture(scope="session")
-def empty_inventory(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("empty") / "inventory.db"
-    inventory = Inventory(f"sqlite:///{path}")
-    inventory.upgrade()
-    inventory.close()
-    return path.read_bytes()
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The service's folder, still without settings."""
@@ -98,11 +90,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def phm(
-    home: Path, empty_inventory: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Console]:
+def phm(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Console]:
     """The console of a service without servers, or of the fleet where the test asks for it."""
-    (home / "inventory.db").write_bytes(empty_inventory)
+    write_empty(home / "inventory.db")
     (home / "settings.toml").write_text(as_toml(plain_settings(home)))
     inventory = Inventory(f"sqlite:///{home}/inventory.db")
     yield Console(home, inventory, monkeypatch, capsys)

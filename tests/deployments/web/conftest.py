@@ -21,6 +21,7 @@ from hosting.inventory.shop import take_notice
 from hosting.policy.states import ServerState
 from hosting.policy.values import ReleaseFacts, ReleaseId, ServerFacts, ServerName
 from hosting.settings import Settings
+from tests.inventory.files import write_empty
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -82,22 +83,10 @@ class Service:
             return await client.post("/shop/events", content=content, headers=headers or self.shop.headers(event))
 
 
-@pytest.fixture(scope="session")
-def upgraded(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An empty inventory's file, made once."""
-    path = tmp_path_factory.mktemp("inventory") / "empty.sqlite"
-    inventory = Inventory(f"sqlite:///{path}")
-    inventory.upgrade()
-    with inventory.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    inventory.close()
-    return path.read_bytes()
-
-
 @pytest.fixture
-def inventory(tmp_path: Path, upgraded: bytes) -> Iterator[Inventory]:
+def inventory(tmp_path: Path) -> Iterator[Inventory]:
     path = tmp_path / "inventory.sqlite"
-    path.write_bytes(upgraded)
+    write_empty(path)
     inventory = Inventory(f"sqlite:///{path}")
     yield inventory
     inventory.close()
