@@ -7,6 +7,7 @@ from prefect import flow
 from hosting.errors import ServiceError
 from tasks.backup_dispatch import ask_for_due_backups
 from tasks.bookings import ask_for_due_bookings
+from tasks.capacity import see_to_room
 from tasks.cases import tell_operators
 from tasks.evacuations import go_on_with_evacuations
 from tasks.move_agreements import see_to_agreements
@@ -18,6 +19,7 @@ from tasks.update_letters import see_to_announcements
 BEATS = (
     ask_for_paid_orders,
     ask_for_due_bookings,
+    see_to_room,
     ask_for_due_backups,
     settle_ended_runs,
     go_on_with_evacuations,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
 
-from hosting.inventory import evacuations, needed_moves, standings, storage_views
+from hosting.inventory import evacuations, needed_moves, room_wishes, standings, storage_views
 from hosting.inventory.session import in_transaction
 from hosting.policy.move_needs import needed_moves as needed_of
 from tasks.letters import local
@@ -34,6 +34,15 @@ def find_needs() -> list[NeedFacts]:
     for one in needs:
         run_logger().info("%s on %s needs to move (%s): %s", one.instance_name, one.source_name, one.state, one.why)
     return needs
+
+
+@reading
+def see_to_room() -> list[str]:
+    """Wishes that were refused for lack of room and are over, or for which there is room by now; a sentence each."""
+    said = in_transaction(inventory(), lambda session: room_wishes.see_to_wishes(session, now()))
+    for one in said:
+        run_logger().info("%s", one)
+    return said
 
 
 @reading

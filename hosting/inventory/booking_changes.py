@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, instances, servers, work
+from hosting.inventory import cases, instances, room_wishes, servers, work
 from hosting.inventory.bookings import ask_for_ends, contract_of, follow_bookings, locked_row
 from hosting.inventory.deeds import record
 from hosting.inventory.instances import subject_of
 from hosting.inventory.models import Booking, BookingChange, Instance
+from hosting.inventory.room_wishes import NO_ROOM
 from hosting.policy.booking_changes import Change, ChangeKind, Preview, preview
 from hosting.policy.months import day_of
 from hosting.policy.placement import MoveNeeded, NoServerHasRoom, server_for_growth
@@ -36,8 +37,6 @@ CHANGED = "booking changed"
 """The deed that a customer gets a confirmation of."""
 
 REFUSED = "booking change refused"
-NO_ROOM = "room_needed"
-"""The kind of the case that a booking is for which the instance's server has no room (P24)."""
 
 AFTER_THE_RUN = timedelta(minutes=10)
 """A change that the run by which it was asked for does not bring to its end becomes a run of its own after so long."""
@@ -242,6 +241,8 @@ def _make(session: Session, row: BookingChange, instance: Instance, meant: Previ
     follow_bookings(session, instance)
     ask_for_ends(session, instance.name, (day for _, day in meant.ends if day > today), row.asked_by, now)
     row.state, row.decided_at, row.facts = step(ChangeState(row.state), ChangeState.ACCEPTED), now, told(meant)
+    made = f"Change {row.id} was made."
+    room_wishes.settle_earlier(session, instance.name, row.kind, made, by=row.asked_by, now=now)
     evidence = {"change": row.id, **row.facts}
     record(session, row.asked_by, CHANGED, subject_of(instance.name), why=row.why, evidence=evidence, now=now)
 
@@ -253,6 +254,8 @@ def _refuse(session: Session, row: BookingChange, error: Refused, now: datetime)
     evidence = {"change": row.id, "kind": row.kind, "amount": row.amount, "reason": type(error).__name__}
     record(session, row.asked_by, REFUSED, subject, why=str(error), evidence=evidence, now=now)
     if isinstance(error, (MoveNeeded, NoServerHasRoom)):
+        again = f"It was asked for again, as change {row.id}."
+        room_wishes.settle_earlier(session, row.instance_name, row.kind, again, by=row.asked_by, now=now)
         summary = f"{row.instance_name}: {row.kind}, {row.amount}, was refused. {error}"
         cases.raise_case(session, f"{NO_ROOM}:{row.id}", NO_ROOM, subject, summary, facts=evidence, now=now)
 

@@ -21,11 +21,11 @@ from hosting.inventory import cases, deeds, instances, moves, work
 from hosting.inventory.levels import terms_of_instance
 from hosting.inventory.links import LinkExpired
 from hosting.inventory.models import Move, MoveOffer
+from hosting.inventory.move_targets import check_target
 from hosting.inventory.offer_rows import OfferFacts, facts_of, new_row, offer_row, open_row, set_times
 from hosting.inventory.servers import lock_servers, server_facts
 from hosting.policy.agreements import (
     Answer,
-    Window,
     WithoutAnswer,
     keeps_notice,
     times_to_offer,
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+    from hosting.policy.maintenance import Window
+    from hosting.policy.values import InstanceFacts
 
 CUSTOMER = "customer"
 """The name under which whoever holds a link answers."""
@@ -99,16 +102,18 @@ def offer_windows(
         NothingToOffer: it is there already, or is not open.
         MoveUnderWay: a move of it is planned or at work.
         OfferOpen: times for a move to another server are offered.
+        NoServerHasRoom: the target takes no instances, or has not the room.
         NoWindow: its terms leave no time for a move.
     """
     lock_servers(session)
     server_facts(session, target)
-    _check_can_move(session, instance, target)
+    facts = _check_can_move(session, instance, target)
     if other := open_offer(session, instance):
         if other.target_name == target:
             return other
         message = f"The customer of {instance} is offered times for a move to {other.target_name} already."
         raise OfferOpen(message, f"Wait for his answer, or take it back: phm move withdraw {instance}.")
+    check_target(session, facts, target)
     times = times_to_offer(now, terms_of_instance(session, instance), not_before)
     row = new_row(instance, target, why, by, now)
     row.stop_seconds, row.without_answer = stop_seconds, without_answer
@@ -197,6 +202,7 @@ def answer_offer(
         LinkExpired: its time is over.
         WindowNotOffered: it is not one of those that were offered.
     """
+    lock_servers(session)
     row = offer_row(session, offer_id, lock=True)
     _check_open(row)
     if now >= row.answer_by:
@@ -236,11 +242,12 @@ def agree_by_word(
         UnknownServer: no server has this name.
         NothingToOffer: it is there already, or is not open.
         MoveUnderWay: a move of it is planned or at work.
+        NoServerHasRoom: the target takes no instances, or has not the room.
     """
-    row = open_row(session, instance, lock=True)
     lock_servers(session)
+    row = open_row(session, instance, lock=True)
     server_facts(session, target)
-    _check_can_move(session, instance, target)
+    check_target(session, _check_can_move(session, instance, target), target)
     if row is None:
         row = new_row(instance, target, why, by, now)
         session.add(row)
@@ -258,6 +265,7 @@ def close_unanswered(session: Session, offer_id: int, now: datetime) -> OfferFac
     Raises:
         UnknownOffer: none has this number.
     """
+    lock_servers(session)
     row = offer_row(session, offer_id, lock=True)
     facts = facts_of(row)
     if facts.state is not OfferState.OFFERED or now < facts.answer_by:
@@ -317,8 +325,8 @@ def overtaken(session: Session, offer: OfferFacts) -> str:
     return f"Move {move.id} was agreed on in another way." if move else ""
 
 
-def _check_can_move(session: Session, instance: str, target: str) -> None:
-    """See that an instance is open, elsewhere, and not on its way."""
+def _check_can_move(session: Session, instance: str, target: str) -> InstanceFacts:
+    """See that an instance is open, elsewhere, and not on its way; locked."""
     facts = instances.lock(session, instance)
     if facts.server_name == target:
         raise NothingToOffer(f"Instance {instance} is on {target} already.", "Name another server.")
@@ -327,6 +335,7 @@ def _check_can_move(session: Session, instance: str, target: str) -> None:
     if move := moves.open_move(session, instance):
         message = f"Instance {instance} moves already, from {move.source_name} to {move.target_name} ({move.state})."
         raise moves.MoveUnderWay(message, f"Look at it: phm move status {instance}.")
+    return facts
 
 
 def _accept(session: Session, row: MoveOffer, window: Window, *, by: str, now: datetime, words: str) -> OfferFacts:

@@ -6,6 +6,7 @@ next need.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ class Tenant:
         full_at: when its pool is full if it goes on so; None where that is far off or can't be told.
         asked_gib: further storage that was asked for and refused for lack of room, and is still wanted.
         movable: it is open, and is not on its way.
-        leaving: it is on its way to another server, on which it is counted too.
+        going_to: the server to which it is on its way, and on which it is counted too.
     """
 
     name: InstanceName
@@ -45,7 +46,12 @@ class Tenant:
     full_at: datetime | None = None
     asked_gib: int = 0
     movable: bool = True
-    leaving: bool = False
+    going_to: ServerName | None = None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is on its way to another server."""
+        return self.going_to is not None
 
     def growth_gib(self, now: datetime) -> int:
         """What it will want more of its server before long, in GiB."""
@@ -121,12 +127,13 @@ def needed_moves(
             wanted = {one.name: one.storage_gib for one in standing.tenants if one.movable}
             why = f"{standing.server.name} is being emptied: {order.why}"
             needs += _placed(standing, wanted, why, _open(standings, free, standing, order.to), free)
+    kept = _kept_for_coming(standings, now)
     for standing in standings:
-        for tenant in standing.tenants:
-            free[standing.server.name] -= tenant.growth_gib(now)
+        free[standing.server.name] -= sum(one.growth_gib(now) for one in standing.tenants if not one.leaving)
     for standing in sorted(standings, key=lambda one: (free[one.server.name], one.server.name)):
         if standing.server.name not in emptied and free[standing.server.name] < 0:
-            needs += _mended(standings, free, standing, now)
+            targets = {name: gib - kept[name] for name, gib in _open(standings, free, standing, ()).items()}
+            needs += _mended(standing, targets, free, now)
     return sorted(needs, key=lambda one: one.instance)
 
 
@@ -167,10 +174,18 @@ def fewest_and_smallest(weights: Mapping[InstanceName, int], missing_gib: int) -
     return sorted(chosen)
 
 
-def _mended(standings: Sequence[Standing], free: Free, standing: Standing, now: datetime) -> list[MoveNeed]:
+def _kept_for_coming(standings: Sequence[Standing], now: datetime) -> Counter[ServerName]:
+    """What those who are on their way asked for more: it is kept where they go, once, and nowhere else."""
+    kept = Counter[ServerName]()
+    for tenant in (one for standing in standings for one in standing.tenants):
+        if tenant.going_to is not None:
+            kept[tenant.going_to] += tenant.growth_gib(now)
+    return kept
+
+
+def _mended(standing: Standing, targets: Mapping[ServerName, int], free: Free, now: datetime) -> list[MoveNeed]:
     """The moves that give a server back what it lacks; whoever goes takes its own growth along."""
     name = standing.server.name
-    targets = _open(standings, free, standing, ())
     weights = {one.name: one.storage_gib + one.growth_gib(now) for one in standing.tenants if one.movable}
     fitting = {one: gib for one, gib in weights.items() if gib <= max(targets.values(), default=0)}
     enough = sum(fitting.values()) >= -free[name]
@@ -188,7 +203,11 @@ def _placed(
         if target is not None:
             free[target] -= wanted[name]
             free[standing.server.name] += wanted[name]
-    left = {target: free[target] for target in targets}
+    placed = Counter[ServerName]()
+    for name, target in found.items():
+        if target is not None:
+            placed[target] += wanted[name]
+    left = {target: gib - placed[target] for target, gib in targets.items()}
     return [
         MoveNeed(
             name, standing.server.name, target, booked[name], why, "" if target else way_out(wanted[name], left)

@@ -8,15 +8,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import booking_changes, cases, deeds, moves, needed_moves, offers, servers, standings
+from hosting.inventory import (
+    booking_changes,
+    cases,
+    deeds,
+    moves,
+    needed_moves,
+    offers,
+    room_wishes,
+    servers,
+    standings,
+)
 from hosting.inventory.measurements import MeasuredFacts, record_measured
+from hosting.inventory.models import Instance
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.booking_changes import Change, ChangeKind, Need
 from hosting.policy.move_needs import needed_moves as needed_of
+from hosting.policy.placement import NoServerHasRoom
 from hosting.policy.quota import Use
-from hosting.policy.states import MoveState, NeedState
+from hosting.policy.states import ChangeState, InstanceState, MoveState, NeedState, ServerState
 from hosting.policy.terms import GIB
-from tests.inventory.words import NOW, server, with_servers
+from tests.inventory.words import NOW, at_once, server, with_servers
 from tests.service.records import opened
 
 if TYPE_CHECKING:
@@ -138,9 +150,109 @@ def test_what_was_refused_for_lack_of_room_is_needed_until_its_case_is_settled(
     assert (need.instance_name, need.target_name) == (names[1], "app2")
     assert need.why == f"More was asked for by {names[0]} (15 GiB); app1 has 10 GiB left."
     with inventory.reading() as session:
-        [refused] = [one for one in cases.open_cases(session) if one.kind == booking_changes.NO_ROOM]
+        [refused] = [one for one in cases.open_cases(session) if one.kind == room_wishes.NO_ROOM]
     in_transaction(inventory, lambda session: cases.settle_case(session, refused.id, "olga", "he does without", NOW))
     assert planned(inventory) == []
+
+
+def asks(inventory: Inventory, name: str, gib: int) -> booking_changes.ChangeFacts:
+    """A wish for more storage, decided on at once."""
+
+    def ask(session: Session) -> booking_changes.ChangeFacts:
+        wish = Change(ChangeKind.BOOK_STORAGE, gib)
+        made = booking_changes.ask_for_change(session, name, wish, by="olga", why="call", now=NOW)
+        return booking_changes.decide_change(session, made.id, Need(1, GIB), NOW)
+
+    return in_transaction(inventory, ask)
+
+
+def wishes(inventory: Inventory) -> list[tuple[str, str]]:
+    with inventory.reading() as session:
+        kinds = {room_wishes.NO_ROOM, room_wishes.ROOM_CAME}
+        return [(one.kind, one.summary) for one in cases.open_cases(session) if one.kind in kinds]
+
+
+def looked_at(inventory: Inventory) -> list[str]:
+    return in_transaction(inventory, partial(room_wishes.see_to_wishes, now=NOW))
+
+
+def test_who_asks_again_for_what_he_was_refused_wants_no_more_by_that(inventory: Inventory, names: list[str]) -> None:
+    for gib in (20, 20, 15):
+        assert asks(inventory, names[0], gib).state is ChangeState.REFUSED
+    with inventory.reading() as session:
+        assert standings.asked_gib(session) == {names[0]: 15}
+        decided = [one.decision for one in cases.cases_of(session, f"instance:{names[0]}") if one.settled_at]
+    assert decided == ["It was asked for again, as change 2.", "It was asked for again, as change 3."]
+
+
+def test_a_wish_waits_until_there_is_room_and_the_customer_is_asked_then(
+    inventory: Inventory, names: list[str]
+) -> None:
+    asks(inventory, names[0], 15)
+    assert looked_at(inventory) == []
+    assert [kind for kind, _ in wishes(inventory)] == [room_wishes.NO_ROOM]
+    room(inventory, "app1", 65)
+    assert looked_at(inventory) == ["app1 has 15 GiB left, 15 are needed."]
+    assert looked_at(inventory) == []
+    [(kind, said)] = wishes(inventory)
+    assert kind == room_wishes.ROOM_CAME
+    assert said.endswith(f"Ask the customer; then: phm booking add {names[0]} --storage 15")
+    with inventory.reading() as session:
+        assert standings.asked_gib(session) == {}
+    assert asks(inventory, names[0], 15).state is ChangeState.ACCEPTED
+    assert wishes(inventory) == []
+
+
+def test_a_wish_that_found_room_elsewhere_on_the_way_or_ended_with_its_instance_is_settled(
+    inventory: Inventory, names: list[str]
+) -> None:
+    for name in names:
+        asks(inventory, name, 20)
+    assert asks(inventory, names[0], 5).state is ChangeState.ACCEPTED  # he does with less
+    assert len(wishes(inventory)) == 1
+    with inventory.writing() as session:
+        session.get_one(Instance, names[1]).state = InstanceState.ENDED
+    assert looked_at(inventory) == [f"{names[1]} has ended: nobody wants more for it."]
+    assert wishes(inventory) == []
+
+
+def test_of_two_plans_for_the_last_room_one_gets_it_and_the_other_is_told(
+    inventory: Inventory, names: list[str]
+) -> None:
+    room(inventory, "app2", 45)
+
+    def plan(name: str) -> str:
+        try:
+            in_transaction(
+                inventory,
+                lambda session: moves.plan_move(session, name, "app2", "w", "olga", NOW, without_backup=True, now=NOW),
+            )
+        except NoServerHasRoom as error:
+            return error.what
+        return ""
+
+    def offer(name: str) -> str:
+        try:
+            in_transaction(
+                inventory, lambda session: offers.offer_windows(session, name, "app2", "w", by="olga", now=NOW)
+            )
+        except NoServerHasRoom as error:
+            return error.what
+        return ""
+
+    said = at_once(partial(plan, names[0]), partial(offer, names[1]))
+    assert sorted(said) == ["", "The server app2 has 20 GiB of room; 25 GiB are booked."]
+    with inventory.reading() as session:
+        assert servers.server_facts(session, "app2").free_gib == 20
+
+
+def test_nothing_is_planned_to_a_server_that_takes_nothing(inventory: Inventory, names: list[str]) -> None:
+    in_transaction(
+        inventory,
+        lambda session: servers.set_server_state(session, "app2", ServerState.DRAINING, by="olga", why="w", now=NOW),
+    )
+    with inventory.writing() as session, pytest.raises(NoServerHasRoom, match="app2 takes no instances"):
+        moves.plan_move(session, names[0], "app2", "w", "olga", NOW, without_backup=True, now=NOW)
 
 
 def test_what_fits_nowhere_is_told_with_what_would_help(inventory: Inventory, names: list[str]) -> None:

@@ -34,6 +34,10 @@ def tenant(name: str, storage_gib: int = 10, **more: Any) -> Tenant:
     return Tenant(InstanceName(name), storage_gib, **more)
 
 
+def going(name: str, storage_gib: int, **more: Any) -> Tenant:
+    return tenant(name, storage_gib, movable=False, going_to=ServerName("app2"), **more)
+
+
 def standing(name: str, room_gib: int, *tenants: Tenant, coming: int = 0, **more: Any) -> Standing:
     booked = sum(one.storage_gib for one in tenants) + coming
     return Standing(server(name, room_gib, booked, len(tenants), **more), tenants)
@@ -83,8 +87,17 @@ def test_nobody_is_sent_where_his_coming_would_be_the_next_need() -> None:
 
 
 def test_who_is_on_the_way_already_is_counted_as_gone_and_not_named_again() -> None:
-    full = standing("app1", 30, tenant("a", 20), tenant("b", 15, movable=False, leaving=True))
+    full = standing("app1", 30, tenant("a", 20), going("b", 15))
     assert needed_moves([full, standing("app2", 50, coming=15)], NOW) == []
+
+
+def test_what_somebody_on_his_way_asked_for_is_kept_where_he_goes_and_nowhere_else() -> None:
+    left = standing("app1", 45, tenant("a", 25), going("b", 15, asked_gib=10))
+    other = standing("app3", 20, tenant("c", 25))
+    assert told(needed_moves([left, standing("app2", 50, coming=15)], NOW)) == []  # app1 gives what is on it
+    assert told(needed_moves([left, standing("app2", 50, coming=15), other], NOW)) == [("c", "app3", "app2")]
+    [need] = needed_moves([left, standing("app2", 49, coming=15), other], NOW)  # 10 of its 34 GiB are kept for b
+    assert (need.instance, need.target) == ("c", None)
 
 
 def test_everybody_leaves_a_server_that_is_emptied_but_those_that_can_not() -> None:
