@@ -13,7 +13,7 @@ from blocks.loading import load
 from hosting.errors import ServiceError
 from hosting.inventory import leases, recovery_points
 from hosting.inventory.backup_views import all_backups, audited_instances
-from hosting.inventory.restores import open_restores
+from hosting.inventory.restores import open_restores, restores_elsewhere
 from hosting.policy.backup_audit import Finding, Severity, StoredGeneration
 from hosting.policy.restore_audit import OpenRestore
 from tasks.letters import local, tell_findings
@@ -78,11 +78,12 @@ def read_backup_records() -> BackupRecords:
 
 def _restores(session: Session) -> list[OpenRestore]:
     """The restores that are not at their end, and whether a run works on them."""
-    found = []
+    found, elsewhere = [], {one.instance for one in restores_elsewhere(session) if not one.left}
     for one in open_restores(session):
         lease = leases.lease_of(session, one.instance)
         worked_on = lease is not None and now() < lease.expires_at
-        found.append(OpenRestore(one.instance, one.point, one.begun_at, worked_on))
+        server = one.server if one.instance in elsewhere else ""
+        found.append(OpenRestore(one.instance, one.point, one.begun_at, worked_on, server))
     return found
 
 

@@ -22,12 +22,14 @@ class OpenRestore:
         point: the id of the point.
         begun_at: when.
         worked_on: whether a run has the instance's lease.
+        server: another one to which it goes and where the instance is not yet; empty where there is none.
     """
 
     instance: str
     point: str
     begun_at: datetime
     worked_on: bool
+    server: str = ""
 
 
 def left_restores(restores: Iterable[OpenRestore]) -> list[Finding]:
@@ -38,8 +40,13 @@ def left_restores(restores: Iterable[OpenRestore]) -> list[Finding]:
             f"instance:{one.instance}",
             f"The restore of instance {one.instance} to {one.point}, begun on "
             f"{one.begun_at.astimezone(ZONE):%d %b %Y %H:%M}, is not at its end, and no run works on it.",
-            f"Run it to its end: phm restore {one.instance} {one.point} --yes.",
+            f"Run it to its end: phm restore {one.instance} {one.point}{_there(one)} --yes.",
         )
         for one in restores
         if not one.worked_on
     ]
+
+
+def _there(one: OpenRestore) -> str:
+    """How the server is named to which a restore goes."""
+    return f" --server {one.server}" if one.server else ""

@@ -70,3 +70,5 @@ def test_a_restore_that_was_left_is_named_and_one_that_a_run_works_on_is_not() -
         "The restore of instance b to b-1, begun on 10 Dec 2026 05:00, is not at its end, and no run works on it."
     )
     assert finding.do == "Run it to its end: phm restore b b-1 --yes."
+    (elsewhere,) = left_restores([OpenRestore("b", "b-1", NOW, worked_on=False, server="app2")])
+    assert elsewhere.do == "Run it to its end: phm restore b b-1 --server app2 --yes."
