@@ -1,0 +1,263 @@
+"""An SQL dump read as a stream: looked through first, then the product's own part of it passed on (P33, P34).
+
+Statements outside of a list are refused with their line. None is passed on as it stands: definitions are written anew,
+rows are plain values, all else is left out. Several databases in one file are sections; the statements that switch them
+are left out and told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tasks.on_server.old_installation.characters import Letters, mended
+from tasks.on_server.old_installation.refusal import Refusal
+from tasks.on_server.old_installation.sql_rows import Rows, read_rows
+from tasks.on_server.old_installation.sql_settings import Reading, heard
+from tasks.on_server.old_installation.sql_statements import Statement, Statements
+from tasks.on_server.old_installation.sql_tables import NAME, TableForm, read_change, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+TABLES_MOST = 5000
+"""Of all sections; more is no installation of anybody's."""
+
+SIGNS = ("user", "admin", "profiles", "email_folders", "email_index")
+"""Tables by which the product's section is known, its prefix dropped; all series have them."""
+
+LEFT_OUT = (
+    (re.compile(rb"DROP\s+TABLE\b", re.IGNORECASE), "drop table"),
+    (re.compile(rb"(?:UN)?LOCK\s+TABLES\b", re.IGNORECASE), "lock"),
+    (re.compile(rb"COMMIT$|BEGIN$|START\s+TRANSACTION$", re.IGNORECASE), "transaction"),
+)
+_SWITCH = re.compile(rb"USE\s+(`[^`]+`|[\w$-]+)$", re.IGNORECASE)
+_DATABASE = re.compile(
+    rb"CREATE\s+(?:DATABASE|SCHEMA)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:`[^`]+`|[\w$-]+)"
+    rb"(?:\s+(?:DEFAULT\s+)?(?:CHARACTER\s+SET|CHARSET|COLLATE|ENCRYPTION)\s*=?\s*(?:\w+|'\w+'))*$",
+    re.IGNORECASE,
+)
+_OF_TABLE = re.compile(rb"\w+\s+TABLE\b", re.IGNORECASE)
+_DEFINER = re.compile(rb"\bDEFINER\s*=", re.IGNORECASE)
+_INTO = re.compile(rb"\bINTO\s+(?:OUTFILE|DUMPFILE)\b|\bLOAD_FILE\s*\(", re.IGNORECASE)
+_HEAD = 400
+"""Bytes of a statement in which its kind shows."""
+
+CLIENT = {"SOURCE", "SYSTEM", "TEE", "NOTEE", "PAGER", "NOPAGER", "EDIT", "CONNECT", "CHARSET", "STATUS", "QUIT", "GO"}
+RIGHTS = {"GRANT", "REVOKE"}
+MADE = {"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "VIEW"}
+
+
+@dataclass
+class Table:
+    """One table of a section, as the dump has it."""
+
+    rows: int = 0
+    bytes: int = 0
+    columns: list[str] = field(default_factory=list)
+    engine: str = ""
+    said: str = ""
+    letters: Letters = field(default_factory=Letters)
+
+
+@dataclass
+class Survey:
+    """What a dump holds.
+
+    Args:
+        sections: tables by name, by section; the section before any `USE` is "".
+        left_out: how many statements of each kind aren't passed on.
+        ended: whether it has its end mark, as mysqldump writes it.
+        made_by: the comment in which it says what made it.
+    """
+
+    sections: dict[str, dict[str, Table]] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    ended: bool = False
+    made_by: str = ""
+    lines: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """As the job tells it."""
+        return asdict(self)
+
+    def candidates(self) -> list[tuple[str, str]]:
+        """Sections and prefixes that hold the product's tables."""
+        found = []
+        for section, tables in self.sections.items():
+            prefixes = [name.removesuffix("_admin") for name in tables if name.endswith("_admin")]
+            found += [(section, p) for p in prefixes if all(f"{p}_{sign}" in tables for sign in SIGNS)]
+        return sorted(found)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is passed on of a dump.
+
+    Args:
+        section: the database.
+        prefix: of the tables there.
+        new_prefix: that they get.
+        tables: names without their prefix that are known; others stay behind.
+    """
+
+    section: str
+    prefix: str
+    new_prefix: str
+    tables: Collection[str]
+
+    def name(self, section: str, table: str) -> str:
+        """What a table is called from now on; empty if it isn't passed on."""
+        bare = table.removeprefix(f"{self.prefix}_")
+        is_ours = section == self.section and bare != table and bare in self.tables
+        return f"{self.new_prefix}_{bare}" if is_ours else ""
+
+
+def survey(pieces: Iterable[bytes]) -> Survey:
+    """Look through a dump.
+
+    Raises:
+        Refusal: something in it can't be taken; names the line.
+    """
+    found, statements = Survey(), Statements(pieces)
+    for section, reading, kind, what in _read(statements):
+        tables = found.sections.setdefault(section, {})
+        if isinstance(what, TableForm | Rows):
+            _note(tables, reading, what, kind)
+            if sum(map(len, found.sections.values())) > TABLES_MOST:
+                raise Refusal("too_many_tables", most=TABLES_MOST)
+        elif kind:
+            found.left_out[kind] += 1
+    found.ended, found.made_by, found.lines = statements.ended, statements.made_by, statements.line
+    found.sections = {name: tables for name, tables in found.sections.items() if tables}
+    if not found.sections:
+        raise Refusal("no_tables")
+    return found
+
+
+def pass_on(
+    pieces: Iterable[bytes], found: Survey, wanted: Wanted, sink: Callable[[bytes], object]
+) -> Mapping[str, int]:
+    """Give the wanted tables to a sink, statement by statement, each with its end; the rows of each are returned.
+
+    Args:
+        pieces: the dump.
+        found: its survey.
+        wanted: which tables, and what they are called from now on.
+        sink: takes bytes; they hold no comment, no command of a client and no setting but encoding and time zone.
+
+    Raises:
+        Refusal: something in it can't be taken; then it is another dump than the one that was looked through.
+    """
+    rows, in_force = Counter[str](), Reading()
+    tables = found.sections.get(wanted.section, {})
+    for section, reading, kind, what in _read(Statements(pieces)):
+        if not isinstance(what, TableForm | Rows) or not (name := wanted.name(section, _table_of(what))):
+            continue
+        table = tables.get(_table_of(what))
+        if table is None:
+            raise Refusal("dump_changed", table=_table_of(what))
+        needed = Reading(table.letters.encoding(table.said), reading.time_zone)
+        for setting in _settings(in_force, needed):
+            sink(setting)
+        in_force = needed
+        if isinstance(what, Rows):
+            rows[name] += what.count
+            text = what.insert(name)
+            sink(mended(text) if table.letters.is_twice else text)
+        else:
+            sink(what.create(name) if kind == "create" else what.alter(name))
+        sink(b";\n")
+    return rows
+
+
+def _read(statements: Statements) -> Iterator[tuple[str, Reading, str, TableForm | Rows | None]]:
+    """Section, how it is to be read, kind and content of each statement; the content is None if it is left out."""
+    section, reading = "", Reading()
+    for statement in statements:
+        text, line = statement.text, statement.line
+        word = re.split(rb"[^A-Za-z]", text[:20], maxsplit=1)[0].decode().upper()
+        kind, what = "", None
+        if word in {"INSERT", "REPLACE"}:
+            what = read_rows(text, line)
+        elif word == "SET":
+            reading = heard(text, line, reading)
+        elif switch := _SWITCH.match(text):
+            section, kind = _section(switch[1], line), "use"
+        elif word == "CREATE" and _OF_TABLE.match(text):
+            kind, what = "create", read_table(text, line)
+        elif word == "ALTER" and _OF_TABLE.match(text):
+            kind, what = "alter", read_change(text, line)
+            what = what if what.lines or what.counter else None
+        else:
+            kind = _left_out(statement, word)
+        yield section, reading, kind, what
+
+
+def _section(name: bytes, line: int) -> str:
+    """The section that begins."""
+    found = name.strip(b"`").decode(errors="replace")
+    if not NAME.fullmatch(found):
+        raise Refusal("odd_name", line=line, name=found)
+    return found
+
+
+def _left_out(statement: Statement, word: str) -> str:
+    """The kind of a statement that isn't passed on.
+
+    Raises:
+        Refusal: one that no dump needs, or that this service can't take.
+    """
+    text, line = statement.text, statement.line
+    for pattern, kind in LEFT_OUT:
+        if pattern.match(text):
+            return kind
+    if _DATABASE.match(text):
+        return "create database"
+    raise _refusal(word, text, line)
+
+
+def _refusal(word: str, text: bytes, line: int) -> Refusal:
+    """Why a statement isn't taken."""
+    head = text[:_HEAD]
+    made = {found.upper().decode() for found in re.findall(rb"[A-Za-z]+", head)} & MADE
+    if word == "CREATE" and made:
+        return Refusal("made", line=line, what=min(made))
+    shown = head[:40].decode(errors="replace")
+    codes = (
+        ("delimiter", word == "DELIMITER"),
+        ("definer", _DEFINER.search(head) is not None),
+        ("load_data", word == "LOAD"),
+        ("into_file", _INTO.search(text) is not None),
+        ("rights", word in RIGHTS),
+        ("client_command", word in CLIENT),
+    )
+    code = next((code for code, is_so in codes if is_so), "statement")
+    return Refusal(code, line=line, word=shown)
+
+
+def _note(tables: dict[str, Table], reading: Reading, what: TableForm | Rows, kind: str) -> None:
+    """What a statement tells of its table."""
+    table = tables.setdefault(_table_of(what), Table())
+    table.said = reading.encoding or table.said
+    if isinstance(what, Rows):
+        table.rows += what.count
+        table.bytes += len(what.values)
+        table.letters.look_at(what.values)
+    elif kind == "create":
+        table.columns, table.engine = what.columns, what.engine
+
+
+def _table_of(what: TableForm | Rows) -> str:
+    """The table that a statement is about."""
+    return what.table if isinstance(what, Rows) else what.name
+
+
+def _settings(before: Reading, needed: Reading) -> Iterator[bytes]:
+    """What is to be said before statements that are read in another way."""
+    if needed.encoding != before.encoding:
+        yield f"SET NAMES {needed.encoding};\n".encode()
+    if needed.time_zone != before.time_zone:
+        yield f"SET TIME_ZONE = '{needed.time_zone or '+00:00'}';\n".encode()
