@@ -86,6 +86,13 @@ class SshHost(Block):
 
         threading.Thread(target=connect, name=f"ssh-{server.name}", daemon=True).start()
 
+    def hang_up(self, server: ServerFacts) -> None:
+        """Break off what the connection to a server is used for, whoever waits for it; the next use makes a new one."""
+        with self._lock:
+            known = self._connections.get((server.name, server.address))
+        if known is not None:
+            known.close()
+
     @contextlib.contextmanager
     def own_connection(self, server: ServerFacts) -> Iterator[SshConnection]:
         """A connection that nobody else uses, closed at the end; raises as `connection` does."""

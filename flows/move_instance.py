@@ -29,6 +29,7 @@ from tasks.evacuations import go_on_after
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.leases import working_on
 from tasks.letters import local
+from tasks.move_after_check import hold_target, ready_to_hold, record_after_check
 from tasks.move_database import (
     catch_up,
     compare_database,
@@ -37,10 +38,9 @@ from tasks.move_database import (
     ensure_transactional,
     follow_database,
     frozen_database,
-    held_moment,
     load_database,
 )
-from tasks.move_ends import called_off, record_after_check, telling_move_failure
+from tasks.move_ends import given_up, telling_move_failure
 from tasks.move_files import compare_files, copy_files, hold_files, last_round
 from tasks.move_letters import tell_customer_moved
 from tasks.move_records import (
@@ -72,6 +72,7 @@ from tasks.move_sides import (
     reopen_source,
     retire_source,
 )
+from tasks.move_stop import closed_no_longer_than
 from tasks.name_moves import ensure_names_follow, ensure_names_prepared, ensure_no_names_left, prove_names_answer
 from tasks.outgoing import ensure_outgoing_network
 from tasks.outside import watched
@@ -141,10 +142,10 @@ def brought_over(move: Move) -> Move:
         prepare(move)
         copy_live(move, what)
         return stop_and_switch(move, what)
-    except ServiceError as error:
+    except Exception as error:
         if read_move(move.facts.id).facts.state is not MoveState.SWITCHED:
             undo(move)
-            called_off(move, error)
+            given_up(move, error)
         raise
 
 
@@ -178,26 +179,38 @@ def copy_live(move: Move, what: MovePlan) -> None:
 
 def stop_and_switch(move: Move, what: MovePlan) -> Move:
     """Closed, the rest brought over and compared, switched, open again on the other side; watched from outside."""
-    with watched(url_of(move.source, move.instance)) as watch, last_round(move, ROUNDS + 1) as last:
+    with (
+        watched(url_of(move.source, move.instance)) as watch,
+        last_round(move, ROUNDS + 1) as last,
+        ready_to_hold(move, wanted=not what.compared_in_stop),
+        closed_no_longer_than(STANDARD.move_closed_most, move.source, move.target) as stop,
+    ):
         check_within_window(move.facts.due_until, now() + timedelta(seconds=what.stop_seconds))
         move = record_state(move, MoveState.FROZEN)
         close_source(move)
+        stop.reached("close")
         with frozen_database(move) as position:
             end_source_processes(move)
             hold_files(last)
+            stop.reached("freeze")
             if what.method is Method.REPLICATION:
                 drain(move, position)
             else:
-                load_database(move)
-            compared = {"database": compare_database(move)} if what.compared_in_stop else {}
-            compared["files"] = compare_files(last)
-            with held_moment(move, wanted=not what.compared_in_stop) as held:
-                move = record_switched(move, compared)
-                open_target(move)
-                if watch.served_again():
-                    record_opened(move, watch.stop_seconds)
-                if held:
-                    record_after_check(move, held)
+                load_database(move, stop.left)
+            stop.reached("last changes")
+            compared: dict[str, Any] = {}
+            if what.compared_in_stop:
+                compared["database"] = compare_database(move)
+            else:
+                hold_target(move)
+            stop.reached("database")
+            compared["files"] = compare_files(last, stop.left)
+            stop.reached("files")
+            stop.decide()
+            move = record_switched(move, {**compared, "stop": stop.parts})
+            open_target(move)
+            if watch.served_again():
+                record_opened(move, watch.stop_seconds)
     return move
 
 
@@ -214,6 +227,7 @@ def finish(move: Move) -> dict[str, Any]:
     ensure_names_follow(move.target, move.instance)
     evidence["names"] = prove_names_answer(move.target, move.instance)
     ensure_storage_limit(move.target, move.instance)
+    record_after_check(move)
     ensure_way_closed(move)
     tell_customer_moved(move)
     record_done(move, {"proof": evidence})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import PurePosixPath as Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +15,16 @@ from hosting.commands import mariadb, replication
 from hosting.commands.files import ensure_file, ensure_gone
 from hosting.commands.server_link import DATABASE_PORTS, ensure_tunnel
 from hosting.errors import StepFailed, Unreachable
-from tasks.jobs import end_job, run_job
+from hosting.policy.move_attempts import NotInTime
+from tasks.jobs import end_job
+from tasks.move_jobs import Job
 from tasks.move_records import new_password
 from tasks.step import reading, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hosting.policy.values import ServerFacts
-    from tasks.jobs import Told
     from tasks.move_records import Move
 
 LOAD_MOST_SECONDS = 12 * 3600.0
@@ -32,15 +32,6 @@ CATCH_UP_SECONDS = 3600.0
 DRAIN_SECONDS = 5.0
 GONE_SECONDS = 5.0
 Sums = dict[str, tuple[Any, ...]]
-
-
-@dataclass(frozen=True)
-class Held:
-    """Two connections that read the same moment: the fenced source, and the target as it was at the switch."""
-
-    source: MariadbServer
-    target: MariadbServer
-    name: str
 
 
 class TargetBusy(Unreachable):
@@ -57,17 +48,20 @@ def job_of(instance: str) -> str:
 
 
 @reading
-def load_database(move: Move, told: Told | None = None) -> Mapping[str, Any]:
+def load_database(move: Move, most_seconds: float = LOAD_MOST_SECONDS) -> Mapping[str, Any]:
     """The source's database in the target's empty one, as it is at one moment, which is told as a position.
 
     Raises:
         Unreachable: one of the servers, or the way between them, does not answer.
         StepFailed: it could not be loaded.
+        NotInTime: not within so many seconds.
     """
     id_ = job_of(move.name)
     end_job(move.target, id_)
     request = {"name": move.name, "database": move.layout.database}
-    return run_job(move.target, id_, "move-database", request, seconds=LOAD_MOST_SECONDS, told=told)
+    loading = Job(move.target, id_, "move-database", request)
+    loading.start()
+    return loading.wait(most_seconds)
 
 
 @step
@@ -167,7 +161,7 @@ def frozen_database(move: Move) -> Iterator[str]:
     The account stays locked afterwards: only `let_in_again` opens it, where the move is undone.
 
     Raises:
-        StepFailed: somebody would not go.
+        NotInTime: somebody would not go.
         Unreachable: the database, or somebody's long work in it, kept us waiting.
     """
     with mariadb_of(load(SshHost).connection(move.source)) as keeper:
@@ -186,8 +180,7 @@ def lock_out(database: MariadbServer, user: str) -> None:
         if not database.value(replication.count_connections(user)):
             return
         if time.monotonic() > deadline:
-            message = "A connection of the instance to its database does not end: it takes something long back."
-            raise StepFailed(message, "Move it at a quieter time.")
+            raise NotInTime("A connection of the instance to its database does not end: it takes something long back.")
         time.sleep(0.01)
 
 
@@ -202,27 +195,14 @@ def drain(move: Move, position: str) -> None:
     """The target has taken in the source's last change, and takes in no more.
 
     Raises:
-        StepFailed: it did not in time.
+        NotInTime: it did not.
     """
     with mariadb_of(load(SshHost).connection(move.target)) as database:
         _check_follows(database, move)
         if position and database.value(replication.wait_for(position, DRAIN_SECONDS)) != 0:
             _check_follows(database, move)
-            message = f"{move.target.name} did not take in the last changes within {DRAIN_SECONDS:.0f} s."
-            raise StepFailed(message, "Move it at a quieter time.")
+            raise NotInTime(f"{move.target.name} did not take in the last changes within {DRAIN_SECONDS:.0f} s.")
         database.rows(replication.stop_replicating())
-
-
-@contextlib.contextmanager
-def held_moment(move: Move, *, wanted: bool) -> Iterator[Held | None]:
-    """The target's database as it is before the first change of the customer's there; nothing where it isn't wanted."""
-    if not wanted:
-        yield None
-        return
-    ssh = load(SshHost)
-    with mariadb_of(ssh.connection(move.source)) as source, mariadb_of(ssh.connection(move.target)) as target:
-        target.rows(replication.hold_moment())
-        yield Held(source, target, move.layout.database)
 
 
 @reading
@@ -307,15 +287,25 @@ def _check_no_error(status: Mapping[str, Any], move: Move) -> None:
         raise StepFailed(message, "The source serves on; report this.", last_lines=str(status["Last_SQL_Error"])[:300])
 
 
-def sums_of(database: MariadbServer, name: str) -> Sums:
-    """Rows and sums of each table as this connection sees it."""
+def columns_of(database: MariadbServer, name: str) -> tuple[dict[str, list[str]], dict[str, tuple[Any, ...]]]:
+    """Of each table the names of its columns, and what they are."""
     columns: dict[str, list[str]] = {}
-    shape: dict[str, list[Any]] = {}
+    shape: dict[str, tuple[Any, ...]] = {}
     for table, column, *rest in database.rows(replication.columns_of(name)):
         columns.setdefault(table, []).append(column)
-        shape.setdefault(table, []).append((column, *rest))
-    rows = database.rows(replication.sums(name, columns)) if columns else ()
-    return {str(table): (*(int(value) for value in found), tuple(shape[table])) for table, *found in rows}
+        shape[table] = (*shape.get(table, ()), (column, *rest))
+    return columns, shape
+
+
+def sums_of(database: MariadbServer, name: str) -> Sums:
+    """Rows and sums of each table as this connection sees it."""
+    columns, shape = columns_of(database, name)
+    return rows_of(database.rows(replication.sums(name, columns)) if columns else (), shape)
+
+
+def rows_of(rows: Iterable[Sequence[Any]], shape: Mapping[str, tuple[Any, ...]]) -> Sums:
+    """What the statement of the sums told, with what each table is."""
+    return {str(table): (*(int(value) for value in found), shape.get(str(table))) for table, *found in rows}
 
 
 def compare(source: Sums, target: Sums, where: str) -> dict[str, int]:

@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.ssh_host import SshHost
-from hosting.commands.server_link import hold
-from hosting.errors import ServiceError, Unreachable
-from tasks.jobs import end_job, run_job
+from hosting.commands.server_link import hold, let_go
+from hosting.errors import ServiceError
+from tasks.jobs import end_job
 from tasks.move_database import NotTheSame
+from tasks.move_jobs import Job
 from tasks.step import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hosting.policy.values import ServerFacts
     from tasks.move_records import Move
 
-ROUND_MOST_SECONDS = 24 * 3600.0
 ROUNDS_MOST = 3
-READY_SECONDS = 30.0
-
-
-@dataclass
-class Job:
-    """A job that is followed beside everything else."""
-
-    server: ServerFacts
-    id: str
-    work: str
-    request: Mapping[str, Any]
-    ready: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
-    result: Mapping[str, Any] | None = None
-    error: ServiceError | None = None
-
-    def start(self) -> None:
-        """Begin it; it is known to be ready when it has said so."""
-        threading.Thread(target=self._follow, name=self.id, daemon=True).start()
-
-    def wait(self) -> Mapping[str, Any]:
-        """Its result; raises as `run_job`."""
-        if not self.ended.wait(ROUND_MOST_SECONDS):
-            raise Unreachable(f"{self.work} on {self.server.name} does not end.", "Run again.")
-        if self.error:
-            raise self.error
-        return self.result or {}
-
-    def _follow(self) -> None:
-        try:
-            self.result = run_job(
-                self.server, self.id, self.work, self.request, seconds=ROUND_MOST_SECONDS,
-                told=lambda *_: self.ready.set(), keep=True,
-            )  # fmt: skip
-        except ServiceError as error:
-            self.error = error
-        finally:
-            self.ready.set()
-            self.ended.set()
 
 
 @dataclass(frozen=True)
@@ -74,10 +34,13 @@ class Round:
     fetching: Job
 
     def hold(self) -> None:
-        """What the source has at this moment is what goes over."""
+        """What the source has at this moment is what goes over: both sides wait for it in the last round."""
+        ssh = load(SshHost)
         if self.move.both_btrfs:
-            held = self.move.work / str(self.number)
-            load(SshHost).connection(self.move.source).run(hold(self.move.layout.data, held))
+            ssh.connection(self.move.source).run(hold(self.move.layout.data, self.move.work / str(self.number)))
+            return
+        for server in (self.move.source, self.move.target):
+            ssh.connection(server).run(let_go(self.move.work / "go"))
 
     def start(self) -> None:
         """Begin on both sides."""
@@ -91,13 +54,21 @@ class Round:
 
 
 def round_of(move: Move, number: int, *, last: bool) -> Round:
-    """A round, not yet begun."""
+    """A round, not yet begun.
+
+    Where there are no snapshots, the folder may change while it is counted, but in the last round: that one waits.
+    """
     id_ = f"move-files-{move.name}-{number}"
+    awaited = str(move.work / "go") if last and not move.both_btrfs else ""
     held = move.work / str(number) if move.both_btrfs else move.layout.data
-    counted = {"folder": str(held), "kept": str(move.work / "tree")}
+    counted = {
+        "folder": str(held), "kept": str(move.work / "tree"), "awaited": awaited or str(held), "last": last,
+        "changing": not move.both_btrfs and not last,
+    }  # fmt: skip
     fetched = {
         "name": move.name, "number": number, "btrfs": move.both_btrfs, "last": last, "work": str(move.work),
         "data": str(move.layout.data), "user": move.layout.user, "scratch": str(move.layout.scratch),
+        "awaited": awaited,
     }  # fmt: skip
     counting = Job(move.source, id_, "move-tree", counted)
     return Round(move, number, counting, Job(move.target, id_, "move-files", fetched))
@@ -119,10 +90,8 @@ def copy_files(move: Move, number: int) -> Mapping[str, Any]:
     """
     made = round_of(move, number, last=False)
     made.clear()
-    made.hold()
-    if not move.both_btrfs:  # the folder changes while it is counted: that is done once, in the stop
-        made.fetching.start()
-        return made.fetching.wait()
+    if move.both_btrfs:
+        made.hold()
     made.start()
     made.counting.wait()
     return made.fetching.wait()
@@ -137,11 +106,10 @@ def last_round(move: Move, number: int) -> Iterator[Round]:
     """
     made = round_of(move, number, last=True)
     made.clear()
-    if move.both_btrfs:
-        made.start()
-        for job in (made.counting, made.fetching):
-            job.ready.wait(READY_SECONDS)
+    made.start()
     try:
+        for job in (made.counting, made.fetching):
+            job.wait_ready()
         yield made
     except BaseException:
         with contextlib.suppress(ServiceError):
@@ -153,19 +121,20 @@ def last_round(move: Move, number: int) -> Iterator[Round]:
 def hold_files(last: Round) -> None:
     """The source's folder as it is now, closed, is what the last round takes over; it goes on from there by itself."""
     last.hold()
-    if not last.move.both_btrfs:
-        last.start()
 
 
 @reading
-def compare_files(last: Round) -> dict[str, Any]:
+def compare_files(last: Round, most_seconds: float) -> dict[str, Any]:
     """The last round has come, is in its place, and is what the source holds.
 
     Raises:
         NotTheSame: the target does not hold what the source holds.
+        NotInTime: it has not come within so many seconds.
         Unreachable: one of the servers, or the way between them, does not answer.
     """
-    source, target = last.counting.wait(), last.fetching.wait()
+    until = time.monotonic() + most_seconds
+    source = last.counting.wait(most_seconds)
+    target = last.fetching.wait(until - time.monotonic())
     if dict(source) != dict(target):
         message = f"The files on {last.move.target.name} are not the source's: {source} there, {target} here."
         raise NotTheSame(message, "Look at both; nothing was deleted.")

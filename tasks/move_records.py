@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.runtime import flow_run
 
 from hosting.inventory import (
+    cases,
     deeds,
     instances,
     leases,
@@ -229,6 +230,11 @@ def record_finding(move: Move, finding: str) -> None:
     in_transaction(inventory(), lambda session: moves.record_finding(session, move.facts.id, finding))
 
 
+def record_put_back(move: Move, finding: str) -> None:
+    """The move is undone for what passes, and stands as it was planned; nothing of it is left anywhere."""
+    in_transaction(inventory(), lambda session: moves.put_back(session, move.facts.id, finding, now()))
+
+
 def record_called_off(move: Move, finding: str) -> None:
     """The move is undone: the source serves as before, nothing of it is left on the target."""
 
@@ -265,12 +271,22 @@ def read_kept_too_long(kept_days: int) -> list[Move]:
 
 
 def _is_kept(session: Session, move: MoveFacts) -> bool:
-    """Whether what a move left on its source is no more than that: the instance is elsewhere, and does not come."""
+    """Whether what a move left on its source is no more than that: the instance is elsewhere, and does not come.
+
+    As long as a person has to look at a difference, it is kept.
+    """
+    differing = cases.cases_of(session, instances.subject_of(move.instance_name))
     return (
         move.state is MoveState.DONE
+        and all(case.settled_at for case in differing if case.key == after_check_key(move.id))
         and instances.instance_facts(session, move.instance_name).server_name != move.source_name
         and moves.open_move(session, move.instance_name) is None
     )
+
+
+def after_check_key(move_id: int) -> str:
+    """The key of the case that a difference between both sides is, found after the switch."""
+    return f"move:{move_id}:after-check"
 
 
 def new_password() -> str:

@@ -17,6 +17,7 @@ from hosting.commands.system_users import ensure_no_user
 from hosting.policy.move_plan import Sizes
 from hosting.templates import render
 from tasks.jobs import end_job
+from tasks.move_after_check import sums_job_of
 from tasks.move_database import drop_database, end_following, let_in_again
 from tasks.move_database import job_of as database_job
 from tasks.move_files import end_files_jobs
@@ -115,9 +116,9 @@ def ensure_source_fenced(move: Move) -> bool:
 
 @step
 def ensure_way_closed(move: Move) -> bool:
-    """No key, tunnel, replication or round of files of the move is left on either server."""
+    """No key, tunnel, replication or job of the move is left on either server."""
     changed = end_following(move)
-    end_files_jobs(move)
+    end_jobs(move)
     for server in (move.target, move.source):
         ssh = load(SshHost).connection(server)
         changed |= ssh.run(dismiss(move.name)).changed
@@ -138,8 +139,7 @@ def reopen_source(move: Move) -> bool:
 @step
 def clear_target(move: Move) -> bool:
     """Nothing of the instance is left on the target; where it was before, that still passes requests on."""
-    end_job(move.target, database_job(move.name))
-    end_files_jobs(move)
+    end_jobs(move)
     if not move.target_was_home:
         load(SshHost).connection(move.target).run(uninstall(APACHE, move.layout.site_file))
     return drop_side(move.target, move)
@@ -149,6 +149,13 @@ def clear_target(move: Move) -> bool:
 def retire_source(move: Move) -> bool:
     """What was kept on the source is gone; it passes requests on for the life of the contract (P10)."""
     return drop_side(move.source, move)
+
+
+def end_jobs(move: Move) -> None:
+    """No job of the move is left on either server."""
+    for id_ in (database_job(move.name), sums_job_of(move.name)):
+        end_job(move.target, id_)
+    end_files_jobs(move)
 
 
 def drop_side(server: ServerFacts, move: Move) -> bool:

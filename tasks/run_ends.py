@@ -13,12 +13,21 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
-from hosting.inventory import cases, deeds, instances, leases
+from hosting.inventory import cases, closed_moves, deeds, instances, leases
 from hosting.inventory import work as works
 from hosting.inventory.cases import NOT_DONE
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.turns import take_turn
-from hosting.policy.attempts import SILENT_MOST, RunFacts, RunState, Verdict, again_at, is_stuck, judge
+from hosting.policy.attempts import (
+    CLOSED_SILENT_MOST,
+    SILENT_MOST,
+    RunFacts,
+    RunState,
+    Verdict,
+    again_at,
+    is_stuck,
+    judge,
+)
 from hosting.policy.states import ForbiddenEdge, WorkState
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -110,10 +119,17 @@ def _facts(
         return RunFacts(RunState.LOST, now, now)
     state = RunState(run.state.type.value.lower())
     since = run.state.timestamp
+    said = run.state.message or ""
+    if state is RunState.RUNNING and now - since > CLOSED_SILENT_MOST:
+        with inventory.reading() as session:
+            closed = closed_moves.closed_move_of(session, work)
+            lease = leases.lease_of(session, closed.instance_name) if closed else None
+        if closed:  # nobody waits for what Prefect has heard: its lease alone tells that it is at work
+            return RunFacts(state, since, lease.heartbeat_at if lease else since, said, CLOSED_SILENT_MOST)
     alive_at = since
     if state is RunState.RUNNING and now - since > SILENT_MOST:
         alive_at = max(since, _leased_until(inventory, work), _heard_at(run.id, since, now, client))
-    return RunFacts(state, since, alive_at, run.state.message or "")
+    return RunFacts(state, since, alive_at, said)
 
 
 def _leased_until(inventory: Inventory, work: works.WorkFacts) -> datetime:
@@ -137,9 +153,11 @@ def _heard_at(run_id: UUID, since: datetime, now: datetime, client: SyncPrefectC
 
 @reading
 def settle_ended_runs() -> list[Settled]:
-    """See to all work whose run came to nothing."""
+    """See to all work whose run came to nothing; where an instance is closed meanwhile, at once."""
     with get_client(sync_client=True) as client:
         settled = settle_ended(inventory(), now(), client)
+    for number in in_transaction(inventory(), lambda session: closed_moves.go_on_at_once(session, now())):
+        run_logger().warning("Move %s is gone on with at once: its instance is closed.", number)
     for one in settled:
         run_logger().warning("%s %s: %s -> %s", one.work.kind, one.work.subject, one.finding, one.verdict.value)
     return settled

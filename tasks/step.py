@@ -30,6 +30,9 @@ RETRY_DELAYS = [1.0, 5.0, 15.0]
 still_allowed: ContextVar[Callable[[], None] | None] = ContextVar("still_allowed", default=None)
 """Raises where the run has lost its lease; asked before every step."""
 
+tried_again: ContextVar[Callable[[], bool] | None] = ContextVar("tried_again", default=None)
+"""Whether waiting for a server that does not answer helps just now: not while somebody is kept out meanwhile."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -54,7 +57,8 @@ def may_heal(_task: Any, _run: Any, state: State[Any]) -> bool:
     try:
         state.result()
     except Unreachable:
-        return True
+        asked = tried_again.get()
+        return asked is None or asked()
     except Exception:  # noqa: BLE001  # whatever else it is, trying again would not heal it
         return False
     return False

@@ -113,6 +113,19 @@ mkdir -p -m 700 "$(dirname "$to")"
 btrfs subvolume snapshot -r "$from" "$to" >/dev/null; sync -f "$to"; echo changed
 """
 
+_LET_GO = """
+mkdir -p -m 700 "$(dirname "$1")"; touch "$1"; echo changed
+"""
+
+# Whoever is to say that he holds what is there at this moment waits for the one file, and writes the other.
+_HOLD_MOMENT = """
+touch "$1"; i=0
+until [ -e "$2" ]; do
+  i=$((i+1)); [ $i -lt 250 ] || { echo "nobody holds the database as it is now" >&2; exit 75; }
+  sleep 0.02
+done
+echo changed
+"""
 
 _TAKES = """
 have=$(btrfs property get -ts "$1" ro); [ "$have" != "ro=$2" ] || { echo unchanged; exit; }
@@ -151,3 +164,13 @@ def ensure_tunnel(instance: str, number: int) -> Command:
 def hold(folder: Path, at: Path) -> Command:
     """On the source: the folder held as it is at this moment."""
     return script("hold", _HOLD, str(folder), str(at))
+
+
+def let_go(sign: Path) -> Command:
+    """On either server: whoever waits for this sign begins."""
+    return script("let go", _LET_GO, str(sign))
+
+
+def hold_moment(asked: Path, held: Path) -> Command:
+    """On the target: who sums up its database holds it as it is at this moment; it may change afterwards."""
+    return script("hold moment", _HOLD_MOMENT, str(asked), str(held))

@@ -304,6 +304,22 @@ def record_finding(session: Session, move_id: int, finding: str) -> None:
     session.flush()
 
 
+def set_begin(session: Session, move_id: int, begins: datetime, finding: str) -> MoveFacts:
+    """Another moment for a move that is planned, inside the window that was agreed on."""
+    row = _row(session, move_id, lock=True)
+    row.due_at, row.finding = begins, finding
+    session.flush()
+    return _facts(row)
+
+
+def add_evidence(session: Session, move_id: int, evidence: Mapping[str, Any]) -> MoveFacts:
+    """What is known of a move besides, whatever its state."""
+    row = _row(session, move_id, lock=True)
+    row.evidence = {**row.evidence, **evidence}
+    session.flush()
+    return _facts(row)
+
+
 def record_opened(session: Session, move_id: int, now: datetime, seconds: float | None = None) -> None:
     """The instance is open again; one that was known to be open stays so.
 
@@ -316,11 +332,6 @@ def record_opened(session: Session, move_id: int, now: datetime, seconds: float 
     """
     _opened(_row(session, move_id, lock=True), now, seconds)
     session.flush()
-
-
-def closed_moves(session: Session) -> list[MoveFacts]:
-    """The moves whose instance may be closed just now, the first planned first."""
-    return [_facts(row) for row in session.scalars(select(Move).where(Move.closed_at.is_not(None)).order_by(Move.id))]
 
 
 def give_up_kept(session: Session, instance: str, server: str, now: datetime) -> None:

@@ -12,6 +12,12 @@ AGAIN_AFTER = (timedelta(seconds=30), timedelta(minutes=3), timedelta(minutes=15
 HELD_AGAIN_AFTER = timedelta(seconds=30)
 """How long to wait where another run works on the instance: no attempt was made, so that none is counted."""
 
+CLOSED_AGAIN_AFTER = timedelta(seconds=30)
+"""How long to wait where an instance is closed until the work is done, however often it was tried."""
+
+CLOSED_SILENT_MOST = timedelta(seconds=60)
+"""There a run is dead that has held its lease for so long no more: as long as a lease lives without it."""
+
 PENDING_MOST = timedelta(minutes=10)
 """A run that is being started for longer than that was forgotten by its worker (PREFECT.md T4)."""
 
@@ -53,6 +59,7 @@ class RunFacts:
     since: datetime
     alive_at: datetime
     message: str = ""
+    silent_most: timedelta = SILENT_MOST
 
     @property
     def finding(self) -> str:
@@ -69,7 +76,7 @@ def is_stuck(run: RunFacts, now: datetime) -> bool:
     """Whether a run that seems to be at work is dead."""
     if run.state is RunState.PENDING:
         return now - run.since > PENDING_MOST
-    return run.state is RunState.RUNNING and now - max(run.since, run.alive_at) > SILENT_MOST
+    return run.state is RunState.RUNNING and now - max(run.since, run.alive_at) > run.silent_most
 
 
 def judge(run: RunFacts, tried: int, now: datetime) -> Verdict:

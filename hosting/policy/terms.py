@@ -62,6 +62,7 @@ class Terms:
     move_reminder_after: timedelta = timedelta(days=3)  # who has not answered an offer by then is reminded of it
     move_window: timedelta = timedelta(hours=2)  # within which an agreed move begins
     move_windows_offered: int = 4
+    move_closed_most: timedelta = timedelta(seconds=30)  # not switched within, it opens again where it is: another time
     # Names (P26, P29)
     name_least: int = 4  # characters (P27)
     name_most: int = 48

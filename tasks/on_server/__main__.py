@@ -13,6 +13,7 @@ WORK = {
     "move-files": move_in.files,
     "move-tree": move_in.tree,
     "move-database": move_in.database,
+    "move-sums": move_in.sums,
 }
 
 if __name__ == "__main__":

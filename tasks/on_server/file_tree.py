@@ -5,10 +5,12 @@ Runs on servers: standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +20,32 @@ if TYPE_CHECKING:
 PIECE = 1 << 20
 
 
-def tree(root: str, known: Mapping[str, list[Any]] | None = None) -> dict[str, list[Any]]:
+SETTLED_NS = 2_000_000_000
+"""A file that changed less than so long before it was looked at may change once more without showing it: the marks of
+times are as coarse as that on some file systems."""
+
+
+def tree(root: str, known: Mapping[str, list[Any]] | None = None, *, changing: bool = False) -> dict[str, list[Any]]:
     """All that lies below a folder, by its path there.
 
     Args:
-        root: the folder; nothing in it may change meanwhile, links in it are not followed.
+        root: the folder; links in it are not followed.
         known: an earlier tree of the same folder: a file of the same size, times and inode keeps its sum.
+        changing: whether it may change meanwhile: what goes is left out, and so is what may have changed unseen, so
+            that an entry whose marks are the same later is the same.
 
     Returns:
         By path: [kind, mode, sum or link target, size, mtime_ns, ctime_ns, inode]; kind is f, d, l or o (other).
     """
     known = known or {}
-    return {path: _entry(root, path, found, known.get(path)) for path, found in _walk(root)}
+    if not changing:
+        return {path: _entry(root, path, found, known.get(path)) for path, found in _walk(root)}
+    entries = {}
+    for path, found in _walk(root, changing=True):
+        if found.st_ctime_ns < time.time_ns() - SETTLED_NS:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                entries[path] = _entry(root, path, found, known.get(path))
+    return entries
 
 
 def root_sum(entries: Mapping[str, list[Any]]) -> str:
@@ -74,17 +90,19 @@ def differences(wanted: Mapping[str, list[Any]], found: Mapping[str, list[Any]],
     return said if len(said) <= most else [*said[:most], f"and {len(said) - most} more"]
 
 
-def _walk(root: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Paths below the root with what they are."""
+def _walk(root: str, *, changing: bool = False) -> Iterator[tuple[str, os.stat_result]]:
+    """Paths below the root with what they are; whatever goes meanwhile is passed over, where that may be."""
+    passed_over = (FileNotFoundError, NotADirectoryError) if changing else ()
     open_folders = [""]
     while open_folders:
         folder = open_folders.pop()
-        with os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118  # bytes of names as they are
+        with contextlib.suppress(*passed_over), os.scandir(os.path.join(root, folder)) as entries:  # noqa: PTH118  # bytes of names as they are
             for entry in entries:
                 path = f"{folder}/{entry.name}" if folder else entry.name
-                yield path, entry.stat(follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    open_folders.append(path)
+                with contextlib.suppress(*passed_over):
+                    yield path, entry.stat(follow_symlinks=False)
+                    if entry.is_dir(follow_symlinks=False):
+                        open_folders.append(path)
 
 
 def _entry(root: str, path: str, found: os.stat_result, known: list[Any] | None) -> list[Any]:

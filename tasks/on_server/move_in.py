@@ -25,6 +25,7 @@ PIECE = 1 << 18
 TAIL_BYTES = 1 << 12
 WAIT_SECONDS = 600.0
 SESSIONS_SECONDS = 5.0
+HELD = "held"
 GTID = re.compile(rb"gtid_slave_pos='([0-9,-]+)'")
 CLIENT = (
     "mariadb", "--no-defaults", "--socket=/run/mysqld/mysqld.sock", "--user=root",
@@ -45,35 +46,82 @@ def files(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     work = Path(request["work"])
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = Path(request["data"])
+    known = file_tree.read_lines(str(work / "tree"))
+    if request["awaited"]:
+        wait_for(Path(request["awaited"]))
     if request["btrfs"]:
         come = received(request, work)
     else:
         synchronised(request, data)
         come = data
     logged_in = sessions(request) if request["last"] else None
-    found = file_tree.tree(str(come), file_tree.read_lines(str(work / "tree")))
-    file_tree.write_lines(str(work / "tree"), found)
-    if request["last"]:
-        if request["btrfs"]:
-            put(come, data)
-        end(logged_in)
+    found = file_tree.tree(str(come), known)
+    if not request["last"]:
+        file_tree.write_lines(str(work / "tree"), found)
+        return file_tree.totals(found)
+    if request["btrfs"]:
+        put(come, data)
+    end(logged_in)
     return file_tree.totals(found)
 
 
 def tree(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """On the source: number, bytes and sum of the files in a folder; what has not changed is not read again."""
+    """On the source: number, bytes and sum of the files in a folder; what has not changed is not read again.
+
+    A folder that changes meanwhile is counted all the same, so that in the stop only what has changed is read.
+    """
     progress.tell("ready", now=True)
     kept = Path(request["kept"])
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = file_tree.read_lines(str(kept))
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not Path(request["folder"]).exists():
-        if time.monotonic() > deadline:
-            raise Complaint("busy", "the folder was never held")
-        time.sleep(0.01)
-    found = file_tree.tree(request["folder"], known)
-    file_tree.write_lines(str(kept), found)
+    wait_for(Path(request["awaited"]))
+    found = file_tree.tree(request["folder"], known, changing=request["changing"])
+    if not request["last"]:
+        file_tree.write_lines(str(kept), found)
     return file_tree.totals(found)
+
+
+def sums(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    """On the target: what a statement says of its database as it is when that is asked for, and not later.
+
+    The moment is held by a connection of this job, whatever becomes of who asked.
+
+    Returns:
+        `rows`, each as a list of words.
+
+    Raises:
+        Complaint: the database did not answer, or nobody asked.
+    """
+    asking = subprocess.Popen(
+        [*CLIENT, "--batch", "--skip-column-names", "--unbuffered", request["database"]],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert asking.stdin and asking.stdout  # noqa: S101, PT018  # as asked for above
+    try:
+        progress.tell("ready", now=True)
+        wait_for(Path(request["awaited"]))
+        asking.stdin.write(f"START TRANSACTION WITH CONSISTENT SNAPSHOT; SELECT '{HELD}';\n".encode())
+        asking.stdin.flush()
+        if asking.stdout.readline().decode().strip() == HELD:
+            Path(request["held"]).touch()
+            asking.stdin.write(request["sql"].encode() + b";\n")
+        asking.stdin.close()
+        rows = [line.decode().rstrip("\n").split("\t") for line in asking.stdout]
+    except BrokenPipeError:
+        rows = []
+    said = words_of(asking)
+    if asking.wait() != 0 or not rows:
+        raise Complaint("database", f"the database could not be summed up: {said}")
+    return {"rows": rows}
+
+
+def wait_for(sign: Path) -> None:
+    """Until something is there; for who is to go on in the stop without being begun then."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not sign.exists():
+        if time.monotonic() > deadline:
+            raise Complaint("busy", f"{sign.name} was never there")
+        time.sleep(0.01)
 
 
 def database(request: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import deeds, instances, moves, servers
+from hosting.inventory import closed_moves, deeds, instances, moves, servers
 from hosting.inventory.moves import MoveUnderWay, UnknownMove
 from hosting.inventory.servers import UnknownServer
 from hosting.inventory.session import Inventory, in_transaction
@@ -179,7 +179,7 @@ def test_a_stop_is_told_from_the_freeze_on_whichever_run_ends_it_and_none_before
 ) -> None:
     def closed() -> list[int]:
         with inventory.reading() as session:
-            return [one.id for one in moves.closed_moves(session)]
+            return [one.id for one in closed_moves.closed_moves(session)]
 
     def at(seconds: int, to: MoveState) -> MoveFacts:
         now = NOW + HOUR + timedelta(seconds=seconds)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LATER = 2**62
+"""A moment at which all that is there has settled."""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "data"
@@ -70,3 +74,49 @@ def test_differences_are_named_and_counted(folder: Path) -> None:
     found = file_tree.differences(wanted, file_tree.tree(str(folder)))
     assert found == ["link is missing", "new is too much", "user/1/email/inbox/mail differs"]
     assert file_tree.differences(wanted, {}, most=2)[-1] == "and 6 more"
+
+
+def test_of_a_folder_that_changes_only_what_has_settled_is_kept_so_that_nothing_changes_unseen(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that changes twice within the grain of its marks looks as if it had not."""
+    assert file_tree.tree(str(folder), changing=True) == {}
+    monkeypatch.setattr(file_tree.time, "time_ns", lambda: LATER)
+    whole = file_tree.tree(str(folder), changing=True)
+    assert whole == file_tree.tree(str(folder))
+
+
+def test_what_goes_while_a_changing_folder_is_read_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sums, inbox = file_tree._sum, folder / "user/1/email/inbox"
+    for number in range(50):
+        (inbox / f"mail-{number}").write_text("From: b\n")
+
+    def gone(file: str) -> str:
+        for one in inbox.iterdir():
+            one.unlink()
+        monkeypatch.setattr(file_tree, "_sum", sums)
+        return sums(file)
+
+    monkeypatch.setattr(file_tree.time, "time_ns", lambda: LATER)
+    monkeypatch.setattr(file_tree, "_sum", gone)
+    found = file_tree.tree(str(folder), changing=True)
+    assert not [path for path in found if path.startswith("user/1/email/inbox/mail-")]
+    assert "user/1/email/inbox" in found
+
+
+def test_in_the_stop_only_what_has_changed_is_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted while the customer works, the folder costs the stop one look at each file, and no reading of it."""
+    inbox = folder / "user/1/email/inbox"
+    for number in range(200):
+        (inbox / f"mail-{number}").write_text("From: b\n")
+    monkeypatch.setattr(file_tree.time, "time_ns", lambda: LATER)
+    live = file_tree.tree(str(folder), changing=True)
+    (inbox / "mail-7").write_text("From: c\n")
+    (inbox / "new").write_text("From: d\n")
+    (inbox / "mail-9").unlink()
+    read: list[str] = []
+    sums = file_tree._sum
+    monkeypatch.setattr(file_tree, "_sum", lambda file: read.append(file) or sums(file))
+    last = file_tree.tree(str(folder), live)
+    assert sorted(read) == [str(inbox / "mail-7"), str(inbox / "new")]
+    assert last == file_tree.tree(str(folder))

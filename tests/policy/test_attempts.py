@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hosting.policy.attempts import AGAIN_AFTER, RunFacts, RunState, Verdict, again_at, judge
+from hosting.policy.attempts import AGAIN_AFTER, CLOSED_SILENT_MOST, RunFacts, RunState, Verdict, again_at, judge
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -36,6 +36,13 @@ def found(state: RunState, minutes: float = 0, message: str = "", silent_minutes
     ids=lambda value: f"{value.state.value}-{NOW - value.since}" if isinstance(value, RunFacts) else value.value,
 )
 def test_a_run_is_judged_by_how_it_was_found(run: RunFacts, verdict: Verdict) -> None:
+    assert judge(run, 0, NOW) is verdict
+
+
+@pytest.mark.parametrize(("silent", "verdict"), [(59, Verdict.LEAVE), (61, Verdict.AGAIN)])
+def test_where_somebody_is_kept_out_a_run_that_holds_its_lease_no_more_is_dead(silent: int, verdict: Verdict) -> None:
+    heard = NOW - timedelta(seconds=silent)
+    run = RunFacts(RunState.RUNNING, NOW - timedelta(minutes=9), heard, silent_most=CLOSED_SILENT_MOST)
     assert judge(run, 0, NOW) is verdict
 
 
