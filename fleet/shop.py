@@ -132,6 +132,14 @@ class Shop:
         amount = order.due_cents if cents is None else cents
         return self.send(moved("payment.refunded", order.reference, amount, order.currency))
 
+    def wish(self, reference: str, name: str) -> Answer:
+        """Tell that the customer of an order wishes for a subdomain.
+
+        Raises:
+            ShopUnheard: it wasn't taken.
+        """
+        return self.send(wished(reference, name))
+
     def send(self, event: Event) -> Answer:
         """Send an event until it is taken, a bounded number of times.
 
@@ -211,6 +219,11 @@ def rent(kind: str, reference: str, cents: int, due_on: date, event_id: str | No
     """`rent.overdue` or `rent.settled`."""
     data = {"order": reference, "amount": {"cents": cents, "currency": "EUR"}, "due_on": due_on.isoformat()}
     return event(kind, data, event_id)
+
+
+def wished(reference: str, name: str, event_id: str | None = None) -> Event:
+    """`name.ordered`."""
+    return event("name.ordered", {"order": reference, "name": name}, event_id)
 
 
 def _text(moment: datetime) -> str:

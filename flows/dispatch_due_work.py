@@ -11,6 +11,7 @@ from tasks.capacity import see_to_room
 from tasks.cases import tell_operators
 from tasks.evacuations import go_on_with_evacuations
 from tasks.move_agreements import see_to_agreements
+from tasks.name_applications import judge_wishes_of_the_shop
 from tasks.name_letters import tell_customers_of_names
 from tasks.run_ends import settle_ended_runs
 from tasks.runs import ask_for_paid_orders, dispatch_open_work
@@ -25,6 +26,7 @@ BEATS = (
     go_on_with_evacuations,
     see_to_agreements,
     see_to_announcements,
+    judge_wishes_of_the_shop,
     tell_customers_of_names,
     dispatch_open_work,
     tell_operators,

@@ -9,6 +9,7 @@ from hosting.inventory.cases import (
     CERTIFICATE_ENDED,
     CONTROL_NOT_BACKED_UP,
     DOMAIN_ASTRAY,
+    NAME_NOT_JUDGED,
     NAME_WAITS,
     NOT_AGREED,
     NOT_DONE,
@@ -32,6 +33,7 @@ TOLD = (
     STILL,
     CERTIFICATE_ENDED,
     DOMAIN_ASTRAY,
+    NAME_NOT_JUDGED,
     NAME_WAITS,
 )
 """The kinds that keep a customer or a move waiting, or a backup from being made or trusted; the others are looked

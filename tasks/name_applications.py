@@ -8,9 +8,11 @@ from prefect.artifacts import create_table_artifact
 
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
-from hosting.inventory import name_applications, name_views, operators
+from hosting.inventory import name_applications, name_views, name_wishes, operators
 from hosting.inventory.session import in_transaction
 from hosting.name_lists import load_lists
+from hosting.policy.states import EventState
+from tasks.failures import check_all_done, kept_for_the_end
 from tasks.letters import local, tell_findings
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from hosting.errors import ServiceError
     from hosting.inventory.name_application_rows import ApplicationFacts
     from hosting.inventory.name_applications import Recheck
     from hosting.inventory.name_views import ApplicationView
+    from hosting.inventory.name_wishes import Wish
     from hosting.policy.findings import Finding
     from hosting.policy.listed_names import NameLists
 
@@ -30,6 +34,33 @@ if TYPE_CHECKING:
 def lists() -> NameLists:
     """The lists by which names are judged."""
     return load_lists(load(ServiceSettings).name_lists)
+
+
+@reading
+def judge_wishes_of_the_shop() -> int:
+    """Names that customers ordered in the shop are judged once their instances are there, each in its turn.
+
+    Returns:
+        How many were taken up, or put before a person.
+
+    Raises:
+        ListsBroken: a list can't be read; every wish is kept.
+        NotAllDone: some wishes were not judged; they are judged the next time.
+    """
+    with inventory().reading() as session:
+        waiting = name_wishes.waiting_wishes(session)
+    if not waiting:
+        return 0
+    known, zone, seen, failures = lists(), load(ServiceSettings).zone, 0, list["ServiceError"]()
+    for wish in waiting:
+
+        def judge(session: Session, wish: Wish = wish) -> EventState:
+            return name_wishes.judge_wish(session, wish, known, zone=zone, now=now())
+
+        with kept_for_the_end(failures, f"event {wish.event}"):
+            seen += in_transaction(inventory(), judge) is not EventState.WAITING
+    check_all_done(failures, "It is tried again each minute.")
+    return seen
 
 
 @reading

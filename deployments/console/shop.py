@@ -60,6 +60,19 @@ def refund(reference: Reference, *, cents: Cents = None, as_json: Json = False) 
     tell(known, known.due_cents, the_shop().refund(known), as_json=as_json)
 
 
+@app.command("name")
+def name(
+    reference: Reference,
+    wish: Annotated[str, typer.Argument(help="The subdomain, as the customer wrote it.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Tell that a customer wishes for a subdomain."""
+    answer = the_shop().wish(reference, wish)
+    row = {"order": reference, "name": wish, "taken": answer.content.get("taken"), "status": answer.status}
+    emit_one(row, {"order": "order", "name": "name", "taken": "receiver says"}, as_json=as_json)
+
+
 def the_shop() -> Shop:
     """The shop that shares the settings' secret, at the receiver on this machine."""
     web = load_settings().web

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from deployments.web.declined import Declined
 from hosting.inventory.models import TEXT_MOST
-from hosting.inventory.notices import MoneyMoved, Notice, NoticeType, OrderPlaced, RentNotice
+from hosting.inventory.notices import MoneyMoved, NameOrdered, Notice, NoticeType, OrderPlaced, RentNotice
 
 if TYPE_CHECKING:
     from deployments.web.signatures import Delivery
@@ -153,6 +153,17 @@ class RentForm(_Form):
         return RentNotice(self.order, self.amount.cents, self.amount.currency, self.due_on)
 
 
+class NameForm(_Form):
+    """`data` of `name.ordered`: the name as the customer wrote it, without the zone or with it."""
+
+    order: Reference
+    name: Text
+
+    def told(self) -> NameOrdered:
+        """What the inventory takes."""
+        return NameOrdered(self.order, self.name)
+
+
 class OrderEvent(_Form):
     """A customer ordered."""
 
@@ -174,13 +185,20 @@ class RentEvent(_Form):
     data: RentForm
 
 
+class NameEvent(_Form):
+    """A customer wishes for a subdomain."""
+
+    type: Literal["name.ordered"]
+    data: NameForm
+
+
 class _Head(_Form):
     """What every event has."""
 
     type: str
 
 
-Event = OrderEvent | PaymentEvent | RentEvent
+Event = OrderEvent | PaymentEvent | RentEvent | NameEvent
 HEAD = TypeAdapter(_Head)
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 TYPES = tuple(NoticeType)

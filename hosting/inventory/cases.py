@@ -24,6 +24,9 @@ SETUP_FAILED = "set-up failed"
 NOT_DONE = "work not done"
 """The kind of the case that work is whose runs came to nothing."""
 
+NAME_NOT_JUDGED = "name not judged"
+"""The kind of the case that a name is which a customer ordered in the shop, and that can't be judged as things are."""
+
 NAME_WAITS = "name to decide on"
 """The kind of the case that a name is which a customer wishes for, until a person has decided (P28)."""
 

@@ -19,6 +19,7 @@ class NoticeType(StrEnum):
     PAYMENT_REFUNDED = "payment.refunded"
     RENT_OVERDUE = "rent.overdue"
     RENT_SETTLED = "rent.settled"
+    NAME_ORDERED = "name.ordered"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,14 @@ class RentNotice:
 
 
 @dataclass(frozen=True)
+class NameOrdered:
+    """A customer wishes for a subdomain: the name as he wrote it."""
+
+    order: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """One event of the shop: its id is unique for ever, the body is kept as it was sent.
 
@@ -73,7 +82,7 @@ class Notice:
     type: NoticeType
     delivered_at: datetime
     body: str
-    data: OrderPlaced | MoneyMoved | RentNotice
+    data: OrderPlaced | MoneyMoved | RentNotice | NameOrdered
 
     @property
     def body_sha256(self) -> str:
@@ -85,7 +94,7 @@ class Taken(StrEnum):
     """What became of a notice; each of them is answered alike."""
 
     APPLIED = "applied"
-    WAITING = "waiting"  # for its order
+    WAITING = "waiting"  # for its order; a name, for being judged
     FOR_A_PERSON = "for_a_person"
     REPEATED = "repeated"  # known already: changes nothing
     CONTRADICTED = "contradicted"  # its id is known with another body: changes nothing, a person looks

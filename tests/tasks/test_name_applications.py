@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,16 @@ from pydantic import ValidationError
 from flows.decide_subdomain import DecisionRequest
 from flows.dispatch_due_work import BEATS
 from hosting.inventory import name_views, names
+from hosting.inventory.notices import NameOrdered, Notice, NoticeType
 from hosting.inventory.session import in_transaction
+from hosting.policy.listed_names import ListsBroken
 from hosting.policy.states import ApplicationState
+from tasks import name_applications
 from tasks.failures import NotAllDone
 from tasks.name_applications import (
     findings_of,
     judge_queue_again,
+    judge_wishes_of_the_shop,
     queue_row,
     record_application,
     record_approval,
@@ -25,6 +30,7 @@ from tasks.name_applications import (
     said_of,
 )
 from tasks.name_letters import LATEST, USUALLY_LIVE, tell_customers_of_names
+from tests.inventory.words import take
 from tests.service.records import opened, provided
 from tests.service.relay import Relay
 
@@ -68,6 +74,40 @@ def test_a_wish_is_confirmed_once_in_the_customer_s_language(inventory: Inventor
     assert relay.subjects == ["Wir haben Ihren Wunschnamen erhalten (A-1)"]
     assert "bücher.phlymail.test" in relay.text()
     assert str(relay.letters[0]["To"]) == "ada@example.test"
+
+
+def test_a_name_that_was_ordered_in_the_shop_is_answered_without_an_operator(
+    inventory: Inventory, relay: Relay, name: str
+) -> None:
+    assert BEATS.index(judge_wishes_of_the_shop) < BEATS.index(tell_customers_of_names)
+    for number, wish in enumerate(("phlymail", "bücher")):
+        body = json.dumps({"type": "name.ordered", "data": {"order": "A-1", "name": wish}})
+        take(inventory, Notice(f"n-{number}", NoticeType.NAME_ORDERED, NOW, body, NameOrdered("A-1", wish)), now=NOW)
+    assert [judge_wishes_of_the_shop.fn(), judge_wishes_of_the_shop.fn()] == [2, 0]
+    with relay.up():
+        assert at(NOW) == 2
+    assert relay.subjects == ["Ihr Wunschname ist nicht möglich (A-1)", "Wir haben Ihren Wunschnamen erhalten (A-1)"]
+    with inventory.reading() as session:
+        [waiting] = name_views.queue_views(session)
+    assert (waiting.application.name, waiting.application.asked_by) == ("bücher", "shop")
+    assert waiting.application.instance_name == name
+
+
+def test_while_the_lists_can_not_be_read_what_is_ordered_in_the_shop_waits(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise ListsBroken("brands.csv has a line that can't be read.", "Correct it.")
+
+    body = json.dumps({"type": "name.ordered", "data": {"order": "A-1", "name": "muster"}})
+    take(inventory, Notice("n-1", NoticeType.NAME_ORDERED, NOW, body, NameOrdered("A-1", "muster")), now=NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(name_applications, "lists", broken)
+        with pytest.raises(ListsBroken):
+            judge_wishes_of_the_shop.fn()
+    assert judge_wishes_of_the_shop.fn() == 1
+    with inventory.reading() as session:
+        assert [one.application.instance_name for one in name_views.queue_views(session)] == [name]
 
 
 def test_what_the_program_refuses_is_told_with_each_reason(inventory: Inventory, relay: Relay, name: str) -> None:

@@ -245,4 +245,5 @@ def test_nobody_acts_under_a_name_that_the_environment_gives() -> None:
 def test_the_shop_says_when_nobody_hears_it(phm: Console) -> None:
     phm.monkeypatch.setattr("fleet.shop.time.sleep", lambda _seconds: None)
     assert "did not take event" in phm("shop", "order", "--reference", "A-1").refusal
+    assert "did not take event" in phm("shop", "name", "A-1", "muster").refusal
     assert phm("shop", "pay", "A-9").refusal.startswith("There is no order A-9.")

@@ -25,7 +25,7 @@ from deployments.web.declined import Declined
 from deployments.web.headers import HEADERS
 from deployments.web.signatures import SecretsUnusable, Verifier
 from deployments.web.threads import Threads
-from fleet.shop import Event, Order, Shop, ShopUnheard, due_cents, event, moved, placed
+from fleet.shop import Event, Order, Shop, ShopUnheard, due_cents, event, moved, placed, wished
 from fleet.shop_load import Progress, blow, storm
 from hosting.inventory.session import Inventory
 from tests.deployments.web.conftest import Service, make_link, new_secret, open_instance
@@ -193,10 +193,12 @@ data = st.fixed_dictionaries(
     {},
     optional={
         "order": odd, "customer": customer, "accounts": odd, "storage_gb": odd, "due": money, "service_level": odd,
-        "amount": money, "received_at": odd | st.datetimes().map(str), "due_on": odd | st.dates().map(str),
+        "amount": money, "received_at": odd | st.datetimes().map(str), "name": odd, "due_on": odd | st.dates().map(str),
     },
 )  # fmt: skip
-types = st.sampled_from(["order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled"])
+types = st.sampled_from(
+    ["order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled", "name.ordered"]
+)
 event_bodies = (
     st.builds(lambda kind, content: json.dumps({"type": kind, "data": content}), types | st.text(), data | json_values)
     | json_values.map(json.dumps)
@@ -204,8 +206,8 @@ event_bodies = (
 )
 nearly = st.builds(
     lambda base, path, value: _changed(json.loads(base.body), path, value),
-    st.sampled_from([placed(ORDER), moved("payment.received", "A-1", 100)]),
-    st.sampled_from(["order", "accounts", "storage_gb", "service_level", "received_at", "amount.cents", "due.cents", "due.currency",
+    st.sampled_from([placed(ORDER), moved("payment.received", "A-1", 100), wished("A-1", "muster")]),
+    st.sampled_from(["order", "accounts", "storage_gb", "service_level", "received_at", "name", "amount.cents", "due.cents", "due.currency",
                      "customer.name", "customer.email", "customer.language", "customer.reference"]),
     odd | st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat()),
 )  # fmt: skip

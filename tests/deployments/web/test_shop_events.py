@@ -82,6 +82,7 @@ async def test_the_examples_of_the_document_are_taken(service: Service, example:
 def test_the_document_has_an_example_of_each_type() -> None:
     assert [example["type"] for example in EXAMPLES] == [
         "order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled",
+        "name.ordered",
     ]  # fmt: skip
 
 
@@ -320,6 +321,13 @@ WRONG: list[tuple[Event, str]] = [
     (money_with(amount={"cents": "100", "currency": "EUR"}), "data.amount.cents: Input should be a valid integer"),
     (money_with(amount=100), "data.amount: "),
     (event("rent.overdue", MONEY_DATA | {"due_on": "2026-02-30"}), "data.due_on: Input should be a valid date"),
+    (event("name.ordered", {}), "data.name: Field required"),
+    (event("name.ordered", {"order": "A-1", "name": ["muster"]}), "data.name: Input should be a valid string"),
+    (event("name.ordered", {"order": "A-1", "name": " \u00a0"}), "data.name: Value error, is blank"),
+    (event("name.ordered", {"order": "A-1", "name": "m" * 192}), "data.name: String should have at most 191 characters"),
+    (event("name.ordered", {"order": "A-1", "name": "mus\nter"}), "data.name: Value error, holds control characters"),
+    (event("name.ordered", {"order": "A-1", "name": "mus\u202eret"}), "data.name: Value error, holds control characters"),
+    (event("name.ordered", {"order": "A-1\n", "name": "muster"}), "data.order: String should match"),
     (event("rent.overdue", MONEY_DATA | {"due_on": "0001-01-01"}), "data.due_on: Value error, lies outside the years"),
 ]  # fmt: skip
 

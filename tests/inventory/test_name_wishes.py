@@ -1,0 +1,172 @@
+"""A name ordered in the shop waits for its instance, is judged by itself, and what can't be judged is a person's (P28)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hosting.inventory import instances, name_application_rows, name_applications, name_wishes, servers
+from hosting.inventory.cancelling import cancel_order
+from hosting.inventory.models import ShopEvent
+from hosting.inventory.notices import NameOrdered, Notice, NoticeType, Taken
+from hosting.inventory.releases import current_release
+from hosting.inventory.session import in_transaction
+from hosting.policy.listed_names import merged, read_list
+from hosting.policy.states import ApplicationState, EventState
+from tests.inventory.words import (
+    HOUR,
+    NOW,
+    at_once,
+    open_kinds,
+    placed,
+    received,
+    server,
+    summaries,
+    take,
+    with_servers,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.name_application_rows import ApplicationFacts
+    from hosting.inventory.session import Inventory
+
+LISTS = merged([read_list("name,kind,outcome,where,note\nphlymail,own,refused,anywhere,\n", "list.csv")])
+LATER = NOW + 13 * HOUR
+
+
+def ordered(name: str, event: str = "name-1", order: str = "A-1") -> Notice:
+    body = json.dumps({"type": "name.ordered", "data": {"order": order, "name": name}})
+    return Notice(event, NoticeType.NAME_ORDERED, NOW + 12 * HOUR, body, NameOrdered(order, name))
+
+
+def opened(inventory: Inventory) -> str:
+    """The instance of order A-1 is reserved."""
+    with_servers(inventory, server("app1", 1000))
+    take(inventory, placed(), received("paid-1"))
+
+    def reserve(session: Session) -> str:
+        here, release = servers.server_facts(session, "app1"), current_release(session)
+        made = instances.reserve_instance(
+            session, "A-1", lambda _pool, _all: here, release=release, seal=str.upper, now=NOW
+        )  # fmt: skip
+        return str(made.name)
+
+    return in_transaction(inventory, reserve)
+
+
+def judged(inventory: Inventory) -> list[EventState]:
+    """What became of all wishes that waited."""
+    with inventory.reading() as session:
+        waiting = name_wishes.waiting_wishes(session)
+
+    def judge(wish: name_wishes.Wish) -> EventState:
+        return in_transaction(
+            inventory,
+            lambda session: name_wishes.judge_wish(session, wish, LISTS, zone="phlymail.test", now=LATER),
+        )
+
+    return [judge(wish) for wish in waiting]
+
+
+def applications(inventory: Inventory) -> list[ApplicationFacts]:
+    with inventory.reading() as session:
+        return name_application_rows.applications(session)
+
+
+def test_a_name_that_is_ordered_waits_for_a_person_as_the_customer_s_wish(inventory: Inventory) -> None:
+    name = opened(inventory)
+    assert take(inventory, ordered("Bücher"), ordered("Bücher")) == [Taken.WAITING, Taken.REPEATED]
+    assert judged(inventory) == [EventState.APPLIED]
+    [made] = applications(inventory)
+    assert (made.instance_name, made.wished, made.name, made.state) == (
+        name,
+        "Bücher",
+        "bücher",
+        ApplicationState.WAITING,
+    )
+    assert (made.asked_by, made.why) == ("shop", "ordered in the shop (event name-1)")
+    assert open_kinds(inventory) == ["name to decide on"]
+    assert judged(inventory) == []
+
+
+def test_what_the_program_refuses_is_refused_at_once(inventory: Inventory) -> None:
+    opened(inventory)
+    take(inventory, ordered("phlymail"))
+    assert judged(inventory) == [EventState.APPLIED]
+    assert [one.state for one in applications(inventory)] == [ApplicationState.REFUSED]
+    assert open_kinds(inventory) == []
+
+
+def test_a_name_that_comes_before_its_order_or_instance_is_kept_for_it(inventory: Inventory) -> None:
+    assert take(inventory, ordered("muster")) == [Taken.WAITING]
+    assert open_kinds(inventory) == ["order_unknown"]
+    assert judged(inventory) == [EventState.WAITING]
+    take(inventory, placed())
+    assert judged(inventory) == [EventState.WAITING]
+    opened(inventory)
+    assert judged(inventory) == [EventState.APPLIED]
+    assert open_kinds(inventory) == ["name to decide on"]
+
+
+def test_a_name_for_an_order_that_was_cancelled_is_put_before_a_person(inventory: Inventory) -> None:
+    take(inventory, placed(), ordered("muster"))
+    in_transaction(inventory, lambda session: cancel_order(session, "A-1", "olga", "withdrawn", NOW))
+    assert judged(inventory) == [EventState.FOR_A_PERSON]
+    assert "name not judged" in open_kinds(inventory)
+    assert any("can't be judged. Order A-1 is cancelled." in one for one in summaries(inventory))
+
+
+def test_another_wish_while_one_waits_is_put_before_a_person_and_the_same_is_one(inventory: Inventory) -> None:
+    opened(inventory)
+    take(inventory, ordered("muster"), ordered("MUSTER", "name-2"), ordered("anders", "name-3"))
+    assert judged(inventory) == [EventState.APPLIED, EventState.APPLIED, EventState.FOR_A_PERSON]
+    assert [one.name for one in applications(inventory)] == ["muster"]
+    assert open_kinds(inventory) == ["name not judged", "name to decide on"]
+
+
+def test_a_text_that_is_no_name_is_put_before_a_person(inventory: Inventory) -> None:
+    opened(inventory)
+    take(inventory, ordered("\u0958" * 191))  # twice as long in NFC
+    assert judged(inventory) == [EventState.FOR_A_PERSON]
+    assert open_kinds(inventory) == ["name not judged"]
+
+
+def test_of_two_who_judge_at_once_one_hands_the_wish_in(inventory: Inventory) -> None:
+    opened(inventory)
+    take(inventory, ordered("muster"))
+    with inventory.reading() as session:
+        [wish] = name_wishes.waiting_wishes(session)
+
+    def judge() -> EventState:
+        return in_transaction(
+            inventory,
+            lambda session: name_wishes.judge_wish(session, wish, LISTS, zone="phlymail.test", now=LATER),
+        )
+
+    assert at_once(judge, judge) == [EventState.APPLIED, EventState.APPLIED]
+    assert len(applications(inventory)) == 1
+    with inventory.reading() as session:
+        assert session.get_one(ShopEvent, "name-1").state == EventState.APPLIED
+
+
+HOSTILE = (
+    "../../etc/passwd", "a; rm -rf /", "<script>alert(1)</script>", "{{ 7*7 }}", "xn--" * 40, "muster.phlymail.test.evil.example",
+    "\u200e\u200f\u200b", "p\u0337h\u0337l\u0337ymail", "*", "@", "-", "\U0001f600" * 48, "a" * 191, "phlymail\u0430", "%s%n",
+    "' OR 1=1 --",
+)  # fmt: skip
+
+
+def test_whatever_is_wished_for_is_found_out_and_nobody_s_by_itself(inventory: Inventory) -> None:
+    name = opened(inventory)
+    for number, hostile in enumerate(HOSTILE):
+        take(inventory, ordered(hostile, f"name-{number}"))
+    assert set(judged(inventory)) <= {EventState.APPLIED, EventState.FOR_A_PERSON}
+    made = applications(inventory)
+    waiting = [one for one in made if one.state is ApplicationState.WAITING]
+    assert {one.state for one in made} == {ApplicationState.REFUSED, ApplicationState.WAITING}
+    assert all(one.findings for one in made)
+    assert [one.wished for one in waiting] == ["phlymail\u0430"]  # a person decides; what looks like ours is refused
+    with inventory.reading() as session:
+        assert name_applications.names_of_others(session, f"not {name}") == ()
