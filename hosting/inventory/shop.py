@@ -123,8 +123,6 @@ def _keep_name(taking: Taking, data: NameOrdered) -> EventState:
     """Keep a name that a customer wishes for until it is judged (`name_wishes`): his instance may not be there yet."""
     taking.record("name ordered", "", {"name": data.name})
     if taking.session.get(Order, data.order) is None:
-        summary = (
-            f"The name {data.name} for order {data.order}, which is unknown; kept until the order arrives."
-        )
+        summary = f"The name {data.name} for order {data.order}, which is unknown; kept until the order arrives."
         taking.put_before_a_person("order_unknown", taking.notice.id, summary, {"name": data.name})
     return EventState.WAITING
