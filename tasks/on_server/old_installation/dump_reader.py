@@ -189,11 +189,16 @@ def _read(statements: Statements) -> Iterator[tuple[str, Reading, str, TableForm
         elif word == "CREATE" and _OF_TABLE.match(text):
             kind, what = "create", read_table(text, line)
         elif word == "ALTER" and _OF_TABLE.match(text):
-            kind, what = "alter", read_change(text, line)
-            what = what if what.lines or what.counter else None
+            kind, what = "alter", _change(text, line)
         else:
             kind = _left_out(statement, word)
         yield section, reading, kind, what
+
+
+def _change(text: bytes, line: int) -> TableForm | None:
+    """What a statement changes, if anything."""
+    form = read_change(text, line)
+    return form if form.lines or form.counter else None
 
 
 def _section(name: bytes, line: int) -> str:

@@ -180,7 +180,8 @@ class ZipFile:
         tail = self._file.read()
         found = tail.rfind(EMPTY)
         if found < 0 or len(tail) - found < _END.size:
-            raise Refusal("cut_off_after", name=self._name, at=self._bytes, last=self._last_whole())
+            last = self._last_whole()
+            raise Refusal("cut_off_after" if last else "cut_off", name=self._name, at=self._bytes, last=last)
         _, disk, first, here, count, size, offset, _ = _END.unpack_from(tail, found)
         locator = begin + found - _LOCATOR.size
         if FULL16 in {here, count} or FULL32 in {size, offset}:

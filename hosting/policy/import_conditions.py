@@ -1,0 +1,260 @@
+"""Whether an old installation can be taken over: all unmet conditions at once, in figures, and for whom (P33 to P39).
+
+Three ends: it goes on; the customer is told what to change; or a person takes it, with everything known, to make an
+offer. A case comes before a refusal: whoever gets it tells the customer all of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from hosting.policy import import_rules as rules
+from hosting.policy.findings import shown
+from hosting.policy.orders import pool_gib
+from hosting.policy.quota import MIB
+from hosting.policy.terms import GIB
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from hosting.policy.findings import Finding
+    from hosting.policy.terms import Terms
+
+UNPACKED_SPARE_GIB = 1
+"""Beyond the pool: the old program itself, and a dump that is longer as text than as tables."""
+
+UNPACKED_PER_POOL = 2
+"""An archive in an archive lies there twice for a while."""
+
+ENTRIES_LEAST = 100_000
+ENTRIES_PER_GIB = 60_000
+"""Mails of eighteen kilobytes on the mean; a mailbox of 50,000 fits into the smallest booking several times."""
+
+ENTRIES_MOST = 3_000_000
+"""What a server can hold in mind of names while it opens an archive."""
+
+LISTED = 10
+
+
+class Outcome(StrEnum):
+    """What becomes of a request."""
+
+    GO = "go"
+    REFUSED = "refused"
+    CASE = "case"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a customer asked for.
+
+    Args:
+        instance: that he booked.
+        url: where the archive lies, as it may be shown.
+        is_secured: whether it came by HTTPS or SFTP.
+        modifications: that he declared (P35).
+    """
+
+    instance: str
+    url: str
+    is_secured: bool
+    modifications: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Booked:
+    """What is booked for the instance: accounts, and the whole storage in GiB."""
+
+    accounts: int
+    pool_gib: int
+
+
+@dataclass(frozen=True)
+class OldInstallation:
+    """What was found in the archive; None and empty where it could not be told.
+
+    Args:
+        recognised: edition and series in one, as `MessageCenter 4`; empty if they are not sure.
+        roots: places in the archive where an installation was found.
+        dumps: databases and prefixes with the product's tables.
+        has_storage: whether the folder with mails and files is there.
+        has_salt: whether `auth.system_salt` was read for sure.
+        users: all users of the dump, locked ones too.
+        files_bytes: of the storage folder, as the booking counts them.
+        database_bytes: of the product's tables, as far as it can be told before they are loaded.
+        encrypted: `all`, `some` or `none` of the archive's files.
+        modifications: found ones (P35).
+        extauth: the module that knows the passwords, if it isn't the database.
+    """
+
+    recognised: str
+    roots: tuple[str, ...]
+    dumps: tuple[str, ...]
+    has_storage: bool
+    has_salt: bool
+    users: int
+    files_bytes: int
+    database_bytes: int
+    encrypted: str = "none"
+    modifications: tuple[str, ...] = ()
+    extauth: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """What it takes of a booking."""
+        return self.files_bytes + self.database_bytes
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What has to be booked in addition, so that an old installation fits."""
+
+    accounts: int
+    packages: int
+
+    def pool_gib(self, booked: Booked, terms: Terms) -> int:
+        """The whole storage then."""
+        return booked.pool_gib + pool_gib(self.accounts, self.packages * terms.storage_step_gib, terms)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a request, with all that was found."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    missing: Missing
+
+    def told(self, language: str) -> tuple[str, ...]:
+        """The sentences for the customer."""
+        return tuple(finding.told(language) for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class OpeningBounds:
+    """How much an archive may hold for a booking, unpacked."""
+
+    entries: int
+    bytes: int
+
+
+def opening_bounds(pool: int) -> OpeningBounds:
+    """What an archive may hold; generous, since what is short is told in figures only once it is opened (P38).
+
+    Args:
+        pool: the whole storage of the booked instance, in GiB.
+    """
+    entries = min(ENTRIES_LEAST + pool * ENTRIES_PER_GIB, ENTRIES_MOST)
+    return OpeningBounds(entries, (pool * UNPACKED_PER_POOL + UNPACKED_SPARE_GIB) * GIB)
+
+
+def missing_for(old: OldInstallation, booked: Booked, terms: Terms) -> Missing:
+    """What has to be booked in addition: accounts first, which bring storage of their own, then the fewest packages."""
+    accounts = max(0, old.users - booked.accounts)
+    have = (booked.pool_gib + accounts * terms.storage_per_account_gib) * GIB
+    step = terms.storage_step_gib * GIB
+    return Missing(accounts, max(0, -((have - old.bytes) // step)))
+
+
+def decide(request: Request, old: OldInstallation, booked: Booked, terms: Terms) -> Decision:
+    """What becomes of a request: go on, refused with what is missing, or a case for a person.
+
+    Args:
+        request: what was asked for.
+        old: what was found in the archive.
+        booked: for the instance.
+        terms: of the contract.
+    """
+    missing = missing_for(old, booked, terms)
+    for_a_person = _for_a_person(request, old, missing, booked, terms)
+    short = _short(old, missing, booked, terms)
+    unsafe = _unsafe(request, old)
+    findings = (*for_a_person, *short, *unsafe, *_told(request, old))
+    if for_a_person:
+        return Decision(Outcome.CASE, findings, missing)
+    refused = any(finding.refuses for finding in findings)
+    return Decision(Outcome.REFUSED if refused else Outcome.GO, findings, missing)
+
+
+def case_facts(request: Request, old: OldInstallation, booked: Booked, decision: Decision) -> dict[str, Any]:
+    """Everything known about a case, for the person who makes the offer (P39); no secret is among it."""
+    return {
+        "instance": request.instance,
+        "url": request.url,
+        "declared": list(request.modifications),
+        "recognised": old.recognised or "unknown",
+        "roots": list(old.roots),
+        "databases": list(old.dumps),
+        "users": old.users,
+        "storage_mib": _mib(old.files_bytes),
+        "database_mib": _mib(old.database_bytes),
+        "booked_accounts": booked.accounts,
+        "booked_gib": booked.pool_gib,
+        "missing_accounts": decision.missing.accounts,
+        "missing_packages": decision.missing.packages,
+        "modifications": list(old.modifications),
+        "findings": [str(finding) for finding in decision.findings],
+    }
+
+
+def _for_a_person(
+    request: Request, old: OldInstallation, missing: Missing, booked: Booked, terms: Terms
+) -> Sequence[Finding]:
+    """What the customer can't mend by himself."""
+    found = old.roots if len(old.roots) > 1 else old.dumps
+    pool, accounts = missing.pool_gib(booked, terms), booked.accounts + missing.accounts
+    most = terms.storage_most_gib
+    found_here = (
+        (rules.NOT_RECOGNISED.found(), not old.recognised),
+        (rules.SEVERAL.found(found=_named(found)), len(old.roots) > 1 or len(old.dumps) > 1),
+        (rules.DUMP_MISSING.found(), not old.dumps),
+        (rules.STORAGE_MISSING.found(), not old.has_storage),
+        (rules.SALT_MISSING.found(), not old.has_salt),
+        (rules.MODIFICATIONS_DECLARED.found(names=_named(request.modifications)), bool(request.modifications)),
+        (rules.BEYOND_OFFER.found(gib=pool, accounts=accounts, most_gib=most), pool > most),
+    )
+    return [finding for finding, applies in found_here if applies]
+
+
+def _short(old: OldInstallation, missing: Missing, booked: Booked, terms: Terms) -> Sequence[Finding]:
+    """What is booked less than is needed, in figures (P38)."""
+    findings = []
+    if missing.accounts:
+        facts = {"needed": old.users, "booked": booked.accounts, "missing": missing.accounts}
+        findings.append(rules.ACCOUNTS_SHORT.found(**facts))
+    over = old.bytes - booked.pool_gib * GIB
+    if over > 0:
+        findings.append(
+            rules.STORAGE_SHORT.found(
+                needed_mib=_mib(old.bytes), booked_mib=booked.pool_gib * GIB // MIB, missing_mib=_mib(over),
+                packages=missing.packages, step_gib=terms.storage_step_gib,
+            )
+        )  # fmt: skip
+    return findings
+
+
+def _unsafe(request: Request, old: OldInstallation) -> Sequence[Finding]:
+    """What speaks against the way here: in clear comes only what is encrypted as a whole (P37)."""
+    if request.is_secured:
+        return []
+    return [rules.OLD_ENCRYPTION.found() if old.encrypted == "all" else rules.NOT_ALL_ENCRYPTED.found()]
+
+
+def _told(request: Request, old: OldInstallation) -> Sequence[Finding]:
+    """What is only told."""
+    new = [name for name in old.modifications if name not in request.modifications]
+    findings = [rules.MODIFICATIONS_FOUND.found(names=_named(new))] if new else []
+    return [*findings, rules.OTHER_PASSWORDS.found(module=shown(old.extauth))] if old.extauth else findings
+
+
+def _named(names: Collection[str]) -> str:
+    """Some names, and how many there are more."""
+    some = [shown(name) for name in list(names)[:LISTED]]
+    return ", ".join(some) + (f" (+{len(names) - LISTED})" if len(names) > LISTED else "")
+
+
+def _mib(count: int) -> int:
+    """Bytes in MiB, upwards."""
+    return -(-count // MIB)

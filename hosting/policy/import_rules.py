@@ -1,0 +1,203 @@
+"""What is told about an old installation's way here and about what has to be booked for it, once (P37 to P39)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.policy.archive_rules import ARCHIVE_RULES
+from hosting.policy.dump_rules import DUMP_RULES
+from hosting.policy.findings import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hosting.policy.findings import Finding
+
+URL_MISSING = Rule(
+    "url_missing",
+    "Es wurde keine Adresse angegeben, unter der Ihr Archiv liegt. Bitte nennen Sie sie.",
+    "No address was given at which your archive lies. Please name it.",
+)
+URL_MALFORMED = Rule(
+    "url_malformed",
+    "Die Adresse des Archivs ist nicht lesbar. Bitte kopieren Sie sie vollständig, Leerzeichen als %20.",
+    "The archive's address can't be read. Please copy it as a whole, blanks as %20.",
+)
+SCHEME_NOT_OFFERED = Rule(
+    "scheme_not_offered",
+    "Über „{scheme}“ wird nichts abgeholt. Bitte stellen Sie das Archiv über HTTPS oder SFTP bereit.",
+    "Nothing is fetched by “{scheme}”. Please offer the archive by HTTPS or SFTP.",
+)
+PASSWORD_IN_URL = Rule(
+    "password_in_url",
+    "Die Adresse enthält ein Passwort; so stünde es in Protokollen. Bitte geben Sie es getrennt an.",
+    "The address holds a password, which would stand in logs. Please give it apart.",
+)
+UNSECURED = Rule(
+    "unsecured",
+    "Über {scheme} kann jeder unterwegs mitlesen. Bitte stellen Sie das Archiv über HTTPS oder SFTP bereit, oder "
+    "schützen Sie es mit einem Passwort und nennen Sie uns dieses.",
+    "By {scheme} anybody on the way can read along. Please offer the archive by HTTPS or SFTP, or protect it by a "
+    "password and tell us that.",
+)
+NOT_ALL_ENCRYPTED = Rule(
+    "not_all_encrypted",
+    "Das Archiv kam über eine ungesicherte Verbindung, und nicht alles darin ist mit dem Passwort geschützt. Bitte "
+    "stellen Sie es über HTTPS oder SFTP bereit, oder packen Sie es neu mit Passwort.",
+    "The archive came over a connection that isn't secured, and not all of it is protected by the password. Please "
+    "offer it by HTTPS or SFTP, or pack it anew with a password.",
+)
+OLD_ENCRYPTION = Rule(
+    "old_encryption",
+    "Das Archiv ist mit dem alten ZIP-Verfahren verschlüsselt, das sich brechen lässt. Besser ist eine gesicherte "
+    "Verbindung.",
+    "The archive is encrypted in ZIP's old way, which can be broken. A secured connection is better.",
+    refuses=False,
+)
+HOST_KEY_MISSING = Rule(
+    "host_key_missing",
+    "Für SFTP fehlt der Schlüssel Ihres Servers. Bitte nennen Sie seinen Fingerabdruck (SHA256:…), wie ihn "
+    "ssh-keygen -lf zeigt.",
+    "For SFTP your server's key is missing. Please name its fingerprint (SHA256:…) as ssh-keygen -lf shows it.",
+)
+PORT = Rule(
+    "port",
+    "Mit Port {port} wird keine Verbindung aufgenommen. Bitte nehmen Sie den üblichen oder einen ab 1024.",
+    "No connection is made to port {port}. Please take the usual one or one from 1024.",
+)
+NO_FILE = Rule(
+    "no_file",
+    "Die Adresse nennt keine Datei. Bitte nennen Sie die des Archivs.",
+    "The address names no file. Please name that of the archive.",
+)
+ODD_ADDRESS = Rule(
+    "odd_address",
+    "„{host}“ ist eine IP-Adresse in einer Schreibweise, die Programme verschieden lesen. Bitte schreiben Sie sie "
+    "wie 203.0.113.7, oder nennen Sie den Namen.",
+    "“{host}” is an IP address in a spelling that programs read differently. Please write it like 203.0.113.7, or "
+    "name the host.",
+)
+HOST_MALFORMED = Rule(
+    "host_malformed",
+    "„{host}“ ist kein Name eines Servers. Bitte prüfen Sie die Schreibweise.",
+    "“{host}” is no server's name. Please check the spelling.",
+)
+INNER_NAME = Rule(
+    "inner_name",
+    "„{host}“ ist nur in einem inneren Netz bekannt. Bitte nennen Sie einen Namen, den das ganze Internet kennt.",
+    "“{host}” is known in an inner network only. Please name one that the whole internet knows.",
+)
+NO_ADDRESS = Rule(
+    "no_address",
+    "Zu „{host}“ gibt es keine Adresse. Bitte prüfen Sie die Schreibweise.",
+    "There is no address for “{host}”. Please check the spelling.",
+)
+INNER_ADDRESS = Rule(
+    "inner_address",
+    "„{host}“ führt zu {address}, einer Adresse, die nicht dem öffentlichen Internet gehört. Bitte stellen Sie das "
+    "Archiv auf einem öffentlichen Server bereit.",
+    "“{host}” leads to {address}, which is no address of the public internet. Please offer the archive on a public "
+    "server.",
+)
+REDIRECTS = Rule(
+    "redirects",
+    "Die Adresse leitet mehr als {most}-mal weiter. Bitte nennen Sie die, unter der das Archiv wirklich liegt.",
+    "The address redirects more than {most} times. Please name the one at which the archive really lies.",
+)
+REDIRECTED_AWAY = Rule(
+    "redirected_away",
+    "Die Adresse leitet weiter zu „{target}“, wohin wir ihr nicht folgen. Bitte nennen Sie die, unter der das Archiv "
+    "wirklich liegt.",
+    "The address redirects to “{target}”, where we don't follow. Please name the one at which the archive really lies.",
+)
+TOO_LARGE = Rule(
+    "too_large",
+    "Das Archiv hat {size_mib} MiB; für Ihre Buchung werden höchstens {most_mib} MiB abgeholt. Bitte buchen Sie "
+    "{step_gib}-GB-Pakete dazu.",
+    "The archive has {size_mib} MiB; for your booking at most {most_mib} MiB are fetched. Please book packages of "
+    "{step_gib} GB.",
+)
+CHECKSUM_DIFFERS = Rule(
+    "checksum_differs",
+    "Das Archiv hat nicht die Prüfsumme, die Sie nannten. Bitte prüfen Sie sie, oder laden Sie es neu hoch.",
+    "The archive doesn't have the checksum that you named. Please check it, or upload it anew.",
+)
+ACCOUNTS_SHORT = Rule(
+    "accounts_short",
+    "Die alte Installation hat {needed} Nutzer, gebucht sind {booked} Accounts: {missing} fehlen. Bitte buchen Sie sie "
+    "dazu, oder löschen Sie Nutzer vor dem Export.",
+    "The old installation has {needed} users, {booked} accounts are booked: {missing} are missing. Please book them, "
+    "or delete users before the export.",
+)
+STORAGE_SHORT = Rule(
+    "storage_short",
+    "Die alte Installation belegt {needed_mib} MiB, gebucht sind {booked_mib} MiB: {missing_mib} MiB fehlen. Mit den "
+    "Accounts, die fehlen, genügen dazu {packages} Pakete zu {step_gib} GB.",
+    "The old installation takes {needed_mib} MiB, {booked_mib} MiB are booked: {missing_mib} MiB are missing. With the "
+    "accounts that are missing, {packages} packages of {step_gib} GB are enough.",
+)
+BEYOND_OFFER = Rule(
+    "beyond_offer",
+    "Die alte Installation braucht {gib} GB und {accounts} Accounts; eine Instanz hat höchstens {most_gib} GB. Wir "
+    "machen Ihnen dafür ein Angebot.",
+    "The old installation needs {gib} GB and {accounts} accounts; an instance has at most {most_gib} GB. We will make "
+    "you an offer for it.",
+)
+NOT_RECOGNISED = Rule(
+    "not_recognised",
+    "In Ihrem Archiv wurde keine Installation von phlyMail MessageCenter oder Lite der Reihen 3 und 4 sicher erkannt. "
+    "Wir sehen es uns an und melden uns.",
+    "No installation of phlyMail MessageCenter or Lite, series 3 or 4, was surely recognised in your archive. We will "
+    "look at it and write to you.",
+)
+SEVERAL = Rule(
+    "several",
+    "Ihr Archiv enthält mehrere Installationen oder Datenbanken ({found}). Wir fragen nach, welche gemeint ist.",
+    "Your archive holds several installations or databases ({found}). We will ask you which one is meant.",
+)
+DUMP_MISSING = Rule(
+    "dump_missing",
+    "Ihr Archiv enthält keinen Export der Datenbank. Ohne ihn sind die Dateien nicht zuzuordnen; wir melden uns.",
+    "Your archive holds no export of the database. Without it nobody knows whose the files are; we will write to you.",
+)
+STORAGE_MISSING = Rule(
+    "storage_missing",
+    "Ihr Archiv enthält den Ordner „storage“ nicht. Ohne ihn fehlen E-Mails und Dateien; wir melden uns.",
+    "Your archive doesn't hold the folder “storage”. Without it mails and files are missing; we will write to you.",
+)
+SALT_MISSING = Rule(
+    "salt_missing",
+    "In Ihrem Archiv fehlt die Einstellung auth.system_salt (choices.ini.php), oder sie ist nicht sicher lesbar. Ohne "
+    "sie gilt kein Passwort mehr; wir melden uns.",
+    "Your archive lacks the setting auth.system_salt (choices.ini.php), or it can't be read for sure. Without it no "
+    "password works any more; we will write to you.",
+)
+MODIFICATIONS_DECLARED = Rule(
+    "modifications_declared",
+    "Sie haben Änderungen genannt: {names}. Sie werden nicht übernommen; wir melden uns, was stattdessen geht.",
+    "You named modifications: {names}. They aren't taken over; we will write to you what can be done instead.",
+)
+MODIFICATIONS_FOUND = Rule(
+    "modifications_found",
+    "Gefunden und nicht übernommen werden: {names}.",
+    "Found, and not taken over, are: {names}.",
+    refuses=False,
+)
+OTHER_PASSWORDS = Rule(
+    "other_passwords",
+    "Die Passwörter Ihrer Nutzer lagen nicht in der Datenbank, sondern bei „{module}“. Sie müssen neu gesetzt werden.",
+    "Your users' passwords were not in the database but with “{module}”. They have to be set anew.",
+    refuses=False,
+)
+
+REFUSALS: Mapping[str, Rule] = {rule.code: rule for rule in (*ARCHIVE_RULES, *DUMP_RULES)}
+"""What the readers on servers refuse by code (`tasks/on_server/old_installation`)."""
+
+
+def refused(code: str, facts: Mapping[str, str | int]) -> Finding:
+    """What a reader refused, as the customer is told it.
+
+    Raises:
+        KeyError: a code that nobody here knows.
+    """
+    return REFUSALS[code].found(**facts)
