@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.console import move_offers
-from deployments.console.context import Reason, acting, reading, reason_given
+from deployments.console.context import Reason, acting, now, reading, reason_given
 from deployments.console.move_plans import moment, previewed, show
 from deployments.console.output import Json, emit
 from deployments.console.wording import local
@@ -32,6 +32,7 @@ At = Annotated[str, typer.Option("--at", help="When, e.g. 2026-12-01T23:30 in Be
 WithoutBackup = Annotated[
     bool, typer.Option("--without-backup", help="Begin although the last good backup is older than a day.")
 ]
+Because = move_offers.Because
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")]
 COLUMNS = {
     "id": "move", "instance_name": "instance", "source_name": "from", "target_name": "to", "state": "state",
@@ -47,16 +48,18 @@ def plan_move(name: Name, target: Target, *, without_backup: WithoutBackup = Fal
 
 @app.command("run")
 def run_move(
-    name: Name, target: Target, reason: Reason, *, at: At = "", without_backup: WithoutBackup = False, yes: Yes = False
-) -> None:
-    """Move an instance, as it was agreed on with the customer; the reason says how."""
-    ask_for(name, target, reason, at=at, without_backup=without_backup, yes=yes)
+    name: Name, target: Target, reason: Reason, *, at: At = "", because: Because = "",
+    without_backup: WithoutBackup = False, yes: Yes = False,
+) -> None:  # fmt: skip
+    """Move an instance off-peak, as it was agreed on with the customer; the reason says how."""
+    ask_for(name, target, reason, at=at, because=because, without_backup=without_backup, yes=yes)
 
 
 @app.command("back")
 def move_back(
-    name: Name, reason: Reason, *, at: At = "", without_backup: WithoutBackup = False, yes: Yes = False
-) -> None:
+    name: Name, reason: Reason, *, at: At = "", because: Because = "", without_backup: WithoutBackup = False,
+    yes: Yes = False,
+) -> None:  # fmt: skip
     """Move an instance with its present data to the server that it came from last."""
     from hosting.inventory.moves import SWITCHED_EVER, moves_of  # noqa: PLC0415  # not before it is needed: help is quick
 
@@ -64,7 +67,7 @@ def move_back(
         been = [move.source_name for move in moves_of(session, name) if move.state in SWITCHED_EVER]
     if not been:
         raise Refused(f"Instance {name} has never moved.", "Name the server: phm move run.")
-    ask_for(name, been[-1], reason, at=at, without_backup=without_backup, yes=yes)
+    ask_for(name, been[-1], reason, at=at, because=because, without_backup=without_backup, yes=yes)
 
 
 @app.command("cancel")
@@ -91,9 +94,10 @@ def status(name: Annotated[str, typer.Argument(help="Of this instance only.")] =
     emit([asdict(move) for move in reversed(found)], COLUMNS, as_json=as_json, empty="Nothing has moved.")
 
 
-def ask_for(name: str, target: str, reason: str, *, at: str, without_backup: bool, yes: bool) -> None:
+def ask_for(name: str, target: str, reason: str, *, at: str, because: str, without_backup: bool, yes: bool) -> None:
     """Record the move and its work, after the plan was shown."""
     settings, why, due_at = load_settings(), reason_given(reason), moment(at)
+    check_moment(name, due_at or now(), because)
     found = previewed(settings, name, target, without_backup=without_backup)
     show(found, as_json=False)
     if found.objections:
@@ -103,12 +107,27 @@ def ask_for(name: str, target: str, reason: str, *, at: str, without_backup: boo
         return
 
     def record(session: Session, by: str, when: datetime) -> MoveFacts:
-        from hosting.inventory import moves, work  # noqa: PLC0415  # as above
+        from hosting.inventory.ordered_moves import order_move  # noqa: PLC0415  # as above
 
-        due = due_at or when
-        made = moves.plan_move(session, name, target, why, by, due, without_backup=without_backup, now=when)
-        work.ask_for(session, work.MOVE, str(made.id), due, by=by, now=when)
-        return made
+        return order_move(
+            session, name, target, why, by=by, opens=due_at or when, now=when, without_backup=without_backup,
+            because=because,
+        )  # fmt: skip
 
     move = acting(record, settings)
     typer.echo(f"It is move {move.id}, due {local(move.due_at)}; the dispatcher starts it within a minute of that.")
+
+
+def check_moment(name: str, opens: datetime, because: str) -> None:
+    """See that an instance may be moved at a moment, before any server is asked.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        NotOffPeak: it is not off-peak, and no word is given for it.
+    """
+    from hosting.inventory.instances import instance_facts  # noqa: PLC0415  # as above
+    from hosting.inventory.levels import terms_of_instance  # noqa: PLC0415  # as above
+    from hosting.policy.move_moments import move_window  # noqa: PLC0415  # as above
+
+    with reading() as session:
+        move_window(opens, terms_of_instance(session, instance_facts(session, name).name), because=because)

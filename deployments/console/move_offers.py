@@ -29,6 +29,13 @@ Name = Annotated[str, typer.Argument(help="The instance's name.")]
 To = Annotated[str, typer.Option("--to", help="The server that it goes to.")]
 At = Annotated[str, typer.Option("--at", help="When, e.g. 2026-12-01T22:00 in Berlin's time.")]
 From = Annotated[str, typer.Option("--from", help="No time before this, e.g. 2026-12-24T08:00 in Berlin's time.")]
+Because = Annotated[
+    str,
+    typer.Option(
+        "--because",
+        help="Why it may be at a time that is not off-peak, or sooner than agreed on: how the customer agreed, say.",
+    ),
+]
 Doing = Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")]
 COLUMNS = {
     "id": "offer", "instance_name": "instance", "target_name": "to", "state": "state", "answer_by": "answer by",
@@ -82,17 +89,16 @@ def agree(name: Name, at: At, reason: Reason, *, to: To = "", yes: Doing = False
     typer.echo(f"It is move {done.move_id}, due {local(opens)}; the customer gets a letter that confirms it.")
 
 
-def postpone(name: Name, at: At, reason: Reason) -> None:
+def postpone(name: Name, at: At, reason: Reason, *, because: Because = "") -> None:
     """Set another moment for a move that has not begun; the customer gets a letter where he agreed on the first."""
     settings, why, due_at = load_settings(), reason_given(reason), named_moment(at)
 
     def put_off(session: Session, by: str, when: datetime) -> MoveFacts:
         from hosting.inventory import moves  # noqa: PLC0415  # as above
 
-        return moves.postpone(session, name, due_at, why, by=by, now=when)
+        return moves.postpone(session, name, due_at, why, by=by, now=when, because=because)
 
     move = acting(put_off, settings)
-    warn_by_day(due_at)
     typer.echo(f"Move {move.id} is due {local(move.due_at)} now.")
 
 

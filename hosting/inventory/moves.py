@@ -9,9 +9,11 @@ from sqlalchemy import select
 
 from hosting.errors import Refused
 from hosting.inventory import deeds, instances, work
+from hosting.inventory.levels import terms_of_instance
 from hosting.inventory.models import Instance, Move
 from hosting.inventory.move_targets import check_target
 from hosting.inventory.servers import lock_servers, server_facts
+from hosting.policy.move_moments import move_window
 from hosting.policy.move_plan import is_before_its_time
 from hosting.policy.states import MoveState, step
 from hosting.policy.values import InstanceName, ServerName
@@ -147,24 +149,44 @@ def record_left(
     return _facts(row)
 
 
-def postpone(session: Session, instance: str, due_at: datetime, why: str, *, by: str, now: datetime) -> MoveFacts:
+def postpone(
+    session: Session, instance: str, due_at: datetime, why: str, *, by: str, now: datetime, because: str = ""
+) -> MoveFacts:
     """Set another moment for a move that has not begun; its window goes along, and a run of its own begins it then.
+
+    Args:
+        session: the transaction.
+        instance: its name.
+        due_at: the moment.
+        why: in one sentence.
+        by: who sets it.
+        now: this moment.
+        because: why it may be sooner than what stands, or not off-peak.
 
     Raises:
         MoveNotPlanned: no move of the instance is planned, or it has begun.
+        EarlierThanAgreed: it would come sooner than what stands, and nobody says why it may.
+        NotOffPeak: the time is not off-peak, and nobody says why it is taken.
     """
     found = open_move(session, instance)
     row = None if found is None else _row(session, found.id, lock=True)
     if row is None or row.state != MoveState.PLANNED:
         stands = row.state if row else "not planned"
         raise MoveNotPlanned(f"A move of {instance} is {stands}.", f"Look at it: phm move status {instance}.")
+    move_window(due_at, terms_of_instance(session, instance), agreed=row.due_at, because=because)
     evidence = {"move": row.id, "from": row.due_at.isoformat(), "to": due_at.isoformat()}
     row.due_until = row.due_until and due_at + (row.due_until - row.due_at)
     row.due_at, row.evidence = due_at, {**row.evidence, PUT_OFF: row.evidence.get(PUT_OFF, 0) + 1}
     asked = work.ask_for(session, work.MOVE, str(row.id), due_at, by=by, now=now)
     work.reschedule(session, asked.id, due_at)
-    deeds.record(session, by, "move postponed", instances.subject_of(instance), why=why, evidence=evidence, now=now)
+    said = with_word(why, because)
+    deeds.record(session, by, "move postponed", instances.subject_of(instance), why=said, evidence=evidence, now=now)
     return _facts(row)
+
+
+def with_word(why: str, because: str) -> str:
+    """A reason with the operator's word on the moment, where he gave one."""
+    return f"{why} At this moment because: {because.strip()}" if because.strip() else why
 
 
 def move_facts(session: Session, move_id: int) -> MoveFacts:

@@ -77,9 +77,9 @@ def test_the_demo_opens_an_instance_and_an_operator_sees_to_it(operator: Operato
 
     before = server_of(operator, name)
     target = "app2" if before == "app1" else "app1"
-    assert "--yes" in operator.phm("move", "run", name, target, "--reason", "agreed by phone")
+    assert "--yes" in operator.phm("move", "run", name, target, "--reason", "agreed by phone", "--because", "a test")
     assert server_of(operator, name) == before
-    operator.phm("move", "run", name, target, "--reason", "agreed by phone", "--yes")
+    operator.phm("move", "run", name, target, "--reason", "agreed by phone", "--because", "a test", "--yes")
     assert wait_for(operator, name, target), operator.phm("move", "status", name)
 
     assert "--yes" in operator.phm("booking", "add", name, "--accounts", "1")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import closed_moves, deeds, instances, moves, servers
+from hosting.inventory import closed_moves, deeds, instances, moves, ordered_moves, servers, work
 from hosting.inventory.moves import MoveUnderWay, UnknownMove
 from hosting.inventory.servers import UnknownServer
 from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.move_moments import EarlierThanAgreed, NotOffPeak
 from hosting.policy.placement import choose_server
 from hosting.policy.states import ForbiddenEdge, MoveState
 from tests.inventory.words import HOUR, NOW, RELEASE, placed, received, server, take, with_servers
@@ -212,9 +213,39 @@ def test_a_move_that_was_undone_for_what_passes_is_planned_again_and_can_be_put_
     move = goes(inventory, planned(inventory, name), MoveState.COPYING, MoveState.FROZEN, MoveState.COPYING)
     back = in_transaction(inventory, lambda session: moves.put_back(session, move.id, "It took too long.", NOW))
     assert (back.state, back.finding, back.due_at) == (MoveState.PLANNED, "It took too long.", NOW + HOUR)
-    later = NOW + 3 * HOUR
+    later = NOW + 11 * HOUR
     put_off = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
     assert in_transaction(inventory, put_off).due_at == later
+
+
+def test_a_planned_move_comes_no_sooner_than_it_stands_and_never_by_day_unless_somebody_says_why(
+    inventory: Inventory, name: str
+) -> None:
+    """NOW is a Monday, 11:00 in Berlin; 21:00 UTC is 22:00 there."""
+    stands, by_day = NOW + 35 * HOUR, NOW + 48 * HOUR
+    order = partial(ordered_moves.order_move, instance=name, target="app2", why="by phone", by="olga", now=NOW)
+    with pytest.raises(NotOffPeak):
+        in_transaction(inventory, partial(order, opens=by_day, without_backup=False))
+    made = in_transaction(inventory, partial(order, opens=stands, without_backup=False))
+    assert (made.due_at, made.due_until) == (stands, stands + 2 * HOUR)
+    with inventory.reading() as session:
+        asked = work.work_of(session, work.MOVE, str(made.id))
+    assert asked is not None
+    assert asked.due_at == stands
+
+    def put_off(to: datetime, because: str = "") -> MoveFacts:
+        postpone = partial(moves.postpone, instance=name, due_at=to, why="asked", by="olga", now=NOW)
+        return in_transaction(inventory, partial(postpone, because=because))
+
+    with pytest.raises(EarlierThanAgreed):
+        put_off(stands - 24 * HOUR)
+    with pytest.raises(NotOffPeak):
+        put_off(by_day)
+    assert put_off(stands + 24 * HOUR).due_at == stands + 24 * HOUR
+    assert put_off(stands, "agreed anew by phone").due_at == stands
+    with inventory.reading() as session:
+        [*_, last] = deeds.deeds_of(session, f"instance:{name}")
+    assert (last.what, last.why) == ("move postponed", "asked At this moment because: agreed anew by phone")
 
 
 def test_unknown_ends_are_refused(inventory: Inventory, name: str) -> None:

@@ -287,7 +287,7 @@ def test_a_planned_move_is_put_off_until_it_begins(inventory: Inventory, name: s
 
     def put_off() -> moves.MoveFacts:
         postpone = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
-        return in_transaction(inventory, postpone)
+        return in_transaction(inventory, partial(postpone, because="he wants it by day"))
 
     after = put_off()
     assert before.due_until is not None

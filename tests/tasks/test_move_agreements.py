@@ -179,7 +179,7 @@ def test_what_was_agreed_on_is_confirmed_anew_whenever_it_is_put_off_and_told_wh
         assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
         for moment in (move.due_at, later):  # to and fro: the last letter tells what holds
             back = partial(moves.postpone, instance=name, due_at=moment, why="asked", by="olga", now=NOW + DAY)
-            in_transaction(inventory, back)
+            in_transaction(inventory, partial(back, because="agreed anew by phone"))
             assert at(NOW + 2 * DAY) == 1
         assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
 

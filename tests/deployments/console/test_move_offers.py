@@ -143,6 +143,10 @@ def test_a_move_is_put_off_until_it_begins(phm: Console, name: str) -> None:
     phm("move", "agree", name, "--at", "2026-12-01T22:00", *OFFER, "--yes")
     put_off = ("move", "postpone", name, "--at", "2026-12-08T22:00", "--reason", "customer asked")
     assert phm(*put_off).out == "Move 1 is due 2026-12-08 22:00 now.\n"
+    sooner = ("move", "postpone", name, "--at", "2026-12-03T22:00", "--reason", "customer asked")
+    assert phm(*sooner).refusal.startswith("2026-12-03 22:00 is earlier than 2026-12-08 22:00, which was agreed on.")
+    by_day = ("move", "postpone", name, "--at", "2026-12-09T11:00", "--reason", "customer asked")
+    assert phm(*by_day).refusal.startswith("2026-12-09 11:00 is not off-peak")
     [move] = moved(phm, name)
     assert (move.due_at, move.due_until) == (
         datetime(2026, 12, 8, 21, 0, tzinfo=UTC), datetime(2026, 12, 8, 23, 0, tzinfo=UTC),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from deployments.console import move
+from hosting.errors import Refused
 from hosting.inventory import instances, moves
 from hosting.inventory.session import in_transaction
 from hosting.policy.placement import choose_server
@@ -70,3 +72,26 @@ def test_a_planned_move_is_given_up_once(phm: Console, name: str) -> None:
 
 def test_a_move_needs_a_reason(phm: Console, name: str) -> None:
     assert phm("move", "run", name, "app2", "--reason", " ").refusal.startswith("The reason is empty.")
+
+
+@pytest.mark.parametrize("verb", [("run", "NAME", "app2"), ("back", "NAME")])
+def test_a_time_by_day_is_refused_before_any_server_is_asked_unless_a_word_is_given_for_it(
+    phm: Console, name: str, verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with phm.inventory.writing() as session:
+        moves.record_left(session, name, "app2", "app1", why="Restored.", now=NOW, kept=False)
+    asked: list[str] = []
+
+    def previewed(_settings: object, one: str, _target: str, *, without_backup: bool) -> None:
+        asked.append(one)
+        raise Refused("It was asked.", "Stop here.")
+
+    monkeypatch.setattr(move, "previewed", previewed)
+    words = ("move", *(word.replace("NAME", name) for word in verb), "--reason", "by phone", "--at")
+    refused = phm(*words, "2099-12-02T11:00").refusal
+    assert refused.startswith("2099-12-02 11:00 is not off-peak, up to the end of its time; 2099-12-02 22:00 would be.")
+    assert refused.endswith("or say with --because how the customer agreed to this one, or why it can't wait.")
+    assert asked == []
+    assert phm(*words, "2099-12-02T22:00").refusal == "It was asked. Stop here."
+    assert phm(*words, "2099-12-02T11:00", "--because", "the disk dies").refusal == "It was asked. Stop here."
+    assert asked == [name, name]
