@@ -149,7 +149,8 @@ def places(
     smallest = sorted(chosen, key=lambda one: (one.storage_gib, one.number))[:CANARIES]
     first = {one.name for one in chosen if one.name in canaries or one.server_name in canaries}
     first = first or {one.name for one in smallest}
-    order = {name: ring for ring, name in enumerate(sorted({str(one.server_name) for one in chosen}), 1)}
+    rest = sorted({str(one.server_name) for one in chosen if one.name not in first})
+    order = {name: ring for ring, name in enumerate(rest, 1)}
     return [
         Place(one.name, one.server_name, 0 if one.name in first else order[one.server_name])
         for one in sorted(chosen, key=lambda one: one.number)

@@ -126,6 +126,36 @@ class InstanceLayout:
         return CODE / self.name / "current"
 
     @property
+    def gate(self) -> Path:
+        """While this folder is there, the site answers 503 to everybody but who shows the name of a file in it."""
+        return CODE / self.name / "closed"
+
+    @property
+    def trial(self) -> Path:
+        """The code of a release whose migration is tried on a copy of the database."""
+        return CODE / self.name / "trial"
+
+    @property
+    def trial_data(self) -> Path:
+        """What such a trial writes."""
+        return self.scratch / "trial"
+
+    @property
+    def trial_database(self) -> str:
+        """The copy; its user has the same name."""
+        return f"{self.database}_trial"
+
+    @property
+    def kept_database(self) -> str:
+        """Tables as they were before an update, until it is through."""
+        return f"{self.database}_kept"
+
+    @property
+    def kept(self) -> Path:
+        """Files as they were before an update, until it is through."""
+        return BACKUP / f"{self.name}-update"
+
+    @property
     def room_file(self) -> Path:
         """What the product is told of quota and usage, beside its releases: it may read it, and no more."""
         return CODE / self.name / ROOM_FILE

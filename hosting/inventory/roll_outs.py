@@ -1,0 +1,300 @@
+"""Roll-outs: begun by an operator, gone on with ring by ring, halted, resumed, ended (P17).
+
+The record outlives every run: `dispatch-due-work` asks each minute for the work that a roll-out needs now, a run of
+`update-application` for one server does it, instance by instance, and writes down how far each has come.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from hosting.errors import Refused
+from hosting.inventory import cases, deeds, instances, releases, servers
+from hosting.inventory.roll_out_rows import (
+    InstanceUpdate,
+    RollOut,
+    RollOutFacts,
+    RollOutOrder,
+    UpdateFacts,
+    facts_of,
+    locked,
+    rows_in,
+    subject_of,
+    update_of,
+    update_row,
+)
+from hosting.inventory.turns import take_turn
+from hosting.policy.roll_outs import (
+    AT_WORK,
+    ENDS,
+    ONWARD,
+    Going,
+    Place,
+    RollOutState,
+    UpdateState,
+    going_on,
+    places,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+HALTED = "roll-out halted"
+"""The kind of the case that a roll-out is which has halted."""
+
+UNDER_WAY = (RollOutState.OPEN, RollOutState.HALTED)
+
+
+class RollOutUnderWay(Refused):
+    """One roll-out at a time."""
+
+
+class RollOutStands(Refused):
+    """A roll-out is in a state from which it can't go there."""
+
+
+def preview(session: Session, order: RollOutOrder) -> list[Place]:
+    """Who would get the release, in which ring; nothing is changed by asking.
+
+    Raises:
+        UnknownRelease: there is no such release.
+        UnknownServer: there is no such server.
+        CannotRollOut: it can't be rolled out so; names every reason.
+    """
+    for name in order.servers:
+        servers.server_facts(session, name)
+    release = releases.release_facts(session, order.release)
+    return places(
+        instances.all_instances(session), release, servers=order.servers, only=order.only, canaries=order.canaries
+    )
+
+
+def begin(session: Session, order: RollOutOrder, by: str, now: datetime) -> RollOutFacts:
+    """Record that a release is rolled out; raises as `preview`, and RollOutUnderWay where another one is."""
+    take_turn(session, "roll-outs")
+    if (other := open_roll_out(session)) is not None:
+        message = f"Roll-out {other.id} to {other.release.version} is {other.state}."
+        raise RollOutUnderWay(message, f"Let it end, or abort it: phm update abort {other.id}.")
+    found = preview(session, order)
+    row = RollOut(
+        release_id=order.release, state=RollOutState.OPEN, why=order.why, urgent=order.urgent, by=by,
+        parallel=order.parallel, failures_most=order.failures_most, stop_most_seconds=order.stop_most_seconds,
+        begun_at=now, finding="",
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    for one in found:
+        has = instances.instance_facts(session, one.instance).release.id
+        session.add(
+            InstanceUpdate(
+                roll_out_id=row.id, instance_name=one.instance, server_name=one.server, from_release_id=has,
+                ring=one.ring, state=UpdateState.WAITING, forgiven=False, attempts=0, finding="", evidence={},
+            )
+        )  # fmt: skip
+    session.flush()
+    facts = facts_of(session, row)
+    evidence = {"release": order.release[:12], "instances": len(found), "urgent": order.urgent}
+    deeds.record(session, by, "roll-out begun", subject_of(row.id), why=order.why, evidence=evidence, now=now)
+    return facts
+
+
+def roll_out_facts(session: Session, number: int) -> RollOutFacts:
+    """One roll-out.
+
+    Raises:
+        UnknownRollOut: there is none of this number.
+    """
+    return facts_of(session, locked(session, number))
+
+
+def all_roll_outs(session: Session, *states: RollOutState) -> list[RollOutFacts]:
+    """The roll-outs in these states, or all, the first begun first."""
+    query = select(RollOut).order_by(RollOut.id)
+    if states:
+        query = query.where(RollOut.state.in_(states))
+    return [facts_of(session, row) for row in session.scalars(query)]
+
+
+def open_roll_out(session: Session) -> RollOutFacts | None:
+    """The one that is under way or halted, None if there is none."""
+    return next(iter(all_roll_outs(session, *UNDER_WAY)), None)
+
+
+def updates_of(session: Session, number: int) -> list[UpdateFacts]:
+    """The instances of a roll-out, by ring."""
+    return [update_of(session, row) for row in rows_in(session, number)]
+
+
+def update_facts(session: Session, number: int, instance: str) -> UpdateFacts:
+    """One instance in a roll-out.
+
+    Raises:
+        UnknownRollOut: it is not in it.
+    """
+    return update_of(session, update_row(session, number, instance))
+
+
+def with_work(session: Session) -> list[RollOutFacts]:
+    """The roll-outs about which something is to be done: open ones, and those of which a run left something."""
+    left = select(InstanceUpdate.roll_out_id).where(InstanceUpdate.state.in_(AT_WORK))
+    query = select(RollOut).where((RollOut.state == RollOutState.OPEN) | RollOut.id.in_(left)).order_by(RollOut.id)
+    return [facts_of(session, row) for row in session.scalars(query)]
+
+
+def go_on(session: Session, number: int, now: datetime) -> Going:
+    """Where a roll-out is: halted or ended where it has come to that, else what is to be done, by server.
+
+    What a run has begun and not ended is to be done whatever has become of the roll-out.
+    """
+    row = locked(session, number)
+    _follow_moves(session, number)
+    found = updates_of(session, number)
+    begun = tuple(sorted({one.server for one in found if one.state in AT_WORK}))
+    if row.state != RollOutState.OPEN:
+        return Going(None, begun)
+    going = going_on(
+        [one.place for one in found], row.failures_most, [one.instance for one in found if one.forgiven]
+    )  # fmt: skip
+    if going.halt:
+        _halt(session, row, deeds.SERVICE, going.halt, now)
+        return Going(going.ring, begun, going.halt)
+    if going.done:
+        _end(session, row, RollOutState.DONE, by=deeds.SERVICE, why="All rings are through.", now=now)
+    return Going(going.ring, tuple(sorted({*going.servers, *begun})))
+
+
+def may_begin(session: Session, number: int, instance: str) -> UpdateFacts | None:
+    """An instance that a run may go on with or begin now; None where it is at its end, or the roll-out stands."""
+    row, update = locked(session, number), update_row(session, number, instance)
+    state = UpdateState(update.state)
+    if state in ENDS or (state is UpdateState.WAITING and row.state != RollOutState.OPEN):
+        return None
+    return update_of(session, update)
+
+
+def record_state(
+    session: Session, number: int, instance: str, state: UpdateState, now: datetime, *, finding: str = "",
+    outage_seconds: float | None = None, evidence: Mapping[str, Any] | None = None,
+) -> UpdateFacts:  # fmt: skip
+    """How far an instance is; its outage and evidence are added to what is known."""
+    row = update_row(session, number, instance)
+    before = UpdateState(row.state)
+    if state is UpdateState.PREPARING:
+        row.attempts, row.begun_at = row.attempts + 1, row.begun_at or now
+    row.state, row.finding = state, finding
+    row.outage_seconds = row.outage_seconds if outage_seconds is None else outage_seconds
+    row.evidence = {**row.evidence, **(evidence or {})}
+    row.ended_at = now if state in ENDS else None
+    session.flush()
+    if state in ENDS and before not in ENDS:
+        told = {"roll_out": number, "outage_seconds": row.outage_seconds, "attempts": row.attempts}
+        subject = instances.subject_of(instance)
+        deeds.record(session, deeds.SERVICE, f"update {state}", subject, why=finding, evidence=told, now=now)
+    return update_of(session, row)
+
+
+def halt(session: Session, number: int, why: str, by: str, now: datetime) -> RollOutFacts:
+    """No further instance is begun; those at work come to their end. Raises RollOutStands where it is at its end."""
+    row = locked(session, number)
+    _halt(session, row, by, why, now)
+    return facts_of(session, row)
+
+
+def resume(session: Session, number: int, why: str, by: str, now: datetime) -> RollOutFacts:
+    """Go on after a halt; what has failed is borne, and stays at its release unless it is tried again.
+
+    Raises:
+        RollOutStands: it is not halted.
+    """
+    row = locked(session, number)
+    if row.state != RollOutState.HALTED:
+        raise RollOutStands(f"Roll-out {number} is {row.state}, not halted.", "Only what is halted can go on.")
+    for one in rows_in(session, number):
+        one.forgiven = one.forgiven or one.state == UpdateState.FAILED
+    row.state, row.finding = RollOutState.OPEN, ""
+    session.flush()
+    _settle(session, number, by, why, now)
+    deeds.record(session, by, "roll-out resumed", subject_of(number), why=why, now=now)
+    return facts_of(session, row)
+
+
+def skip(session: Session, number: int, instance: str, why: str, *, by: str, now: datetime) -> UpdateFacts:
+    """An instance stays at its release for now.
+
+    Raises:
+        UnknownRollOut: it is not in it.
+        RollOutStands: a run is at it, or it is done.
+    """
+    locked(session, number)
+    state = UpdateState(update_row(session, number, instance).state)
+    if state not in {UpdateState.WAITING, UpdateState.FAILED, UpdateState.SKIPPED}:
+        raise RollOutStands(f"The update of {instance} is {state}.", "Only what waits or failed can be left out.")
+    return record_state(session, number, instance, UpdateState.SKIPPED, now, finding=f"{why} ({by})")
+
+
+def abort(session: Session, number: int, why: str, by: str, now: datetime) -> RollOutFacts:
+    """Nothing more is begun, ever; what is updated stays so, what is at work comes to its end.
+
+    Raises:
+        RollOutStands: it is at its end.
+    """
+    row = locked(session, number)
+    _end(session, row, RollOutState.ABORTED, by=by, why=why, now=now)
+    for one in rows_in(session, number):
+        if one.state == UpdateState.WAITING:
+            record_state(session, number, one.instance_name, UpdateState.SKIPPED, now, finding=why)
+    return facts_of(session, row)
+
+
+def _halt(session: Session, row: RollOut, by: str, why: str, now: datetime) -> None:
+    """Halted, and put before a person."""
+    _change(row, RollOutState.HALTED)
+    row.finding = why
+    session.flush()
+    deeds.record(session, by, "roll-out halted", subject_of(row.id), why=why, now=now)
+    summary = f"The roll-out {row.id} has halted: {why}"
+    key, facts = f"{subject_of(row.id)}:{now.isoformat()}", {"roll_out": row.id}
+    cases.raise_case(session, key, HALTED, subject_of(row.id), summary, facts=facts, now=now)
+
+
+def _end(session: Session, row: RollOut, state: RollOutState, *, by: str, why: str, now: datetime) -> None:
+    """At its end."""
+    _change(row, state)
+    row.ended_at, row.finding = now, why
+    session.flush()
+    _settle(session, row.id, by, why, now)
+    deeds.record(session, by, f"roll-out {state}", subject_of(row.id), why=why, now=now)
+
+
+def _change(row: RollOut, to: RollOutState) -> None:
+    """Along the edges.
+
+    Raises:
+        RollOutStands: none leads there.
+    """
+    current = RollOutState(row.state)
+    if to not in ONWARD[current]:
+        raise RollOutStands(f"Roll-out {row.id} is {current}.", "Look at it: phm update status.")
+    row.state = to
+
+
+def _settle(session: Session, number: int, by: str, why: str, now: datetime) -> None:
+    """Its cases are seen to."""
+    for case in cases.cases_of(session, subject_of(number)):
+        if case.settled_at is None:
+            cases.settle_case(session, case.id, by, why, now)
+
+
+def _follow_moves(session: Session, number: int) -> None:
+    """An instance that waits and has moved meanwhile gets its update where it is."""
+    for row in rows_in(session, number):
+        if row.state != UpdateState.WAITING:
+            continue
+        now_at = instances.instance_facts(session, row.instance_name).server_name
+        row.server_name = now_at
+    session.flush()

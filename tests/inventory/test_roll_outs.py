@@ -1,0 +1,166 @@
+"""A roll-out is a record that outlives its runs: begun once, gone on with, halted, resumed, left out, given up (P17)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hosting.inventory import cases, deeds, instances, roll_outs
+from hosting.inventory.releases import add_release
+from hosting.inventory.roll_out_rows import RollOutFacts, RollOutOrder, UnknownRollOut, subject_of
+from hosting.inventory.roll_outs import HALTED, RollOutStands, RollOutUnderWay
+from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.roll_outs import CannotRollOut, Going, RollOutState, UpdateState
+from hosting.policy.values import ReleaseId
+from tests.inventory.words import HOUR, NOW, RELEASE, server, with_servers
+from tests.service.records import opened
+
+if TYPE_CHECKING:
+    from hosting.inventory.roll_out_rows import UpdateFacts
+
+LATER = replace(RELEASE, id=ReleaseId("cd" * 32), build=40471, version="4.04.71")
+ORDER = RollOutOrder(LATER.id, "it is the newest", canaries=("app1",))
+
+
+@pytest.fixture
+def names(inventory: Inventory) -> list[str]:
+    """Two instances on app1, the canaries, and two on app2; the later release is registered."""
+    with_servers(inventory, server("app1", 200), server("app2", 200))
+    made = [opened(inventory, f"A-{number}", NOW, f"app{1 + number // 2}") for number in range(4)]
+    in_transaction(inventory, lambda session: add_release(session, LATER, "olga", NOW))
+    return made
+
+
+def begun(inventory: Inventory, order: RollOutOrder = ORDER) -> RollOutFacts:
+    return in_transaction(inventory, lambda session: roll_outs.begin(session, order, "olga", NOW))
+
+
+def going(inventory: Inventory, number: int = 1) -> Going:
+    return in_transaction(inventory, lambda session: roll_outs.go_on(session, number, NOW))
+
+
+def comes(inventory: Inventory, name: str, *states: UpdateState, **more: Any) -> UpdateFacts | None:
+    last = None
+    for state in states:
+        last = in_transaction(
+            inventory, partial(roll_outs.record_state, number=1, instance=name, state=state, now=NOW, **more)
+        )
+    return last
+
+
+def state_of(inventory: Inventory) -> RollOutState:
+    with inventory.reading() as session:
+        return roll_outs.roll_out_facts(session, 1).state
+
+
+def open_halts(inventory: Inventory) -> int:
+    with inventory.reading() as session:
+        return sum(one.kind == HALTED for one in cases.open_cases(session))
+
+
+def test_one_roll_out_is_under_way_at_a_time(inventory: Inventory, names: list[str]) -> None:
+    facts = begun(inventory)
+    assert (facts.state, facts.release.id, facts.by) == (RollOutState.OPEN, LATER.id, "olga")
+    with pytest.raises(RollOutUnderWay):
+        begun(inventory)
+    with inventory.reading() as session:
+        assert [(one.instance, one.ring, one.server) for one in roll_outs.updates_of(session, 1)] == [
+            (names[0], 0, "app1"), (names[1], 0, "app1"), (names[2], 1, "app2"), (names[3], 1, "app2")
+        ]  # fmt: skip
+        assert [one.what for one in deeds.deeds_of(session, subject_of(1))] == ["roll-out begun"]
+
+
+def test_nothing_is_recorded_where_nobody_is_behind(inventory: Inventory, names: list[str]) -> None:
+    with pytest.raises(CannotRollOut):
+        begun(inventory, replace(ORDER, release=RELEASE.id, canaries=()))
+    with inventory.reading() as session:
+        assert roll_outs.all_roll_outs(session) == []
+        with pytest.raises(UnknownRollOut):
+            roll_outs.roll_out_facts(session, 1)
+
+
+def test_it_goes_through_its_rings_and_is_done(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    assert going(inventory).servers == ("app1",)
+    for name in names[:2]:
+        comes(inventory, name, UpdateState.PREPARING, UpdateState.STOPPED, UpdateState.OPENED, UpdateState.DONE)
+    assert going(inventory).servers == ("app2",)
+    comes(inventory, names[2], UpdateState.DONE)
+    comes(inventory, names[3], UpdateState.SKIPPED)
+    assert going(inventory).servers == ()
+    assert state_of(inventory) is RollOutState.DONE
+    with inventory.reading() as session:
+        assert roll_outs.with_work(session) == []
+    assert begun(inventory, replace(ORDER, canaries=())).id == 2
+
+
+def test_what_is_told_of_an_instance_adds_up(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    comes(inventory, names[0], UpdateState.PREPARING, evidence={"point": "p1"})
+    comes(inventory, names[0], UpdateState.STOPPED, evidence={"way": {}}, outage_seconds=1.4)
+    last = comes(inventory, names[0], UpdateState.PREPARING, finding="no answer")
+    assert last is not None
+    assert (last.attempts, last.outage_seconds, last.finding) == (2, 1.4, "no answer")
+    assert (last.evidence, last.begun_at, last.ended_at) == ({"point": "p1", "way": {}}, NOW, None)
+    comes(inventory, names[0], UpdateState.FAILED, finding="it broke")
+    with inventory.reading() as session:
+        told = deeds.deeds_of(session, instances.subject_of(names[0]))[-1]
+    assert (told.what, told.why, told.evidence["outage_seconds"]) == ("update failed", "it broke", 1.4)
+
+
+def test_a_canary_that_fails_halts_it_once_and_only_an_operator_lets_it_go_on(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    comes(inventory, names[0], UpdateState.FAILED)
+    for _ in range(2):
+        assert going(inventory).servers == ()
+    assert (state_of(inventory), open_halts(inventory)) == (RollOutState.HALTED, 1)
+    with inventory.reading() as session:
+        assert roll_outs.may_begin(session, 1, names[1]) is None
+    in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "known", "olga", NOW + HOUR))
+    assert (state_of(inventory), open_halts(inventory)) == (RollOutState.OPEN, 0)
+    assert going(inventory).servers == ("app1",)
+    with pytest.raises(RollOutStands):
+        in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "again", "olga", NOW))
+
+
+def test_what_a_run_has_begun_is_gone_on_with_though_it_was_halted_or_given_up(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    comes(inventory, names[0], UpdateState.PREPARING, UpdateState.STOPPED)
+    in_transaction(inventory, lambda session: roll_outs.halt(session, 1, "wait", "olga", NOW))
+    assert going(inventory) == Going(None, ("app1",))
+    in_transaction(inventory, lambda session: roll_outs.abort(session, 1, "no more", "olga", NOW))
+    with inventory.reading() as session:
+        assert [one.id for one in roll_outs.with_work(session)] == [1]
+        assert roll_outs.may_begin(session, 1, names[0]) is not None
+        assert roll_outs.may_begin(session, 1, names[1]) is None
+        assert [one.state for one in roll_outs.updates_of(session, 1)] == [
+            UpdateState.STOPPED, UpdateState.SKIPPED, UpdateState.SKIPPED, UpdateState.SKIPPED
+        ]  # fmt: skip
+    comes(inventory, names[0], UpdateState.FAILED)
+    with inventory.reading() as session:
+        assert roll_outs.with_work(session) == []
+    with pytest.raises(RollOutStands):
+        in_transaction(inventory, lambda session: roll_outs.abort(session, 1, "again", "olga", NOW))
+
+
+def test_an_instance_can_be_left_out_while_nobody_works_on_it(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    comes(inventory, names[0], UpdateState.PREPARING)
+    skip = partial(roll_outs.skip, number=1, why="its customer asked", by="olga", now=NOW)
+    with pytest.raises(RollOutStands):
+        in_transaction(inventory, lambda session: skip(session, instance=names[0]))
+    left = in_transaction(inventory, lambda session: skip(session, instance=names[1]))
+    assert (left.state, left.finding) == (UpdateState.SKIPPED, "its customer asked (olga)")
+
+
+def test_who_waits_and_has_moved_is_updated_where_he_is(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    in_transaction(inventory, lambda session: instances.record_server(session, names[0], "app2", "moved", NOW))
+    assert going(inventory).servers == ("app1", "app2")
