@@ -35,6 +35,7 @@ from tasks.records import (
     record_operator,
     reschedule,
     reserve_instance,
+    stop_if_placed_anew,
 )
 from tasks.reports import report_instance, report_open_promises, tell_failure
 from tasks.storage import check_disks, ensure_storage, ensure_storage_limit
@@ -99,6 +100,7 @@ def provision_instance(request: ProvisionRequest) -> Any:
 def set_up(server: ServerFacts, instance: InstanceFacts, order: OrderFacts) -> list[Done]:
     """Everything on the server, the proof, the record, the letter; what is done already is left as it is."""
     with working_on(server, instance, "provision"):
+        stop_if_placed_anew(instance)
         check_disks(server)
         done = [
             ensure_system_user(server, instance),

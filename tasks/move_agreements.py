@@ -10,7 +10,7 @@ from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError
-from hosting.inventory import instances, moves, offers, orders
+from hosting.inventory import instances, kept_agreements, moves, offers, orders
 from hosting.inventory.letters import letter_sent
 from hosting.inventory.session import in_transaction
 from hosting.policy.agreements import Due, WithoutAnswer, due_now, window_at
@@ -56,7 +56,9 @@ def see_to_agreements() -> int:
     return sent
 
 
-def offer_values(offer: OfferFacts, order: OrderFacts, url: str, *, reminder: bool) -> dict[str, object]:
+def offer_values(
+    offer: OfferFacts, order: OrderFacts, url: str, *, reminder: bool, again: bool = False
+) -> dict[str, object]:
     """What the letter with the times says."""
     language = order.language
     return {
@@ -68,6 +70,7 @@ def offer_values(offer: OfferFacts, order: OrderFacts, url: str, *, reminder: bo
         "answer_by": moment(offer.answer_by, language),
         "moves_without_answer": offer.without_answer is WithoutAnswer.MOVE,
         "reminder": reminder,
+        "again": again,
     }
 
 
@@ -93,7 +96,9 @@ def _tell_times(offer: OfferFacts, key: str, *, reminder: bool) -> bool:
     """The letter with the times and the link, the first or the reminder; once."""
     order = _order_of(offer)
     url = load(ServiceSettings).agreement_url(offer.id, offer.instance_name, offer.answer_by)
-    return _send(key, "move_offer", order, offer_values(offer, order, url, reminder=reminder))
+    with inventory().reading() as session:
+        again = kept_agreements.is_made_anew(session, offer)
+    return _send(key, "move_offer", order, offer_values(offer, order, url, reminder=reminder, again=again))
 
 
 def _tell_agreed(offer: OfferFacts, move: MoveFacts) -> bool:
@@ -107,6 +112,8 @@ def _tell_agreed(offer: OfferFacts, move: MoveFacts) -> bool:
         "stop": stop(offer.stop_seconds, order.language),
         "by_silence": offer.state is OfferState.UNANSWERED,
     }
+    if kept_agreements.OFFERED_ANEW in move.evidence:  # the letter with the new times tells
+        return False
     if move.state is MoveState.PLANNED:
         return _send(f"move-agreed:{move.id}:{move.evidence.get(moves.PUT_OFF, 0)}", "move_agreed", order, values)
     with inventory().reading() as session:

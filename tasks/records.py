@@ -179,6 +179,18 @@ def reschedule(order: OrderFacts, starts_at: datetime) -> None:
     in_transaction(inventory(), move)
 
 
+@reading
+def stop_if_placed_anew(instance: InstanceFacts) -> None:
+    """See that an instance is still to be set up where this run read that it is, now that nobody else works on it.
+
+    Raises:
+        PlacedAnew: its server is being emptied meanwhile.
+    """
+    in_transaction(
+        inventory(), lambda session: instances.stop_if_placed_anew(session, instance.name, instance.server_name)
+    )
+
+
 def record_failure(order: str, error: Exception, run: str) -> datetime | None:
     """The set-up failed: what did not answer is tried again by itself, bounded; anything else is put before a person.
 

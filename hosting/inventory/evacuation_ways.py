@@ -21,8 +21,8 @@ REFUSED_OFFERS = frozenset({OfferState.OTHERS_ASKED, OfferState.DECLINED, OfferS
 
 def way_of(session: Session, one: InstanceFacts, order: EvacuationOrder, since: datetime | None) -> tuple[str, str]:
     """Where an instance is going already, and what keeps it here."""
-    if one.state is not InstanceState.ACTIVE:
-        return "", f"It is {one.state}: it moves once it is open, or ends with its contract."
+    if one.state is InstanceState.RESERVED:
+        return "", "It is not set up yet: it is placed on another server with room, once no run is at it."
     restore = restores.open_restore(session, one.name)
     if restore and restore.server != one.server_name:
         return restore.server, ""
@@ -30,7 +30,8 @@ def way_of(session: Session, one: InstanceFacts, order: EvacuationOrder, since: 
         return str(move.target_name), ""
     if offer := offers.open_offer(session, one.name):
         return str(offer.target_name), ""
-    return "", _failed_since(session, one.name, since, asked=not order.emergency) if since else ""
+    asked = not order.emergency and one.state is InstanceState.ACTIVE
+    return "", _failed_since(session, one.name, since, asked=asked) if since else ""
 
 
 def _failed_since(session: Session, name: str, since: datetime, *, asked: bool) -> str:

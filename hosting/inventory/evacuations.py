@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, measurements, moves, offers, restores, servers, work
+from hosting.inventory import cases, instances, leases, measurements, moves, offers, restores, servers, work
 from hosting.inventory.evacuation_rows import (
     STILL,
     EvacuationFacts,
@@ -39,7 +39,8 @@ from hosting.policy.evacuation import (
     plan_evacuation,
 )
 from hosting.policy.move_needs import Emptying
-from hosting.policy.states import EvacuationState, MoveState, ServerState, step
+from hosting.policy.placement import NoServerHasRoom, choose_server
+from hosting.policy.states import EvacuationState, InstanceState, MoveState, ServerState, step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -164,21 +165,23 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
         now: the moment.
         without_answer: what follows where a customer does not answer an offer.
     """
-    known = servers.lock_servers(session)
+    servers.lock_servers(session)
     facts = evacuation_of(session, server)
     if facts is None or facts.state is not EvacuationState.OPEN:
         return None
+    waiting = _place_anew(session, facts, now)
+    known = servers.all_servers(session)
     plan = _plan(session, facts.order, servers.server_facts(session, server), known, facts.resumed_at)
-    if facts.order.emergency:
-        begun, refused = _begin_moves(session, facts, plan, now), list[str]()
-    else:
-        begun, refused = _offer(session, facts, plan, now, without_answer)
+    begun, refused = _begin_moves(session, facts, plan, now), list[str]()
+    if not facts.order.emergency:
+        offered, refused = _offer(session, facts, plan, now, without_answer)
+        begun += offered
     leaving = any(server in {one.source_name, one.target_name} for one in moves.all_moves(session, *moves.UNDER_WAY))
     leaving = leaving or bool(restores.restores_elsewhere(session, server))
     empty = not leaving and not in_use(session, server)
     if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
         work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)
-    waits = leaving or bool(begun or plan.going or (plan.moves and not refused))
+    waits = leaving or waiting or bool(begun or plan.going or (plan.moves and not refused))
     if not waits and not empty:
         said = [*(f"{one.instance}: {one.why}" for one in plan.staying), *refused]
         _stands_still(session, facts, said, now)
@@ -203,21 +206,44 @@ def _plan(
         leaving.append(
             Leaving(
                 one.name, one.storage_gib, use.database_bytes if use else 0, use.files_bytes if use else 0,
-                hindered=hindered, going_to=going_to,
+                hindered=hindered, going_to=going_to, unasked=one.state is InstanceState.SUSPENDED,
             )
         )  # fmt: skip
     return plan_evacuation(server, leaving, known, parallel=order.parallel, to=order.to)
 
 
+def _place_anew(session: Session, facts: EvacuationFacts, now: datetime) -> bool:
+    """Instances that were reserved here and aren't set up go to a server with room; whether some wait for a run.
+
+    A run that is at one goes on: it is open then, and moves. What a failed run left of one goes with the server.
+    """
+    waits = False
+    for one in instances_on(session, facts.order.server):
+        if one.state is not InstanceState.RESERVED:
+            continue
+        lease = leases.lease_of(session, one.name)
+        if lease is not None and lease.expires_at > now:
+            waits = True
+            continue
+        known = servers.all_servers(session)
+        others = [server for server in known if not facts.order.to or server.name in facts.order.to]
+        with contextlib.suppress(NoServerHasRoom):
+            there = choose_server(one.storage_gib, [server for server in others if server.name != facts.order.server])
+            instances.record_server(session, one.name, there.name, f"{_mark(facts)}it was not set up yet", now)
+    return waits
+
+
 def _begin_moves(session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime) -> list[PlannedMove]:
-    """The next moves, planned and due."""
+    """The next moves, planned and due: in an emergency of all, else of those that nobody has to be asked about."""
+    emergency = facts.order.emergency
     under_way = [one for one in moves.all_moves(session, *moves.UNDER_WAY) if _runs(one, now)]
     running = sum(one.source_name == facts.order.server for one in under_way)
-    found = next_moves(plan, {one.target_name for one in under_way}, running, facts.order.parallel)
+    able = [one for one in plan.moves if emergency or one.unasked]
+    found = next_moves(able, {one.target_name for one in under_way}, running, facts.order.parallel)
     for one in found:
         made = moves.plan_move(
-            session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", facts.by, now, without_backup=True,
-            now=now,
+            session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", facts.by, now,
+            without_backup=emergency, now=now,
         )  # fmt: skip
         work.ask_for(session, work.MOVE, str(made.id), now, by=facts.by, now=now)
     return found
@@ -228,7 +254,7 @@ def _offer(
 ) -> tuple[list[PlannedMove], list[str]]:
     """Times offered to the customers that nobody has asked yet, and why some can't be offered any."""
     offered, refused = list[PlannedMove](), list[str]()
-    for one in plan.moves:
+    for one in (one for one in plan.moves if not one.unasked):
         try:
             offers.offer_windows(
                 session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", by=facts.by, now=now,

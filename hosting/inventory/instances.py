@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from hosting.errors import Refused
+from hosting.errors import Refused, Unreachable
 from hosting.inventory.deeds import SERVICE, record
 from hosting.inventory.instance_names import names_for
 from hosting.inventory.levels import terms_of
@@ -43,6 +43,10 @@ class UnknownInstance(Refused):
 
 class InstanceEnded(Refused):
     """An instance that has ended is worked on no more."""
+
+
+class PlacedAnew(Unreachable):
+    """An instance that was not set up yet has been placed on another server meanwhile; its run begins anew there."""
 
 
 class OrderNotPaid(Refused):
@@ -140,6 +144,19 @@ def stop_if_ended(session: Session, name: str) -> None:
     if lock(session, name).state is InstanceState.ENDED:
         message = f"Instance {name} has ended."
         raise InstanceEnded(message, f"Nothing is done to it any more; look at: phm instance show {name}.")
+
+
+def stop_if_placed_anew(session: Session, name: str, server_name: str) -> None:
+    """Nobody sets an instance up where it is not to be any more.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        PlacedAnew: it is on another server since a run read where it is.
+    """
+    now_on = lock(session, name).server_name
+    if now_on != server_name:
+        message = f"Instance {name} was placed on {now_on} meanwhile, since {server_name} is being emptied."
+        raise PlacedAnew(message, "It is set up there by the next run.")
 
 
 def give_back(session: Session, name: str, by: str, why: str, now: datetime) -> None:

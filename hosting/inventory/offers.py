@@ -4,7 +4,8 @@ Whoever plans moves calls, in a transaction of its own,
 
     offer_windows(session, instance, target, why, by=…, without_answer=…, now=…) -> OfferFacts
 
-which offers windows once: while an offer to the same server waits for its answer, the same one comes back. The letter,
+which offers windows once: while an offer to the same server waits for its answer, the same one comes back. No two
+customers are offered times at which their servers would have more moves at once than they bear. The letter,
 the reminder and the end follow by themselves (`tasks.move_agreements`, each minute by `dispatch-due-work`). What came
 of it stands in `offers_of(session, instance)`; an accepted offer has become a planned move, whose number it has. As
 long as an offer is open, its room is kept on the target.
@@ -22,6 +23,7 @@ from hosting.inventory.levels import terms_of_instance
 from hosting.inventory.links import LinkExpired
 from hosting.inventory.models import Move, MoveOffer
 from hosting.inventory.move_targets import check_target
+from hosting.inventory.move_turns import timetable
 from hosting.inventory.offer_rows import OfferFacts, facts_of, new_row, offer_row, open_row, set_times
 from hosting.inventory.servers import lock_servers, server_facts
 from hosting.policy.agreements import (
@@ -34,6 +36,7 @@ from hosting.policy.agreements import (
 )
 from hosting.policy.move_plan import STOP_SECONDS
 from hosting.policy.states import InstanceState, MoveState, OfferState, step
+from hosting.policy.values import ServerName
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -114,7 +117,8 @@ def offer_windows(
         message = f"The customer of {instance} is offered times for a move to {other.target_name} already."
         raise OfferOpen(message, f"Wait for his answer, or take it back: phm move withdraw {instance}.")
     check_target(session, facts, target)
-    times = times_to_offer(now, terms_of_instance(session, instance), not_before)
+    is_free = timetable(session, facts, ServerName(target), now).is_free
+    times = times_to_offer(now, terms_of_instance(session, instance), not_before, is_free)
     row = new_row(instance, target, why, by, now)
     row.stop_seconds, row.without_answer = stop_seconds, without_answer
     set_times(row, times)
@@ -164,12 +168,15 @@ def ensure_in_time(session: Session, offer_id: int, now: datetime) -> OfferFacts
         UnknownOffer: none has this number.
         NoWindow: its terms leave no time for a move.
     """
+    lock_servers(session)
     row = offer_row(session, offer_id, lock=True)
     facts = facts_of(row)
     terms = terms_of_instance(session, row.instance_name)
     late = row.state == OfferState.OFFERED and row.told_at is None and not keeps_notice(facts.windows, now, terms)
     if late:
-        set_times(row, times_to_offer(now, terms, facts.windows[0].opens))
+        instance = instances.instance_facts(session, row.instance_name)
+        is_free = timetable(session, instance, facts.target_name, now).is_free
+        set_times(row, times_to_offer(now, terms, facts.windows[0].opens, is_free))
         session.flush()
     return facts_of(row)
 
@@ -346,12 +353,14 @@ def _accept(session: Session, row: MoveOffer, window: Window, *, by: str, now: d
 
 
 def _planned(session: Session, offer: OfferFacts, window: Window, *, by: str, why: str, now: datetime) -> int:
-    """The move of a window, with the work that becomes its run; its number."""
+    """The move of a window, at its first moment that is nobody else's, with its work; its number."""
+    times = timetable(session, instances.instance_facts(session, offer.instance_name), offer.target_name, now)
+    begins = times.next_free(window.opens, window.closes) or window.opens  # something else was agreed on meanwhile
     move = moves.plan_move(
-        session, offer.instance_name, offer.target_name, why, by, window.opens, without_backup=False, now=now,
+        session, offer.instance_name, offer.target_name, why, by, begins, without_backup=False, now=now,
         due_until=window.closes,
     )  # fmt: skip
-    work.ask_for(session, work.MOVE, str(move.id), window.opens, by=by, now=now)
+    work.ask_for(session, work.MOVE, str(move.id), begins, by=by, now=now)
     return move.id
 
 

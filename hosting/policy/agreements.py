@@ -18,6 +18,7 @@ from hosting.errors import Refused
 from hosting.policy.maintenance import Window, off_peak_windows
 from hosting.policy.months import day_of, start_of
 from hosting.policy.move_plan import FRESH
+from hosting.policy.move_turns import TURN
 from hosting.policy.terms import STANDARD, TIME_ZONE
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from hosting.policy.terms import Terms
 
-DAYTIME_OPENS = time(10, 0)
-"""On days that are wholly off-peak one window is offered by day, for those who work in the evening."""
+DAYTIME_OPENS, DAYTIME_CLOSES = time(10, 0), time(16, 0)
+"""On days that are wholly off-peak one window that opens between is offered, for those who work in the evening."""
 
 SEARCH_DAYS = 60
 """How far ahead windows are looked for."""
@@ -81,25 +82,33 @@ class Times:
     answer_by: datetime
 
 
-def times_to_offer(now: datetime, terms: Terms = STANDARD, not_before: datetime | None = None) -> Times:
+def times_to_offer(
+    now: datetime, terms: Terms = STANDARD, not_before: datetime | None = None,
+    is_free: Callable[[datetime], bool] = lambda _: True,
+) -> Times:  # fmt: skip
     """The windows that a customer is offered: the next evenings, and the next day by day that is wholly off-peak.
 
     Args:
         now: when the offer is made.
         terms: of his contract.
         not_before: no window opens before this, as for somebody who has asked for other times.
+        is_free: whether a move that begins at a moment does not meet too many others on a server.
 
     Raises:
-        NoWindow: the terms leave none within 60 days.
+        NoWindow: the terms, and what others were offered, leave none within 60 days.
     """
     now = now.astimezone(UTC).replace(microsecond=0)
     answer_by = now + terms.move_notice
     earliest = max(answer_by, not_before or answer_by).astimezone(UTC)
-    by_day = next(_fitting(earliest, DAYTIME_OPENS, terms, lambda day: day.weekday() in terms.off_peak_days), None)
-    evenings = _fitting(earliest, terms.off_peak_opens, terms, _has_a_fresh_backup)
+    by_day_at, at_night = (
+        _each_turn(DAYTIME_OPENS, DAYTIME_CLOSES),
+        _each_turn(terms.off_peak_opens, terms.backup_opens),
+    )
+    by_day = next(_fitting(earliest, by_day_at, terms, lambda day: day.weekday() in terms.off_peak_days, is_free), None)
+    evenings = _fitting(earliest, at_night, terms, _has_a_fresh_backup, is_free)
     found = list(islice(evenings, terms.move_windows_offered - (by_day is not None))) + ([by_day] if by_day else [])
     if not found:
-        message = f"The terms leave no off-peak time of {terms.move_window} for a move."
+        message = f"The terms, and what others were offered, leave no off-peak time of {terms.move_window} for a move."
         raise NoWindow(message, "Correct the service level's off-peak times, or agree on a time by phone.")
     return Times(tuple(sorted(found, key=lambda one: one.opens)), now + terms.move_reminder_after, answer_by)
 
@@ -141,13 +150,23 @@ def plain_words(text: str) -> str:
     return " ".join(shown.split())[:WORDS_MOST]
 
 
-def _fitting(earliest: datetime, opens: time, terms: Terms, suits: Callable[[date], bool]) -> Iterator[Window]:
-    """The windows at a time of the days that suit, which lie after a moment and wholly off-peak, the first first."""
+def _fitting(
+    earliest: datetime, openings: Sequence[time], terms: Terms, suits: Callable[[date], bool],
+    is_free: Callable[[datetime], bool],
+) -> Iterator[Window]:  # fmt: skip
+    """Of each day that suits and lies wholly after a moment the first window that is free, wholly off-peak."""
     for ahead in range(SEARCH_DAYS):
         day = day_of(earliest) + timedelta(days=ahead)
-        window = window_at(datetime.combine(day, opens, ZoneInfo(TIME_ZONE)), terms)
-        if suits(day) and window.opens >= earliest and is_wholly_off_peak(window, terms):
-            yield window
+        windows = [window_at(datetime.combine(day, opens, ZoneInfo(TIME_ZONE)), terms) for opens in openings]
+        if suits(day) and windows[0].opens >= earliest:
+            yield from islice((one for one in windows if is_wholly_off_peak(one, terms) and is_free(one.opens)), 1)
+
+
+def _each_turn(opens: time, closes: time) -> list[time]:
+    """From a time of the day to before another, turn by turn; the first in any case."""
+    day = datetime(2000, 1, 1)  # noqa: DTZ001  # times on the wall of any day
+    first, last = datetime.combine(day, opens), datetime.combine(day, closes)
+    return [opens, *((first + at * TURN).time() for at in range(1, max(1, -(-(last - first) // TURN))))]
 
 
 def _has_a_fresh_backup(day: date) -> bool:

@@ -37,6 +37,7 @@ class Leaving:
         files_bytes: the same.
         hindered: why it can't be moved now, in a sentence; empty where it can.
         going_to: the server to which it is on its way already; empty where it isn't.
+        unasked: its customer need not be asked: it is suspended, so that nobody is served by it.
     """
 
     name: InstanceName
@@ -45,17 +46,19 @@ class Leaving:
     files_bytes: int = 0
     hindered: str = ""
     going_to: str = ""
+    unasked: bool = False
 
 
 @dataclass(frozen=True)
 class PlannedMove:
-    """One move of the plan, with what it takes, estimated."""
+    """One move of the plan, with what it takes, estimated; unasked, where no customer has to agree."""
 
     instance: InstanceName
     target: ServerName
     storage_gib: int
     seconds: float
     stop_seconds: float
+    unasked: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,17 +132,17 @@ def plan_evacuation(
     return EvacuationPlan(server.name, tuple(_batches(moves, parallel)), going, tuple(staying))
 
 
-def next_moves(plan: EvacuationPlan, busy: Collection[str], running: int, parallel: int) -> list[PlannedMove]:
-    """The moves that may begin now, in the plan's order: to targets that take in nothing else, as many as are let.
+def next_moves(moves: Sequence[PlannedMove], busy: Collection[str], running: int, parallel: int) -> list[PlannedMove]:
+    """The moves that may begin now, in their order: to targets that take in nothing else, as many as are let.
 
     Args:
-        plan: as it is now.
+        moves: that nobody has to be asked about, in the plan's order.
         busy: servers that take in an instance just now.
         running: moves of this evacuation that are under way.
         parallel: how many of them may be.
     """
     taken, found = set(busy), list[PlannedMove]()
-    for one in plan.moves:
+    for one in moves:
         if running + len(found) < parallel and one.target not in taken:
             taken.add(one.target)
             found.append(one)
@@ -186,7 +189,7 @@ def choose_successor(server: ServerFacts, others: Sequence[ServerFacts], preferr
 def _move(one: Leaving, target: ServerName) -> PlannedMove:
     """A move with its estimates."""
     what = plan(Sizes(one.database_bytes, one.files_bytes, {}), replicating=False)
-    return PlannedMove(one.name, target, one.storage_gib, what.seconds, what.stop_seconds)
+    return PlannedMove(one.name, target, one.storage_gib, what.seconds, what.stop_seconds, one.unasked)
 
 
 def _batches(moves: Sequence[PlannedMove], parallel: int) -> Iterator[tuple[PlannedMove, ...]]:

@@ -27,6 +27,9 @@ DUMP_SECONDS = 5.0
 FRESH = timedelta(days=1)
 """A backup that is not older lets a move begin."""
 
+MOVABLE = frozenset({InstanceState.ACTIVE, InstanceState.SUSPENDED})
+"""The states in which an instance is on its server as it is to be: a suspended one moves as it is."""
+
 CLOCKS_APART = timedelta(minutes=1)
 """A run may begin so much before a move's moment: the clocks of two machines are never quite the same."""
 
@@ -183,7 +186,7 @@ def _of_places(instance: InstanceFacts, source: ServerFacts, target: ServerFacts
     said = []
     if target.name == source.name:
         return ["It is there already."]
-    if instance.state is not InstanceState.ACTIVE:
+    if instance.state not in MOVABLE:
         said.append(f"It is {instance.state}.")
     if not takes_instances(target):
         said.append(f"{target.name} takes no instances ({target.state}, in {target.country}).")

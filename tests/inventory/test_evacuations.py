@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import cases, evacuations, instances, moves, offers, retirement, servers, work
+from hosting.inventory import cases, evacuations, instances, leases, moves, offers, retirement, servers, work
 from hosting.inventory.evacuation_rows import EvacuationFacts, EvacuationOrder, NotEmptied
+from hosting.inventory.models import Instance
 from hosting.inventory.retirement import StillInUse
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.agreements import Answer, NoWindow, WithoutAnswer
 from hosting.policy.evacuation import CannotBeEmptied
 from hosting.policy.placement import NoServerHasRoom, choose_server
-from hosting.policy.states import EvacuationState, ForbiddenEdge, MoveState, ServerState, WorkState
+from hosting.policy.states import EvacuationState, ForbiddenEdge, InstanceState, MoveState, ServerState, WorkState
 from tests.inventory.words import HOUR, NOW, at_once, server, with_servers
 from tests.service.records import opened
 
@@ -188,6 +189,91 @@ def test_by_agreement_every_customer_is_offered_times_once_and_nothing_moves_by_
         (names[1], "Its customer was offered times: declined.")
     ]
     assert len(told.plan.going) == 4
+
+
+def set_state(inventory: Inventory, name: str, state: InstanceState) -> None:
+    with inventory.writing() as session:
+        session.get_one(Instance, name).state = state
+
+
+def test_whatever_their_customers_choose_moves_into_one_server_come_one_after_the_other(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory, AGREED)
+    beat(inventory)
+    for name in names:
+        with inventory.reading() as session:
+            offer = offers.open_offer(session, name)
+        assert offer is not None
+        opens = offer.windows[0].opens
+        in_transaction(
+            inventory, partial(offers.answer_offer, offer_id=offer.id, said=Answer.ACCEPT, now=NOW, opens=opens)
+        )
+    found = under_way(inventory)
+    assert len(found) == 5
+    assert len({(one.target_name, one.due_at) for one in found}) == 5
+    assert all(sum(one.due_at == other.due_at for other in found) <= AGREED.parallel for one in found)
+
+
+def test_a_suspended_instance_moves_without_its_customer_being_asked(inventory: Inventory, names: list[str]) -> None:
+    set_state(inventory, names[0], InstanceState.SUSPENDED)
+    with inventory.reading() as session:
+        plan = evacuations.preview(session, AGREED, NOW)
+    assert (len(plan.moves), plan.staying) == (5, ())
+    begun(inventory, AGREED)
+    told = beat(inventory)
+    assert told is not None
+    assert len(told.begun) == 5
+    [move] = under_way(inventory)
+    assert (move.instance_name, move.without_backup) == (names[0], False)
+    ends(inventory, move)
+    with inventory.reading() as session:
+        facts = instances.instance_facts(session, names[0])
+    assert (facts.state, facts.server_name) == (InstanceState.SUSPENDED, move.target_name)
+
+
+def test_what_is_not_set_up_yet_is_placed_anew_unless_a_run_is_at_it(inventory: Inventory, names: list[str]) -> None:
+    for name in names[:2]:
+        set_state(inventory, name, InstanceState.RESERVED)
+    minute = timedelta(minutes=1)
+    in_transaction(
+        inventory, lambda session: leases.acquire(session, names[0], "run 1", "provision", now=NOW, ttl=minute)
+    )
+    begun(inventory)
+    told = beat(inventory)
+    assert told is not None
+    assert [one.instance for one in told.plan.staying] == [names[0]]
+    with inventory.reading() as session:
+        placed_on = instances.instance_facts(session, names[1]).server_name
+    assert placed_on in {"app2", "app3"}
+    with inventory.writing() as session, pytest.raises(instances.PlacedAnew, match=f"was placed on {placed_on}"):
+        instances.stop_if_placed_anew(session, names[1], "app1")
+    for _ in range(5):
+        for move in under_way(inventory):
+            ends(inventory, move)
+        beat(inventory)
+    assert kinds(inventory) == []  # it waits for the run
+    after = NOW + 2 * minute
+    last = in_transaction(inventory, lambda session: evacuations.go_on(session, "app1", after, WithoutAnswer.NOTHING))
+    assert last is not None
+    assert last.empty
+    with inventory.reading() as session:
+        assert instances.instance_facts(session, names[0]).server_name != "app1"
+        instances.stop_if_placed_anew(session, names[1], placed_on)
+        assert all(one.free_gib >= 0 for one in servers.all_servers(session))
+
+
+def test_what_is_not_set_up_yet_and_fits_nowhere_is_told(inventory: Inventory, names: list[str]) -> None:
+    set_state(inventory, names[0], InstanceState.RESERVED)
+    for name in names[1:]:
+        set_state(inventory, name, InstanceState.ENDED)
+    for name in ("app2", "app3"):
+        in_transaction(inventory, partial(servers.record_facts, name=name, facts={}, room_gib=20))
+    begun(inventory)
+    beat(inventory)
+    with inventory.reading() as session:
+        [case] = cases.open_cases(session)
+    assert case.summary.endswith(f"{names[0]}: It is not set up yet: it is placed on another server with room, once no run is at it.")  # fmt: skip
 
 
 def test_an_emergency_takes_back_what_waits_and_moves_it_now(inventory: Inventory, names: list[str]) -> None:

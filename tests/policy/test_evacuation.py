@@ -76,13 +76,13 @@ def test_only_the_named_targets_are_used() -> None:
 def test_the_next_moves_wait_for_a_free_target_and_keep_within_the_limit() -> None:
     some = [leaving(name, mib=at) for at, name in enumerate("abcdef")]
     plan = plan_evacuation(SOURCE, some, [server("app2", 30), server("app3", 30), server("app4", 30)], parallel=3)
-    first = next_moves(plan, [], 0, 3)
+    first = next_moves(plan.moves, [], 0, 3)
     assert len({one.target for one in first}) == len(first) == 3
-    assert [one.target for one in next_moves(plan, [first[0].target], 1, 2)] == [
+    assert [one.target for one in next_moves(plan.moves, [first[0].target], 1, 2)] == [
         next(one.target for one in plan.moves if one.target != first[0].target)
     ]
-    assert next_moves(plan, ["app2"], 2, 2) == []
-    assert next_moves(plan, ["app2", "app3", "app4"], 0, 9) == []
+    assert next_moves(plan.moves, ["app2"], 2, 2) == []
+    assert next_moves(plan.moves, ["app2", "app3", "app4"], 0, 9) == []
 
 
 @given(

@@ -75,7 +75,7 @@ def test_from_a_server_that_is_emptied_to_one_with_room_nothing_is_objected() ->
         ({"target": replace(TARGET, facts=FACTS | {"php_modules": ["gd"]})}, "app2 lacks the PHP modules mysqli."),
         ({"sizes": replace(SIZES, free={"/srv": GIB, "/var/lib/mysql": GIB})}, "The disk of /srv on app2 has 1024 MiB"),
         ({"instance": replace(INSTANCE, state=InstanceState.RESERVED)}, "It is reserved."),
-        ({"instance": replace(INSTANCE, state=InstanceState.SUSPENDED)}, "It is suspended."),
+        ({"instance": replace(INSTANCE, state=InstanceState.ENDED)}, "It is ended."),
         ({"found": replace(FINE, leased="run x (back up)")}, "It is worked on by run x (back up)."),
         ({"found": replace(FINE, restoring=True)}, "A restore of it was begun and is not at its end."),
         ({"found": replace(FINE, last_backup=None)}, "Its last good backup is never made"),
@@ -91,6 +91,10 @@ def test_each_obstacle_is_told_in_a_sentence(change: dict[str, object], sentence
     found = said(**change)  # type: ignore[arg-type]
     assert len(found) == 1
     assert found[0].startswith(sentence)
+
+
+def test_a_suspended_instance_moves_as_it_is() -> None:
+    assert said(instance=replace(INSTANCE, state=InstanceState.SUSPENDED)) == []
 
 
 def test_all_obstacles_are_told_at_once() -> None:

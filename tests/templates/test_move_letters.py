@@ -21,7 +21,7 @@ def values(language: str, **changes: object) -> dict[str, object]:
     return {
         "name": "Erika & Muster", "order": "A-1001", "windows": [span(*WINDOW, language), span(AT, AT, language)],
         "window": span(*WINDOW, language), "stop": stop(3, language), "url": URL, "answer_by": moment(AT, language),
-        "moves_without_answer": False, "reminder": False, "by_silence": False, **changes,
+        "moves_without_answer": False, "reminder": False, "again": False, "by_silence": False, **changes,
     }  # fmt: skip
 
 
