@@ -59,12 +59,20 @@ def test_the_table_of_names(lists: NameLists, wish: str, outcome: str, rules: st
 
 
 def test_the_table_is_large_and_names_every_script_and_rule() -> None:
-    assert len(ROWS) >= 300
+    assert len(ROWS) >= 450
     assert len({row[0] for row in ROWS}) == len(ROWS)
     named = {code for row in ROWS for code in row[2].split(",") if code}
     elsewhere = {"taken", "yours", "resting", "wanted-twice", "like-another", "not-idna"}
     of_other_lists = {"own-is-perhaps", "brand-is", "reserved-is-perhaps", "reserved-holds", "reserved-similar"}
     assert set(RULES) - named == elsewhere | of_other_lists
+
+
+def test_ordinary_names_of_people_places_and_trades_are_told_nothing(lists: NameLists) -> None:
+    lines = TABLE.with_name("ordinary.txt").read_text(encoding="utf-8").splitlines()
+    ordinary = [name for line in lines if not line.startswith("#") for name in line.split()]
+    assert len(ordinary) > 1000
+    found = {name: codes(judged(name, lists, Known())) for name in ordinary}
+    assert {name: told for name, told in found.items() if told} == {}
 
 
 def test_every_finding_is_told_at_once_the_gravest_first(lists: NameLists) -> None:
