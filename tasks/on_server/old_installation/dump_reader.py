@@ -179,7 +179,8 @@ def _read(statements: Statements) -> Iterator[tuple[str, Reading, str, TableForm
     for statement in statements:
         text, line = statement.text, statement.line
         word = re.split(rb"[^A-Za-z]", text[:20], maxsplit=1)[0].decode().upper()
-        kind, what = "", None
+        kind = ""
+        what: TableForm | Rows | None = None
         if word in {"INSERT", "REPLACE"}:
             what = read_rows(text, line)
         elif word == "SET":
