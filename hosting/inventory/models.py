@@ -562,7 +562,7 @@ class Deed(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     at: Mapped[datetime]
     by: Mapped[str]
-    what: Mapped[str]
+    what: Mapped[str] = mapped_column(index=True)
     subject: Mapped[str] = mapped_column(LABEL, index=True)  # e.g. order:A-1001, instance:k3v9
     why: Mapped[str] = mapped_column(Text, default="")
     evidence: Mapped[dict[str, Any]]
