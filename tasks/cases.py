@@ -17,6 +17,7 @@ from hosting.inventory.cases import (
     SETUP_FAILED,
 )
 from hosting.inventory.evacuation_rows import STILL
+from hosting.inventory.server_updates import HALTED
 from tasks.letters import local, tell_operator
 from tasks.records import inventory
 from tasks.step import reading
@@ -31,12 +32,13 @@ TOLD = (
     REHEARSAL_FAILED,
     CONTROL_NOT_BACKED_UP,
     STILL,
+    HALTED,
     CERTIFICATE_ENDED,
     DOMAIN_ASTRAY,
     NAME_NOT_JUDGED,
     NAME_WAITS,
 )
-"""The kinds that keep a customer or a move waiting, or a backup from being made or trusted; the others are looked
+"""The kinds that keep a customer, a move or updates waiting, or a backup from being made or trusted; the others are looked
 through by day (`phm case list`)."""
 
 

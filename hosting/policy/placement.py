@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 COUNTRY = "DE"
 """Servers stand in Germany (P02)."""
 
+PAUSED = "paused"
+"""The fact of a server that takes no new instance while it is updated (P14): what was begun, empty where nothing is."""
+
 
 class NoServerHasRoom(Refused):
     """No server that may take the instance has the room that is booked."""
@@ -34,8 +37,9 @@ class MoveNeeded(Refused):
 
 
 def takes_instances(server: ServerFacts) -> bool:
-    """Whether a server may take an instance at all: in Germany, dedicated, active and not draining (P02, P12)."""
-    return server.country == COUNTRY and server.dedicated and server.state is ServerState.ACTIVE
+    """Whether a server may take an instance at all: in Germany, dedicated, active, not draining, not being updated."""
+    active = server.state is ServerState.ACTIVE and not server.facts.get(PAUSED)
+    return server.country == COUNTRY and server.dedicated and active
 
 
 def check_takes(server: ServerFacts, pool_gib: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tasks.on_server import check_generation, job, move_in, recovery_point, restore_point
+from tasks.on_server import check_generation, job, move_in, packages, recovery_point, restore_point
 
 WORK = {
     "take-point": recovery_point.take,
@@ -14,6 +14,8 @@ WORK = {
     "move-tree": move_in.tree,
     "move-database": move_in.database,
     "move-sums": move_in.sums,
+    "apply-packages": packages.apply,
+    "put-back-packages": packages.put_back,
 }
 
 if __name__ == "__main__":

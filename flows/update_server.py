@@ -1,0 +1,198 @@
+"""Servers kept current: security updates each night, all of them weekly; the canary first, then the others (P14)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect import flow
+from prefect.states import Completed
+from pydantic import BaseModel, ConfigDict, Field
+
+from hosting.errors import ServiceError, StepFailed
+from hosting.policy.maintenance import OutsideWindow
+from hosting.policy.months import day_of
+from hosting.policy.server_updates import (
+    NotNow,
+    Scope,
+    Word,
+    canaries_first,
+    check_update,
+    needs_reboot,
+    scope_on,
+)
+from tasks.failures import check_all_done, kept_for_the_end
+from tasks.records import now, read_server, record_operator
+from tasks.server_reports import check_not_halted, read_updatable_servers, report_preview, report_updates, watching
+from tasks.server_turns import reboot_and_wait, reboot_turn, record_rebooted, record_turns, take_turn
+from tasks.server_updates import (
+    apply_packages,
+    begin_update,
+    check_ready,
+    halt_updates,
+    preview_update,
+    read_health,
+    read_left,
+    read_system,
+    record_updated,
+    refresh_lists,
+    restart_what_was_replaced,
+    take_back,
+    what_grew_ill,
+)
+
+if TYPE_CHECKING:
+    from hosting.inventory.server_updates import BegunUpdate
+    from hosting.policy.values import ServerFacts
+
+SERVICE = "service"
+
+
+class UpdateServerRequest(BaseModel):
+    """Update one server now."""
+
+    model_config = ConfigDict(extra="forbid")
+    server: str = Field(title="Server", description="Its name, e.g. app1.", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    scope: Literal["security", "full"] = Field(
+        "security", title="Which updates", description="Those of the security archive, or all."
+    )
+    words: list[Literal["removals", "major", "held"]] = Field(
+        default_factory=list,
+        title="Your word",
+        description="What it may do: remove packages, change the series of PHP, database or Apache, touch held ones.",
+    )
+    urgent: bool = Field(
+        default=False, title="Urgent", description="Outside of off-peak times too; customers are told at once."
+    )
+    reboot: bool = Field(
+        default=False, title="Reboot", description="If it is urgent: reboot at once where the server asks for it."
+    )
+    dry_run: bool = Field(default=False, title="Dry run", description="Only show what would be done.")
+    operator: str = Field("", title="Operator", description="Your name; recorded as stated.", max_length=64)
+    reason: str = Field("", title="Reason", description="Why; recorded. Urgent work needs one.", max_length=500)
+
+
+class UpdateServersRequest(BaseModel):
+    """Update the servers, the canary first."""
+
+    model_config = ConfigDict(extra="forbid")
+    scope: Literal["as due", "security", "full"] = Field(
+        "as due", title="Which updates", description="As due: all in the night to Sunday, else security updates."
+    )
+    servers: list[str] = Field(
+        default_factory=list, title="Servers", description="Their names; all that are in use, if none is named."
+    )
+    operator: str = Field("", title="Operator", description="Your name; recorded as stated.", max_length=64)
+    reason: str = Field("", title="Reason", description="Why you start it by hand; recorded.", max_length=500)
+
+
+WHAT_IS_DUE = UpdateServersRequest()
+"""What the clock asks for."""
+
+
+@flow(name="update-server", flow_run_name="update-server {request.server}", persist_result=False)
+def update_server(request: UpdateServerRequest) -> Any:
+    """Update one server: looked at, tried on paper, made, proven from outside, or taken back.
+
+    Args:
+        request: Which server, what it may do, and who asks.
+    """
+    if request.operator:
+        record_operator(request.operator, f"server:{request.server}", request.reason)
+    return Completed(message=updated(read_server(request.server), request, request.operator or SERVICE))
+
+
+@flow(name="update-servers", persist_result=False)
+def update_servers(request: UpdateServersRequest = WHAT_IS_DUE) -> Any:
+    """Update server after server, the canary first; what goes wrong on one leaves the others as they are.
+
+    Args:
+        request: Which servers, which updates, and who asks.
+    """
+    if request.operator:
+        record_operator(request.operator, "service", request.reason)
+    check_not_halted()
+    scope = scope_on(day_of(now())) if request.scope == "as due" else Scope(request.scope)
+    servers = canaries_first(read_updatable_servers(request.servers))
+    told: dict[str, str] = {}
+    failures: list[ServiceError] = []
+    for place, server in enumerate(servers):
+        wish = UpdateServerRequest(server=server.name, scope=scope.value, reason=request.reason)
+        try:
+            told[server.name] = updated(server, wish, request.operator or SERVICE)
+        except OutsideWindow as error:  # the night is over, or this run comes late
+            told[server.name] = f"Not now: {error}"
+        except NotNow as error:
+            told[server.name] = str(error)
+            with kept_for_the_end(failures, server.name):
+                raise
+            if place == 0:
+                break  # nothing was tried on the canary
+        except ServiceError as error:
+            told[server.name] = str(error)
+            halt_updates(server, error)
+            report_updates(told)
+            raise
+    report_updates(told)
+    check_all_done(failures, "The next night tries again.")
+    return Completed(message="; ".join(f"{name}: {said}" for name, said in told.items()) or "No server is in use.")
+
+
+def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
+    """One server brought up to date; what was done, in one sentence."""
+    words, urgent = {Word(one) for one in wish.words}, wish.reason if wish.urgent else None
+    if not wish.dry_run and (left := read_left(server)):
+        proven(server, left, by)
+    refresh_lists(server)
+    facts, planned = read_system(server), preview_update(server, Scope(wish.scope), words)
+    report_preview(server, facts, planned, words)
+    if wish.dry_run:
+        return "Nothing was changed."
+    check_update(server.name, facts, planned, words)
+    said = "nothing to update"
+    if not planned.is_empty:
+        check_ready(server)
+        key = take_turn(server, Scope(wish.scope), urgent)
+        record_turns(server, key)
+        begun = begin_update(server, key, planned, read_health(server))
+        said = made(server, begun, words, by)
+    return f"{said}; {rebooted(server, urgent if wish.reboot else None, by)}"
+
+
+def made(server: ServerFacts, begun: BegunUpdate, words: set[Word], by: str) -> str:
+    """The packages applied while the world looks on; raises what came of an update that was taken back."""
+    with watching(server) as watch:
+        try:
+            apply_packages(server, begun, words)
+        except StepFailed as error:
+            raise take_back(server, begun, f"It could not be made: {error.what}", by) from error
+        return proven(server, begun, by, watch.stop)
+
+
+def proven(server: ServerFacts, begun: BegunUpdate, by: str, stop: float = 0.0) -> str:
+    """What was updated is as well as it was before; else it is taken back."""
+    restart_what_was_replaced(server)
+    if ill := what_grew_ill(server, begun.before):
+        raise take_back(server, begun, "; ".join(ill.values()), by)
+    record_turns(server, begun.key, stop)
+    seconds = record_updated(server, begun, stop, by)
+    return f"{len(begun.versions)} packages updated in {seconds:.0f} s"
+
+
+def rebooted(server: ServerFacts, urgent: str | None, by: str) -> str:
+    """The reboot that a server needs, in its turn; what was done about it."""
+    facts = read_system(server)
+    if not (why := needs_reboot(facts)):
+        return "no reboot needed"
+    key, window = reboot_turn(server, facts.boot, why, urgent)
+    if not window.holds(now()):
+        return f"to be rebooted on {window.opens:%Y-%m-%d %H:%M} UTC: {why}"
+    check_ready(server)
+    before = read_health(server)
+    record_turns(server, key)
+    seconds = reboot_and_wait(server, facts.boot)
+    ill = what_grew_ill(server, before)
+    record_turns(server, key, seconds)
+    record_rebooted(server, why, seconds, by)
+    if ill:
+        raise ServiceError(f"{server.name} was rebooted, and is ill: {'; '.join(ill.values())}", "Look at it.")
+    return f"rebooted in {seconds:.0f} s"

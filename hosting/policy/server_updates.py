@@ -1,0 +1,313 @@
+"""When a server's packages are updated, what of it needs a person's word, and what came of it (P13, P14, P15, P16).
+
+The numbers of distributions, of PHP and of databases stand here once; what a server really has is a fact of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hosting.errors import Refused
+from hosting.policy.maintenance import NeverFits, Window, common_windows
+from hosting.policy.months import day_of
+from hosting.policy.terms import TIME_ZONE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from hosting.policy.terms import Terms
+    from hosting.policy.values import ServerFacts, ServerName
+
+SECURITY_LABEL = "Debian-Security"
+"""The label of the archive from which security updates come."""
+
+FRESH = timedelta(days=1)
+"""A good backup of each instance that is not older lets an update begin."""
+
+FULL_WEEKDAY = 6
+"""In the night to this day (Monday is 0) all updates are made, in the others those of the security archive."""
+
+USUAL = timedelta(minutes=15)
+"""What a server's update takes where none was made before."""
+
+STOP_SECONDS = 10.0
+"""So long services are expected to be away while they are restarted."""
+
+REBOOT_STOP_SECONDS = 120.0
+"""So long a server is expected to be away while it is rebooted: customers are told before."""
+
+REBOOT_OPENS, REBOOT_LASTS = time(4), timedelta(hours=2)
+"""The part of an off-peak night in which servers are rebooted, after the backups."""
+
+END_SOON = timedelta(days=180)
+"""So long before the end of its support software is told as a finding."""
+
+CANARY = "canary"
+"""The fact of a server on which updates are tried first."""
+
+RESTARTED = frozenset({"apache2.service", "mariadb.service", "cron.service", "ssh.service", "mysql.service"})
+PHP_UNIT = re.compile(r"php\d+\.\d+-fpm\.service")
+"""Units that are restarted where they run what an update has replaced; any other one asks for a reboot."""
+
+ENGINES: Mapping[str, re.Pattern[str]] = {
+    "PHP": re.compile(r"php\d+\.\d+-(fpm|cli|common)|php(-fpm|-cli)?"),
+    "MariaDB": re.compile(r"mariadb-(server|server-\d+\.\d+|server-core)"),
+    "MySQL": re.compile(r"mysql-(server|server-\d+\.\d+)"),
+    "Apache": re.compile(r"apache2(-bin)?"),
+}
+"""The packages whose versions' first two numbers are a series that customers' data and settings rest on."""
+
+SUPPORTED_UNTIL: Mapping[str, date] = {
+    "debian 11": date(2026, 8, 31), "debian 12": date(2028, 6, 30), "debian 13": date(2030, 6, 30),
+    "ubuntu 22.04": date(2027, 4, 1), "ubuntu 24.04": date(2029, 5, 31),
+    "PHP 8.1": date(2025, 12, 31), "PHP 8.2": date(2026, 12, 31), "PHP 8.3": date(2027, 12, 31),
+    "PHP 8.4": date(2028, 12, 31),
+    "MariaDB 10.6": date(2026, 7, 6), "MariaDB 10.11": date(2028, 2, 16), "MariaDB 11.4": date(2029, 5, 29),
+    "MySQL 8.0": date(2026, 4, 30), "MySQL 8.4": date(2032, 4, 30),
+}  # fmt: skip
+"""Until when security fixes come, as their makers have announced it; a distribution's includes its long-term support,
+within which it goes on to fix its own packages."""
+
+
+class Scope(StrEnum):
+    """Which updates: those of the security archive, or all."""
+
+    SECURITY = "security"
+    FULL = "full"
+
+
+class Word(StrEnum):
+    """What an operator has to say yes to, each by its name."""
+
+    REMOVALS = "removals"
+    MAJOR = "major"
+    HELD = "held"
+
+
+class UpdateRefused(Refused):
+    """An update needs an operator's word; names every reason."""
+
+
+class NotNow(Refused):
+    """An update can't begin now; names every reason."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A package that would be installed: its new version, the one it has now ("" if none), the archives it is in."""
+
+    name: str
+    old: str
+    new: str
+    archives: tuple[str, ...] = ()
+
+    @property
+    def is_security(self) -> bool:
+        """Whether the security archive offers it, for something that is installed."""
+        return bool(self.old) and any(one.startswith(f"{SECURITY_LABEL}:") for one in self.archives)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """What apt would do, as it told itself.
+
+    Args:
+        changes: packages that are upgraded, or new.
+        removals: packages that are removed.
+        kept_back: packages that have a newer version and stay as they are.
+    """
+
+    changes: tuple[Change, ...] = ()
+    removals: tuple[str, ...] = ()
+    kept_back: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be done."""
+        return not (self.changes or self.removals)
+
+
+@dataclass(frozen=True)
+class SystemFacts:
+    """What a server runs on.
+
+    Args:
+        distribution: "debian 12".
+        kernel: that runs.
+        kernel_installed: the newest that would be booted; "" where the server has none of its own.
+        reboot_required: some package has asked for it.
+        boot: changes with each boot.
+        packages: version by name, of all that is installed.
+        held: packages that stay as they are by somebody's wish.
+        half_done: packages that an interrupted installation has left.
+        stale_units: units that run what is no more on the disk.
+    """
+
+    distribution: str
+    kernel: str
+    kernel_installed: str
+    reboot_required: bool
+    boot: str
+    packages: Mapping[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    half_done: tuple[str, ...] = ()
+    stale_units: tuple[str, ...] = ()
+
+
+def scope_on(day: date) -> Scope:
+    """What the clock's own run does on a day."""
+    return Scope.FULL if day.weekday() == FULL_WEEKDAY else Scope.SECURITY
+
+
+def canaries_first(servers: Sequence[ServerFacts]) -> list[ServerFacts]:
+    """The order in which servers are updated: canaries first; without any, the one with the fewest instances."""
+    marked = [one for one in servers if one.facts.get(CANARY)]
+    first = marked or sorted(servers, key=lambda one: (one.instances, one.name))[:1]
+    return [*sorted(first, key=lambda one: one.name), *(one for one in servers if one not in first)]
+
+
+def engines(facts: SystemFacts) -> dict[str, str]:
+    """The series of PHP, database and web server that are installed: {"MariaDB": "10.11"}."""
+    found: dict[str, str] = {}
+    for name, version in facts.packages.items():
+        for engine, pattern in ENGINES.items():
+            if pattern.fullmatch(name):
+                found[engine] = max(found.get(engine, ""), series(version), key=_numbers)
+    return found
+
+
+def ends_soon(facts: SystemFacts, today: date) -> list[str]:
+    """What is out of support, or will be before long, a sentence each."""
+    has = [facts.distribution, *(f"{engine} {number}" for engine, number in sorted(engines(facts).items()))]
+    known = [(one, SUPPORTED_UNTIL[one]) for one in has if one in SUPPORTED_UNTIL]
+    return [
+        f"{one} gets no more security fixes since {until}."
+        if until < today
+        else f"{one} gets security fixes until {until}."
+        for one, until in known
+        if until <= today + END_SOON
+    ]
+
+
+def objections(facts: SystemFacts, planned: Transaction, words: Collection[Word] = ()) -> list[str]:
+    """What of a transaction needs an operator's word that he did not give, a sentence each that names the word."""
+    said: list[tuple[Word, str]] = []
+    if planned.removals:
+        said.append((Word.REMOVALS, f"It would remove {', '.join(planned.removals)}."))
+    said += [(Word.MAJOR, sentence) for sentence in _other_series(facts, planned)]
+    touched = sorted({one.name for one in planned.changes} | set(planned.removals))
+    if held := [name for name in touched if name in facts.held]:
+        said.append((Word.HELD, f"It would change what is held: {', '.join(held)}."))
+    return [f"{sentence} (--word {word})" for word, sentence in said if word not in words]
+
+
+def check_update(server: ServerName, facts: SystemFacts, planned: Transaction, words: Collection[Word] = ()) -> None:
+    """See that an update needs no further word.
+
+    Raises:
+        UpdateRefused: it does; names every reason.
+    """
+    if said := objections(facts, planned, words):
+        message = f"The update of {server} needs an operator's word: {' '.join(said)}"
+        raise UpdateRefused(message, f"Look at it (phm server update {server} --dry-run), then give the words.")
+
+
+def check_can_begin(
+    server: ServerName, last_backups: Mapping[str, datetime | None], worked_on: Sequence[str], now: datetime
+) -> None:
+    """See that every instance of a server has a fresh backup, and that nobody works on one.
+
+    Args:
+        server: which.
+        last_backups: when the newest point was taken that can be relied on, by instance.
+        worked_on: who works on what, a sentence each.
+        now: this moment.
+
+    Raises:
+        NotNow: something stands in the way; names all of it.
+    """
+    old = sorted(name for name, taken in last_backups.items() if taken is None or now - taken > FRESH)
+    said = list(worked_on)
+    if old:
+        said.append(f"There is no good backup of the last 24 hours of {', '.join(old)}.")
+    if said:
+        message = f"{server} can't be updated now: {' '.join(said)}"
+        raise NotNow(message, "Back up what lacks it (phm backup now NAME), wait for what is at work, then run again.")
+
+
+def needs_reboot(facts: SystemFacts) -> str:
+    """Why a server needs a reboot, in one sentence; empty where it needs none."""
+    if facts.kernel_installed and facts.kernel_installed != facts.kernel:
+        return f"Kernel {facts.kernel_installed} is installed, {facts.kernel} runs."
+    if facts.reboot_required:
+        return "An installed package asks for it."
+    left = [unit for unit in facts.stale_units if not is_restarted(unit)]
+    return f"{', '.join(left)} run what was replaced." if left else ""
+
+
+def is_restarted(unit: str) -> bool:
+    """Whether a unit that runs what was replaced is restarted by itself."""
+    return unit in RESTARTED or PHP_UNIT.fullmatch(unit) is not None
+
+
+def reboot_window(after: datetime, levels: Collection[Terms], state: str | None = None) -> Window:
+    """The first early morning from a moment on in which a server may be rebooted: off-peak for everybody on it.
+
+    Args:
+        after: when the notice is over.
+        levels: the terms of the instances on it.
+        state: whose public holidays are kept.
+
+    Raises:
+        NeverFits: the terms leave none.
+    """
+    zone = ZoneInfo(TIME_ZONE)
+    for window in common_windows(after, levels, state):
+        day = day_of(window.opens)
+        while day <= day_of(window.closes):
+            opens = datetime.combine(day, REBOOT_OPENS, zone).astimezone(window.opens.tzinfo)
+            turn = Window(opens, opens + REBOOT_LASTS)
+            if turn.opens >= max(after, window.opens) and turn.closes <= window.closes:
+                return turn
+            day += timedelta(days=1)
+    raise NeverFits(REBOOT_LASTS)
+
+
+def grown_ill(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """What was well before an update and is not after it: by name, what is wrong with it.
+
+    Args:
+        before: what was wrong with each instance or unit; "" where it was well.
+        after: likewise; one that is missing counts as gone.
+    """
+    ill = {name: after.get(name, "It is gone.") for name, wrong in before.items() if not wrong}
+    return {name: wrong for name, wrong in ill.items() if wrong}
+
+
+def series(version: str) -> str:
+    """The series of a package's version: "1:10.11.6-0+deb12u1" → "10.11", "2:8.2+93" → "8.2"."""
+    upstream = version.partition(":")[2] if ":" in version else version
+    found = re.match(r"\d+(\.\d+)?", upstream)
+    return found[0] if found else ""
+
+
+def _other_series(facts: SystemFacts, planned: Transaction) -> list[str]:
+    """Each change of the series of PHP, database or web server, a sentence."""
+    has = engines(facts)
+    found = {}
+    for change in planned.changes:
+        for engine, pattern in ENGINES.items():
+            new = series(change.new)
+            if pattern.fullmatch(change.name) and engine in has and new != has[engine]:
+                found[engine] = f"It would change {engine} from {has[engine]} to {new}."
+    return [found[engine] for engine in sorted(found)]
+
+
+def _numbers(number: str) -> tuple[int, ...]:
+    """A series as numbers, to compare."""
+    return tuple(int(part) for part in number.split(".") if part)

@@ -1,0 +1,180 @@
+"""When a server's update has its turn, who is told of it, and the reboot that it asks for (P15, P16)."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from blocks.ssh_host import SshHost
+from hosting.commands import packages
+from hosting.errors import ServiceError, StepFailed, Unreachable
+from hosting.inventory import announcements, deeds, server_updates, servers
+from hosting.inventory.server_updates import REBOOTED, UPDATED
+from hosting.inventory.session import in_transaction
+from hosting.policy.announcements import Times, Update, UpdateKind, UpdateReason, earliest_planned
+from hosting.policy.maintenance import Window, check_may_begin, expected_duration
+from hosting.policy.server_updates import REBOOT_STOP_SECONDS, STOP_SECONDS, USUAL, Scope, reboot_window
+from tasks.records import inventory, now
+from tasks.step import reading, run_logger
+from tasks.update_letters import see_to_announcements
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from hosting.policy.values import ServerFacts
+
+BACK_SECONDS = 900.0
+"""A server that is not back for so long after its reboot is a person's matter."""
+
+LOOK_SECONDS = 3.0
+REASONS = {Scope.SECURITY: UpdateReason.SECURITY, Scope.FULL: UpdateReason.CURRENT}
+REBOOTS = "server:reboot"
+
+
+class NotBack(StepFailed):
+    """A server did not come back from its reboot."""
+
+
+@reading
+def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
+    """The time in which an update may be made now, recorded for each instance; urgent work is told at once.
+
+    Args:
+        server: which.
+        scope: which updates.
+        urgent: why it leaves the off-peak window; None where it doesn't.
+
+    Returns:
+        The key under which its turns are announced.
+
+    Raises:
+        OutsideWindow: it would not end off-peak.
+        ReasonMissing: it is urgent, and nobody says why.
+    """
+    at, state = now(), load(ServiceSettings).holidays_state
+    with inventory().reading() as session:
+        levels = server_updates.levels_on(session, server.name)
+        names = [one.name for one in server_updates.open_instances(session, server.name)]
+        lasts = expected_duration(server_updates.past(session, server.name, UPDATED), USUAL)
+    window = check_may_begin(at, lasts, levels, state, urgent=urgent)
+    turn = Times(Window(window.opens, min(window.closes, window.opens + lasts)), STOP_SECONDS)
+    key = f"server:{scope}:{at:%Y-%m-%d}" + (":urgent" if urgent is not None else "")
+    update = Update(key, UpdateKind.SERVER, REASONS[scope], urgent=urgent is not None)
+    _announce(update, dict.fromkeys(map(str, names), turn), urgent or "off-peak, as planned", state)
+    return key
+
+
+@reading
+def record_turns(server: ServerFacts, key: str, stop_seconds: float | None = None) -> None:
+    """The turns of the instances on a server have begun, or ended where a stop is told."""
+    at = now()
+
+    def record(session: Session) -> None:
+        for one in server_updates.open_instances(session, server.name):
+            if stop_seconds is None:
+                announcements.record_begun(session, key, one.name, at)
+            else:
+                announcements.record_ended(session, key, one.name, stop_seconds, at)
+
+    in_transaction(inventory(), record)
+
+
+@reading
+def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) -> tuple[str, Window]:
+    """When a server that needs a reboot is rebooted: planned once for each boot, told to its customers before.
+
+    Args:
+        server: which.
+        boot: the present one; another one is another turn.
+        why: it needs the reboot, for the record.
+        urgent: why it can't wait for the notice; None where it can.
+
+    Returns:
+        The key of its announcement, and the window.
+    """
+    at, state = now(), load(ServiceSettings).holidays_state
+    key = f"{REBOOTS}:{server.name}:{boot[:8]}" + (":urgent" if urgent is not None else "")
+    with inventory().reading() as session:
+        levels = server_updates.levels_on(session, server.name)
+        names = [one.name for one in server_updates.open_instances(session, server.name)]
+        known = {one.instance_name: one for one in announcements.announced_of(session, key)}
+        stop = _expected_stop(session, server.name)
+    if urgent is not None:
+        window = Window(at, at + timedelta(seconds=BACK_SECONDS))
+    elif known and all(name in known for name in names) and (ahead := _ahead(known[names[0]].times.window, at)):
+        return key, ahead
+    else:
+        notice = max(earliest_planned(at, stop, terms) for terms in levels) if names else at - timedelta(hours=1)
+        window = reboot_window(notice, levels, state)
+    update = Update(key, UpdateKind.SERVER, UpdateReason.SECURITY, urgent=urgent is not None)
+    _announce(update, dict.fromkeys(map(str, names), Times(window, stop)), why, state)
+    run_logger().info("%s: reboot planned from %s on", server.name, window.opens)
+    return key, window
+
+
+@reading
+def reboot_and_wait(server: ServerFacts, boot: str, seconds: float = BACK_SECONDS) -> float:
+    """A server is rebooted and back, with all that has to run; the seconds that it took.
+
+    Raises:
+        NotBack: it did not come back in time.
+        StepFailed: something does not run after it.
+    """
+    began = time.monotonic()
+    load(SshHost).connection(server).run(packages.reboot())
+    while True:
+        time.sleep(LOOK_SECONDS)
+        try:
+            ssh = load(SshHost).connection(server)
+            if ssh.run(packages.read_boot()).out.strip() != boot:
+                break
+        except Unreachable:
+            run_logger().info("%s is not back yet", server.name)
+        if time.monotonic() - began > seconds:
+            message = f"{server.name} is not back {seconds:.0f} s after its reboot."
+            raise NotBack(message, "Look at its console at the provider; its instances are away until it is back.")
+    ssh.run(packages.ensure_units_run(*packages.UNITS))
+    return round(time.monotonic() - began, 1)
+
+
+@reading
+def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str) -> None:
+    """By the next reboot's expectation."""
+    evidence = {"seconds": stop_seconds}
+    in_transaction(
+        inventory(),
+        lambda session: deeds.record(
+            session, by, REBOOTED, servers.subject_of(server.name), why=why, evidence=evidence, now=now()
+        ),
+    )
+
+
+def _announce(update: Update, turns: dict[str, Times], reason: str, state: str | None) -> None:
+    """Turns recorded; what is due of it is told at once, as far as the relay takes it."""
+    if not turns:
+        return
+    planned = partial(
+        announcements.announce, update=update, times=turns, by=deeds.SERVICE, reason=reason, now=now(), state=state
+    )
+    in_transaction(inventory(), planned)
+    if update.urgent:
+        with contextlib.suppress(ServiceError):  # what was not taken is sent each minute
+            see_to_announcements.fn()
+
+
+def _ahead(window: Window, at: datetime) -> Window | None:
+    """The window, unless it is over."""
+    return window if at < window.closes else None
+
+
+def _expected_stop(session: Session, server: str) -> float:
+    """How long a reboot keeps a server away, by its own history."""
+    usual = timedelta(seconds=REBOOT_STOP_SECONDS)
+    return expected_duration(server_updates.past(session, server, REBOOTED), usual).total_seconds()
