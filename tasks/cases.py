@@ -38,8 +38,8 @@ TOLD = (
     NAME_NOT_JUDGED,
     NAME_WAITS,
 )
-"""The kinds that keep a customer, a move or updates waiting, or a backup from being made or trusted; the others are looked
-through by day (`phm case list`)."""
+"""The kinds that keep a customer, a move or updates waiting, or a backup from being made or trusted; the others are
+looked through by day (`phm case list`)."""
 
 
 def tell_open_cases() -> int:
