@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_markdown_artifact
@@ -12,6 +13,7 @@ from prefect.runtime import flow_run
 from blocks.backup_store import BackupStore
 from blocks.envelope import envelope
 from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError
 from hosting.inventory import cases
 from hosting.inventory.cases import CONTROL_NOT_BACKED_UP
@@ -47,7 +49,7 @@ class ControlBackup:
         key: its name there.
         bytes: its size.
         rows: of the inventory, in all its tables.
-        problems: what could not be opened on the way, in sentences.
+        problems: what could not be opened or read on the way, in sentences.
     """
 
     key: str
@@ -58,7 +60,7 @@ class ControlBackup:
 
 @reading
 def store_control_backup() -> ControlBackup:
-    """Settings, inventory and the way to every backup, encrypted, in the store, read back and compared.
+    """Settings, inventory, own name lists and the way to every backup, encrypted, in the store, read back and compared.
 
     Raises:
         ServiceError: no escrow certificate; no settings file here.
@@ -67,14 +69,15 @@ def store_control_backup() -> ControlBackup:
     store, at = load(BackupStore), now()
     revision, rows = take_rows(inventory())
     way = escrow()
-    archive = ControlArchive(at.isoformat(), revision, _settings(), rows, way)
+    lists, unread = _name_lists()
+    archive = ControlArchive(at.isoformat(), revision, _settings(), rows, way, lists)
     content = envelope(pack(archive, at), store.escrow_certificate_pem)
     store.ensure_ready()
     store.put_bytes(key_at(at), content)
     if store.get_bytes(key_at(at)) != content:
         raise NotReadBack(f"The store does not give {key_at(at)} back as it was put.", "Look at the store.")
     lines = sum(table.count(b"\n") for table in rows.values())
-    return ControlBackup(key_at(at), len(content), lines, tuple(problems(way)))
+    return ControlBackup(key_at(at), len(content), lines, (*problems(way), *unread))
 
 
 @reading
@@ -100,7 +103,7 @@ def report_control_backup(made: ControlBackup, dropped: Sequence[str]) -> None:
 | Stored | `{made.key}` |
 | Bytes | {made.bytes} |
 | Rows of the inventory | {made.rows} |
-| Generations that can't be opened | {len(made.problems)} |
+| What could not be opened or read | {len(made.problems)} |
 | Dropped, older than {KEPT.days} days | {len(dropped)} |
 """,
     )
@@ -141,6 +144,18 @@ def _waiting(session: Session) -> list[cases.CaseFacts]:
 def _run() -> dict[str, str]:
     """The run that failed, for who looks for it."""
     return {"run": str(flow_run.id)} if flow_run.id else {}
+
+
+def _name_lists() -> tuple[dict[str, bytes], list[str]]:
+    """The operator's own lists of names as they stand, whether they can be read as such or not; what kept one away."""
+    folder = load(ServiceSettings).name_lists
+    if not folder:
+        return {}, []
+    try:
+        lists, why = {file.name: file.read_bytes() for file in sorted(Path(folder).glob("*.csv"))}, "there are none"
+    except OSError as error:
+        lists, why = {}, str(error.strerror)
+    return lists, [] if lists else [f"The lists of names in {folder} are not in the backup: {why}."]
 
 
 def _settings() -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="What restores everything without this program, and this program without its machine.")
 
 URL_LINE = re.compile(r"^inventory_url\s*=.*$", re.MULTILINE)
+LISTS_LINE = re.compile(r"^name_lists\s*=.*$", re.MULTILINE)
 
 
 @app.command("export")
@@ -67,7 +68,11 @@ def restore_control(
     url = inventory_url or url_for(found, home)
     with working("putting the inventory back"):
         rows = put_back(found, url)
-    write_private(home / SETTINGS_FILE, URL_LINE.sub(lambda _: f"inventory_url = {json.dumps(url)}", found.settings, 1))
+    settings = URL_LINE.sub(lambda _: f"inventory_url = {json.dumps(url)}", found.settings, 1)
+    if found.lists:
+        lists = put_lists_back(found, home)
+        settings = LISTS_LINE.sub(lambda _: f"name_lists = {json.dumps(str(lists))}", settings, 1)
+    write_private(home / SETTINGS_FILE, settings)
     typer.echo(f"{home} is the service as of {found.made_at}: {rows} rows. Go on: PHM_HOME={home} phm up.")
 
 
@@ -75,6 +80,15 @@ def url_for(archive: ControlArchive, home: Path) -> str:
     """Where the inventory goes: into the new folder where it was a file, otherwise where it was."""
     url = str(tomllib.loads(archive.settings)["inventory_url"])
     return f"sqlite:///{home.resolve() / 'inventory.db'}" if make_url(url).get_backend_name() == "sqlite" else url
+
+
+def put_lists_back(archive: ControlArchive, home: Path) -> Path:
+    """The operator's own lists of names in a folder of the new home; that folder."""
+    folder = home.resolve() / "name_lists"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name, content in archive.lists.items():
+        (folder / name).write_bytes(content)
+    return folder
 
 
 def put_back(archive: ControlArchive, url: str) -> int:

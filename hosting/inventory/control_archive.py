@@ -1,6 +1,7 @@
 """All that the control machine can't make anew, as one file: settings, inventory, the way to every backup.
 
-A gzipped tar: `about.json`, `settings.toml`, `escrow.json`, `inventory/TABLE.jsonl`, and `SHA256SUMS` over all of them.
+A gzipped tar: `about.json`, `settings.toml`, `escrow.json`, `inventory/TABLE.jsonl`, the operator's own lists of
+names where there are any (`name_lists/FILE.csv`), and `SHA256SUMS` over all of them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FORM = 1
 SUMS, ABOUT, SETTINGS, ESCROW, ROWS = "SHA256SUMS", "about.json", "settings.toml", "escrow.json", "inventory/"
+LISTS = "name_lists/"
 
 
 class NoControlArchive(Refused):
@@ -42,6 +44,7 @@ class ControlArchive:
         settings: the text of the settings file.
         rows: the inventory's, by table.
         escrow: where each generation lies and what opens it.
+        lists: the operator's own lists of names, by file; none where ours count (P28).
     """
 
     made_at: str
@@ -49,6 +52,7 @@ class ControlArchive:
     settings: str = field(repr=False)
     rows: Mapping[str, bytes] = field(repr=False)
     escrow: Mapping[str, Any] = field(repr=False)
+    lists: Mapping[str, bytes] = field(repr=False, default_factory=dict)
 
 
 def pack(archive: ControlArchive, at: datetime) -> bytes:
@@ -59,6 +63,7 @@ def pack(archive: ControlArchive, at: datetime) -> bytes:
         SETTINGS: archive.settings.encode(),
         ESCROW: json.dumps(archive.escrow, ensure_ascii=False, indent=1).encode(),
         **{f"{ROWS}{table}.jsonl": lines for table, lines in archive.rows.items()},
+        **{f"{LISTS}{name}": content for name, content in archive.lists.items()},
     }
     sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
     packed = io.BytesIO()
@@ -81,12 +86,16 @@ def unpack(content: bytes) -> ControlArchive:
     if about.get("form") != FORM:
         raise NoControlArchive(f"its form is {about.get('form')}, this program reads {FORM}")
     tables = {name: lines for name, lines in files.items() if name.startswith(ROWS)}
+    lists = {name.removeprefix(LISTS): content for name, content in files.items() if name.startswith(LISTS)}
+    if wrong := [name for name in lists if "/" in name or not name.endswith(".csv")]:
+        raise NoControlArchive(f"{wrong[0]!r} is no list of names")
     return ControlArchive(
         made_at=about["made_at"],
         revision=about["revision"],
         settings=files[SETTINGS].decode(),
         rows={name.removeprefix(ROWS).removesuffix(".jsonl"): lines for name, lines in tables.items()},
         escrow=json.loads(files[ESCROW]),
+        lists=lists,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,20 @@ ARCHIVE = ControlArchive(NOW.isoformat(), "0003", 'zone = "ä.test"\n', {"deeds"
 
 def test_an_archive_is_read_as_it_was_packed() -> None:
     assert unpack(pack(ARCHIVE, datetime.now(UTC))) == ARCHIVE
+
+
+LISTS = {"brands.csv": "name,kind\nbücher,brand\n".encode(), "mine.csv": b"\xff"}
+
+
+def test_own_lists_of_names_go_along_as_they_stand() -> None:
+    with_lists = replace(ARCHIVE, lists=LISTS)
+    assert unpack(pack(with_lists, NOW)) == with_lists
+
+
+@pytest.mark.parametrize("name", ["../settings.csv", "a/b.csv", "/etc/a.csv", "settings.toml", ""])
+def test_no_list_of_an_archive_leaves_its_folder(name: str) -> None:
+    with pytest.raises(NoControlArchive, match="is no list of names"):
+        unpack(pack(replace(ARCHIVE, lists={name: b""}), NOW))
 
 
 @pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
