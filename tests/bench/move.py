@@ -71,13 +71,16 @@ def on(service: Service, host: str, script: str, *words: str) -> str:
     return done.stdout
 
 
-def ours(service: Service, instance: InstanceFacts, target: str) -> tuple[float, float, str]:
-    """The stop that the probe saw, the whole run's seconds, and the way of the database."""
+def ours(service: Service, instance: InstanceFacts, target: str) -> tuple[float, float, str, str]:
+    """The stop that the probe saw, the whole run's seconds, the way of the database, and the parts of the stop."""
     move = moves.plan(service, instance, target)
     outcome = moves.run(service, move)
     assert outcome.completed, outcome
     done = moves.facts(service, move)
-    return done.stop_seconds or 0.0, outcome.seconds, str(done.evidence["method"])
+    stop, parts = done.stop_seconds or 0.0, dict(done.evidence["stop"])
+    parts["open"] = max(0.0, stop - sum(parts.values()))
+    told = ", ".join(f"{part} {seconds:.2f}" for part, seconds in parts.items())
+    return stop, outcome.seconds, str(done.evidence["method"]), told
 
 
 def plain(service: Service, instance: InstanceFacts, target: str) -> float:
@@ -108,14 +111,14 @@ def main() -> None:
             service.all_servers()
             fill(service, instance, mib)
             offline = plain(service, instance, target)
-            stop, whole, method = ours(service, instance, target)
-            lines.append(f"| {mib} MiB | {method} | {stop:.2f} s | {whole:.0f} s | {offline:.0f} s |")
+            stop, whole, method, parts = ours(service, instance, target)
+            lines.append(f"| {mib} MiB | {method} | {stop:.2f} s | {whole:.0f} s | {offline:.0f} s | {parts} |")
             print(lines[-1], flush=True)  # its purpose
         load = os.getloadavg()[0]
         print(  # its purpose
             f"\n{datetime.now(UTC):%Y-%m-%d}, load of the machine {load:.1f} on {os.cpu_count()} cores\n\n"
-            "| instance | database goes by | closed, ours | whole move, ours | closed, plain offline |\n"
-            "| --- | --- | --- | --- | --- |\n" + "\n".join(lines)
+            "| instance | database goes by | closed, ours | whole move, ours | closed, plain offline | parts of ours, s |\n"
+            "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(lines)
         )
 
 

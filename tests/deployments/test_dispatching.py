@@ -10,15 +10,18 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.states import Cancelled, Completed, Crashed, Failed, State
+from sqlalchemy.orm import Session
 
 from hosting.errors import Unreachable
-from hosting.inventory import cases, deeds, work
-from hosting.inventory.session import Inventory
+from hosting.inventory import cases, closed_moves, deeds, moves, work
+from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.attempts import Verdict
-from hosting.policy.states import WorkState
+from hosting.policy.states import MoveState, WorkState
 from tasks.run_ends import settle_ended
 from tasks.runs import Dispatched, dispatch
 from tests.deployments.service import Service, free_port
+from tests.inventory.words import server, with_servers
+from tests.service.records import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LATER = NOW + timedelta(hours=20)
@@ -182,6 +185,46 @@ def test_a_run_that_gives_no_sign_of_life_is_ended_and_made_again(
     assert settle_ended(inventory, datetime.now(UTC) + timedelta(minutes=9), client) == []
     (settled,) = settle_ended(inventory, datetime.now(UTC) + timedelta(minutes=11), client)
     assert settled.verdict is Verdict.AGAIN
+
+
+@pytest.mark.prefect
+@pytest.mark.parametrize("end", ["cancelled", "failed", "silent"])
+def test_where_an_instance_is_closed_the_next_run_is_made_at_once_whatever_became_of_the_one_before(
+    inventory: Inventory, client: SyncPrefectClient, end: str
+) -> None:
+    from prefect.states import Running
+
+    number = frozen_move(inventory, LATER)
+    (made,) = dispatch(inventory, LATER, client)
+    ends = {"cancelled": Cancelled(), "failed": Failed(message="KeyError"), "silent": Running()}
+    end_run(client, made.flow_run_id, ends[end])
+    now = datetime.now(UTC) + timedelta(seconds=90)
+    settled = settle_ended(inventory, now, client)
+    assert [one.verdict for one in settled] == [Verdict.AGAIN if end == "silent" else Verdict.ASK_A_PERSON]
+    hurried = in_transaction(inventory, lambda session: closed_moves.go_on_at_once(session, now))
+    (again,) = dispatch(inventory, now, client)
+    assert hurried == ([] if end == "silent" else [number])  # that one is tried again within half a minute anyway
+    assert again.work.attempt == 2
+    run = client.read_flow_run(UUID(again.flow_run_id))
+    assert run.expected_start_time is not None
+    assert run.expected_start_time <= now + timedelta(seconds=30)
+    for one in (made, again):
+        client.delete_flow_run(UUID(one.flow_run_id))
+
+
+def frozen_move(inventory: Inventory, at: datetime) -> int:
+    """A move whose instance is closed, with its work."""
+    with_servers(inventory, server("app1", 200), server("app2", 100))
+    name = opened(inventory, "A-1", NOW)
+
+    def freeze(session: Session) -> int:
+        made = moves.plan_move(session, name, "app2", "phone", "olga", at, without_backup=False, now=at)
+        work.ask_for(session, work.MOVE, str(made.id), at, by="olga", now=at)
+        for state in (MoveState.COPYING, MoveState.FROZEN):
+            moves.record_state(session, made.id, state, at)
+        return made.id
+
+    return in_transaction(inventory, freeze)
 
 
 def test_without_prefect_the_work_waits(inventory: Inventory, order: str) -> None:

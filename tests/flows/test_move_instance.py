@@ -18,22 +18,15 @@ from tasks.move_sides import retire_source
 from tests.service import moves, names
 from tests.service.customer import site
 from tests.service.mailbox_data import fill
-from tests.service.moves import Customer, Sides
+from tests.service.moves import Customer, Sides, check_moved, made_large, made_small, other
 from tests.service.names import Asked
 from tests.service.plans import Fault
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts
-    from tests.service.plans import Outcome
     from tests.service_fixture import Service
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
-
-BULK = """
-CREATE TABLE IF NOT EXISTS bulk (id INT PRIMARY KEY AUTO_INCREMENT, content BLOB) ENGINE=InnoDB;
-INSERT INTO bulk (content) SELECT RANDOM_BYTES(1024) FROM seq_1_to_60000;
-"""
-"""So much that the database goes by replication."""
 
 
 @pytest.fixture(scope="module")
@@ -53,26 +46,6 @@ def instance(service: Service, sides: Sides) -> InstanceFacts:
     return made
 
 
-def other(sides: Sides, instance: InstanceFacts) -> str:
-    """The host on which the instance is not."""
-    here = moves.now_on(sides.service, instance).server_name
-    return sides.target if here == sides.source else sides.source
-
-
-def check_moved(sides: Sides, instance: InstanceFacts, outcome: Outcome, number: int) -> None:
-    """It is where it should be, and nothing else is anywhere."""
-    service = sides.service
-    assert outcome.completed, outcome
-    move = moves.numbered(service, number)
-    assert move.state is MoveState.DONE
-    assert moves.now_on(service, instance).server_name == move.target_name
-    assert moves.leftovers(service, instance, move.target_name) == []
-    assert moves.leftovers(service, instance, move.source_name) == []
-    assert moves.site_of(service, instance, move.target_name).startswith(f"# Instance {instance.name} of order")
-    assert moves.site_of(service, instance, move.source_name).startswith(f"# Instance {instance.name} has moved to")
-    assert moves.crons_on(service, instance) == [move.target_name]
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("way", ["replication", "dump", "large"])
 def test_a_move_loses_nothing_that_a_working_customer_was_told_is_kept(
@@ -81,7 +54,7 @@ def test_a_move_loses_nothing_that_a_working_customer_was_told_is_kept(
     before = moves.now_on(service, instance)
     target = other(sides, instance)
     if way == "large":
-        service.on(f"echo '{BULK}' | mariadb phm_{instance.name}", before.server_name)
+        made_large(service, instance)
     move = moves.plan(service, instance, target)
     busy = moves.another_taken_in(service, target) if way == "dump" else contextlib.nullcontext()
     with busy, Customer(service, before, target) as customer:
@@ -136,7 +109,7 @@ def test_a_database_that_differs_leaves_the_source_open_and_the_target_empty(
 ) -> None:
     source, target = moves.now_on(service, instance).server_name, other(sides, instance)
     move = moves.plan(service, instance, target)
-    service.on(f"mariadb phm_{instance.name} -e 'DROP TABLE IF EXISTS bulk'", source)
+    made_small(service, instance)
     dumped = moves.another_taken_in(service, target) if found == "in the stop" else contextlib.nullcontext()
     with moves.table_that_differs(service, instance), dumped:
         outcome = moves.run(service, move)

@@ -16,7 +16,8 @@ import dns.tsigkeyring
 import dns.update
 
 from hosting.errors import Unreachable
-from hosting.inventory import instances, moves
+from hosting.inventory import instances, moves, work
+from hosting.policy.states import MoveState
 from hosting.product.layout import InstanceLayout
 from tests.service.customer import site
 from tests.service.plans import Plan
@@ -50,6 +51,13 @@ DIFFERS = (
 """A table that is never the same twice."""
 
 
+BULK = """
+CREATE TABLE IF NOT EXISTS bulk (id INT PRIMARY KEY AUTO_INCREMENT, content BLOB) ENGINE=InnoDB;
+INSERT INTO bulk (content) SELECT RANDOM_BYTES(1024) FROM seq_1_to_60000;
+"""
+"""So much that the database is not compared in the stop."""
+
+
 @dataclass(frozen=True)
 class Sides:
     """Two hosts that are all the tests have."""
@@ -72,10 +80,12 @@ def known_by_name(service: Service) -> None:
 
 
 def plan(service: Service, instance: InstanceFacts, target: str) -> MoveFacts:
-    """A move that was agreed on."""
+    """A move that was agreed on, with its work."""
     now = datetime.now(UTC)
     with service.inventory.writing() as session:
-        return moves.plan_move(session, instance.name, target, "tests", "test", now, without_backup=True, now=now)
+        made = moves.plan_move(session, instance.name, target, "tests", "test", now, without_backup=True, now=now)
+        work.ask_for(session, work.MOVE, str(made.id), now, by="test", now=now)
+        return made
 
 
 def run(service: Service, move: MoveFacts, fault: Fault | None = None) -> Outcome:
@@ -119,6 +129,38 @@ def crons_on(service: Service, instance: InstanceFacts) -> list[str]:
 def serving(service: Service, instance: InstanceFacts) -> list[str]:
     """The hosts that serve the instance themselves."""
     return [host for host in service.hosts if " of order " in site_of(service, instance, host)]
+
+
+def other(sides: Sides, instance: InstanceFacts) -> str:
+    """The host on which the instance is not."""
+    here = now_on(sides.service, instance).server_name
+    return sides.target if here == sides.source else sides.source
+
+
+def made_large(service: Service, instance: InstanceFacts) -> None:
+    """Its database is compared after the switch."""
+    service.on(f"echo '{BULK}' | mariadb phm_{instance.name}", now_on(service, instance).server_name)
+
+
+def made_small(service: Service, instance: InstanceFacts) -> None:
+    """Its database is compared in the stop."""
+    drop = f"mariadb phm_{instance.name} -e 'DROP TABLE IF EXISTS bulk'"
+    service.on(drop, now_on(service, instance).server_name)
+
+
+def check_moved(sides: Sides, instance: InstanceFacts, outcome: Outcome, number: int) -> None:
+    """It is where it should be, and nothing else is anywhere."""
+    service = sides.service
+    assert outcome.completed, outcome
+    move = numbered(service, number)
+    assert move.state is MoveState.DONE
+    assert now_on(service, instance).server_name == move.target_name
+    assert "database" in move.evidence, move.evidence  # compared, whichever run did it
+    assert leftovers(service, instance, move.target_name) == []
+    assert leftovers(service, instance, move.source_name) == []
+    assert site_of(service, instance, move.target_name).startswith(f"# Instance {instance.name} of order")
+    assert site_of(service, instance, move.source_name).startswith(f"# Instance {instance.name} has moved to")
+    assert crons_on(service, instance) == [move.target_name]
 
 
 @contextlib.contextmanager

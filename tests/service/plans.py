@@ -23,6 +23,8 @@ class Fault:
         command: which of the task's remote commands, from 1.
         kind: what happens.
         seconds: how long the network stays cut.
+        at: where a link to one host is cut alone: on another host, or on this machine, where none is named.
+        to: that host; where none is named, the server is cut off from everything.
     """
 
     task: str
@@ -30,6 +32,8 @@ class Fault:
     command: int = 1
     kind: Literal["kill", "cut"] = "kill"
     seconds: float = 0.0
+    at: str = ""
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Outcome:
         changed: of each step, whether it changed anything.
         run_id: the flow run.
         seconds: how long it took.
+        took: the seconds of each task, with those within it; of all its calls together.
     """
 
     state: str
@@ -93,6 +98,7 @@ class Outcome:
     changed: dict[str, bool] = field(default_factory=dict)
     run_id: str = ""
     seconds: float = 0.0
+    took: dict[str, float] = field(default_factory=dict)
 
     @property
     def completed(self) -> bool:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import typing
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from deployments.apply import blocks_of
 from fleet import Fleet
 from hosting.settings import load_settings
 from tasks import leases, records
+from tests.service import links
 from tests.service.plans import Fault, Outcome, Plan
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Watch:
         self.tasks: list[str] = []
         self.commands: Counter[str] = Counter()
         self.changed: dict[str, bool] = {}
+        self.took: dict[str, float] = defaultdict(float)
 
     def install(self) -> None:
         """Put the watch between the flow and Prefect, and between the steps and the network."""
@@ -52,7 +54,9 @@ class Watch:
             outer, self.current = self.current, task.name
             self.tasks.append(task.name)
             self.strike("before")
+            began = time.monotonic()
             result = plain(task, *args, **kwargs)
+            self.took[task.name] += time.monotonic() - began
             if hasattr(result, "changed"):
                 self.changed[task.name] = result.changed
             self.current = task.name  # a task within it may have ended
@@ -89,6 +93,10 @@ class Watch:
         self.fault = None
         if fault.kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if fault.to:
+            links.cut(fault.at, fault.to)
+            threading.Timer(fault.seconds, links.heal, [fault.at, fault.to]).start()
+            return
         fleet = Fleet()
         fleet.cut(self.server)
         threading.Timer(fault.seconds, fleet.heal, [self.server]).start()
@@ -150,5 +158,6 @@ def run(plan: Plan, server: str, result: Path) -> None:
         watch.changed,
         str(state.state_details.flow_run_id),
         time.monotonic() - began,
+        {name: round(seconds, 3) for name, seconds in watch.took.items()},
     )
     outcome.write(result)
