@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hosting.inventory import announcement_rows, roll_out_rows
+from hosting.inventory import announcement_rows, home_rows, roll_out_rows
 from hosting.inventory.models import Base
 
-__all__ = ["Base", "announcement_rows", "roll_out_rows"]
+__all__ = ["Base", "announcement_rows", "home_rows", "roll_out_rows"]

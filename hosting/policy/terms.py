@@ -62,6 +62,11 @@ class Terms:
     move_reminder_after: timedelta = timedelta(days=3)  # who has not answered an offer by then is reminded of it
     move_window: timedelta = timedelta(hours=2)  # within which an agreed move begins
     move_windows_offered: int = 4
+    # Servers that an instance has left (P10, P24)
+    home_silent_days: int = 3  # one that does not do its part for so long is put before a person
+    passed_on_rests: timedelta = timedelta(days=2)  # a name is passed on so long after everybody comes to the right one
+    domain_reminder_days: tuple[int, ...] = (7, 21, 42)  # after a move: the customer is reminded of his DNS
+    domain_told_after_days: int = 14  # after the last reminder a person is told; the domain is passed on all the same
     move_closed_most: timedelta = timedelta(seconds=30)  # not switched within, it opens again where it is: another time
     # Names (P26, P29)
     name_least: int = 4  # characters (P27)

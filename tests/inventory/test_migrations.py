@@ -56,7 +56,7 @@ def test_bringing_the_schema_up_to_date_twice_changes_nothing(empty_url: str) ->
     inventory.upgrade()
     inventory.upgrade()
     with inventory.reading() as session:
-        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0014"]
+        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0015"]
     tables = set(inspect(inventory.engine).get_table_names())
     assert tables == set(Base.metadata.tables) | {"alembic_version"}
     inventory.close()
