@@ -13,9 +13,11 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.certificate_chain import trusted_roots
 from hosting.policy.customer_certificate import NOTICE_DAYS, expiry_notice
 from hosting.policy.own_certificate import inspect_own
+from hosting.policy.pointing import REMINDED_AFTER_DAYS, reminder_due
 from hosting.policy.states import NameState
 from hosting.policy.values import NameKind
 from tasks.certificate_letters import SHOWN, ends_key, tell_certificate_ended, tell_certificate_ends, tell_domain_astray
+from tasks.held_name_letters import remind_customer_of_record, reminder_key
 from tasks.letters import tell_findings
 from tasks.name_records import naming_of
 from tasks.own_domains import read_pointing
@@ -37,23 +39,25 @@ NEW_CERTIFICATE = "Enter a new one in settings.toml (certificate_pem), run phm u
 
 
 @reading
-def read_live_domains() -> list[Naming]:
-    """The customers' domains that are live, by instance."""
+def read_domains() -> list[Naming]:
+    """The customers' domains that are live, or wait for their DNS, by instance."""
     with inventory().reading() as session:
-        live = names.all_names(session, NameState.LIVE)
-        return [naming_of(session, one) for one in live if one.kind is NameKind.DOMAIN]
+        held = names.all_names(session, NameState.ASSIGNING, NameState.LIVE)
+        return [naming_of(session, one) for one in held if one.kind is NameKind.DOMAIN]
 
 
 @reading
 def see_to_end(naming: Naming) -> str:
     """The letter that is due before a domain's certificate ends, or after; what was told, empty if nothing.
 
+    One that waits for its DNS is no exception: its certificate would have ended before anybody saw it.
+
     Raises:
-        DriftFound: the domain is live and has no certificate.
+        DriftFound: the domain has no certificate.
     """
     certificate, at = naming.certificate, now()
     if certificate is None:
-        message = f"The domain {naming.host} is live and has no certificate in the inventory."
+        message = f"The domain {naming.host} is {naming.name.state} and has no certificate in the inventory."
         raise DriftFound(message, "Hand it over again: phm domain connect.")
     if at > certificate.not_after:
         summary = f"The certificate of {naming.host} ended on {certificate.not_after:%Y-%m-%d}; the customer is told."
@@ -71,8 +75,21 @@ def see_to_end(naming: Naming) -> str:
 
 
 @reading
+def see_to_waiting(naming: Naming) -> str:
+    """The reminder that is due of a domain that waits for its DNS; what was told, empty if nothing (P30)."""
+    if naming.name.state is not NameState.ASSIGNING:
+        return ""
+    with inventory().reading() as session:
+        told = [days for days in REMINDED_AFTER_DAYS if letters.letter_sent(session, reminder_key(naming, days))]
+    days = reminder_due(naming.name.since, now(), told)
+    return f"waits for {days} days" if days and remind_customer_of_record.fn(naming, days).changed else ""
+
+
+@reading
 def see_to_pointing(naming: Naming) -> str:
     """Whether a live domain still leads here, told once each time that it does not; where it leads, empty if here."""
+    if naming.name.state is not NameState.LIVE:
+        return ""  # its own run looks
     found = read_pointing.fn(naming, passed_on=True)
     if found.points:
         _settle(ASTRAY, naming.name.id, "It leads here again.")
@@ -87,16 +104,16 @@ def see_to_pointing(naming: Naming) -> str:
 
 
 @reading
-def settle_for_gone(live: Sequence[Naming]) -> None:
-    """What was put before a person about a domain that is not live any more is settled."""
-    kept = {naming.name.id for naming in live}
+def settle_for_gone(held: Sequence[Naming]) -> None:
+    """What was put before a person about a domain that is on its way out, or gone, is settled."""
+    kept = {naming.name.id for naming in held}
     with inventory().reading() as session:
         waiting = [
             one for one in cases.open_cases(session) if one.kind in {cases.CERTIFICATE_ENDED, cases.DOMAIN_ASTRAY}
         ]
     for kind in (ENDED, ASTRAY):
         for number in {int(one.key.split(":")[1]) for one in waiting if one.key.startswith(f"{kind}:")} - kept:
-            _settle(kind, number, "The domain is not live any more.")
+            _settle(kind, number, "The domain is not the instance's any more.")
 
 
 @reading

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from hosting.inventory import instances, orders
+from hosting.policy.months import day_of
+from hosting.policy.pointing import WAITS
 from hosting.policy.values import NameKind
 from hosting.templates.letters import compose
 from tasks.letters import send_letter
@@ -27,6 +29,23 @@ def tell_customer_record(naming: Naming) -> bool:
     """Which record the customer sets, told once for each domain that does not lead here yet, and server (P30)."""
     values = {"server": naming.server.host_name, "address": addresses_of(naming.server.host_name)[0]}
     return tell_about_name("domain_waiting", naming, values, str(naming.server.name))
+
+
+@step
+def remind_customer_of_record(naming: Naming, days: int) -> bool:
+    """Which record is still to be set, so many days after the order, and until when the domain waits for it (P30)."""
+    values = {
+        "server": naming.server.host_name,
+        "address": addresses_of(naming.server.host_name)[0],
+        "ordered": day_of(naming.name.since),
+        "until": day_of(naming.name.since + WAITS),
+    }
+    return tell_about_name("domain_reminder", naming, values, str(days))
+
+
+def reminder_key(naming: Naming, days: int) -> str:
+    """The key of the reminder that goes out so many days after a domain was ordered."""
+    return letter_key("domain_reminder", naming, str(days))
 
 
 @step

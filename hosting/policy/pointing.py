@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hosting.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Container, Sequence
     from datetime import datetime
 
 LOOKS = (
@@ -18,6 +18,12 @@ LOOKS = (
     (timedelta(days=30), timedelta(hours=1)),
 )
 """Within so long of the order it is looked at so often; after the last a person decides."""
+
+WAITS = LOOKS[-1][0]
+"""So long a domain waits for its DNS."""
+
+REMINDED_AFTER_DAYS = (3, 14, 27)
+"""So many days after the order the customer is reminded of the record that he has to set."""
 
 
 class NotPointed(Refused):
@@ -81,3 +87,18 @@ def next_look(ordered_at: datetime, now: datetime) -> datetime | None:
     """When it is looked at again; None: a person has to see to it."""
     waited = now - ordered_at
     return next((now + every for within, every in LOOKS if waited < within), None)
+
+
+def reminder_due(ordered_at: datetime, now: datetime, already_told: Container[int]) -> int | None:
+    """The reminder that is due of a domain that waits, by its days after the order; None: none, or a person has it now.
+
+    One that was missed is not caught up on beside a later one.
+
+    Args:
+        ordered_at: when it was ordered.
+        now: the moment.
+        already_told: days of the reminders that were sent.
+    """
+    waited = now - ordered_at
+    passed = [days for days in REMINDED_AFTER_DAYS if timedelta(days=days) <= waited < WAITS]
+    return max(passed) if passed and max(passed) not in already_told else None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosting.policy.pointing import LOOKS, Seen, next_look, pointing
+from hosting.policy.pointing import LOOKS, REMINDED_AFTER_DAYS, WAITS, Seen, next_look, pointing, reminder_due
 
 OURS = ("192.0.2.7", "2001:db8::7")
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -56,6 +56,18 @@ def test_it_points_exactly_if_all_say_something_and_only_ours(answers: list[list
 )
 def test_it_is_looked_at_often_at_first_and_not_for_ever(waited: timedelta, again: timedelta | None) -> None:
     assert next_look(NOW - waited, NOW) == (NOW + again if again else None)
+
+
+def test_of_a_domain_that_waits_the_customer_is_reminded_a_few_times_and_then_a_person_has_it() -> None:
+    told: list[int] = []
+    for day in range(60):
+        if days := reminder_due(NOW - timedelta(days=day), NOW, told):
+            told.append(days)
+    assert tuple(told) == REMINDED_AFTER_DAYS
+    assert max(REMINDED_AFTER_DAYS) < WAITS.days
+    assert reminder_due(NOW - timedelta(days=20), NOW, ()) == 14  # the first one was missed
+    assert reminder_due(NOW - timedelta(days=20), NOW, (14,)) is None
+    assert reminder_due(NOW - WAITS, NOW, ()) is None
 
 
 def test_the_times_between_two_looks_only_grow() -> None:

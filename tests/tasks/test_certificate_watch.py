@@ -18,16 +18,18 @@ from hosting.inventory import cases, certificate_renewals, domain_invitations, n
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
-from hosting.policy.pointing import Pointing, Seen
-from tasks import certificate_letters, certificate_watch, own_domains
+from hosting.policy.pointing import NotPointed, Pointing, Seen
+from tasks import certificate_letters, certificate_watch, held_name_letters, own_domains
 from tasks.cases import tell_open_cases
 from tasks.certificate_watch import (
-    read_live_domains,
+    read_domains,
     see_to_end,
     see_to_own_certificate,
     see_to_pointing,
+    see_to_waiting,
     settle_for_gone,
 )
+from tasks.name_records import look_again, telling_name_failure
 from tests.policy import certificates as made
 from tests.policy.certificates import NOW
 from tests.service.records import opened, provided
@@ -73,14 +75,14 @@ def inventory(tmp_path: Path, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> 
 def looked(at) -> str:
     """What the morning's run does about the end of the domain's certificate."""
     with time_machine.travel(at, tick=False):
-        (naming,) = read_live_domains.fn()
+        (naming,) = read_domains.fn()
         return see_to_end.fn(naming)
 
 
 def pointed(at, found: Pointing, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(certificate_watch.read_pointing, "fn", lambda _naming, **_: found)
     with time_machine.travel(at, tick=False):
-        (naming,) = read_live_domains.fn()
+        (naming,) = read_domains.fn()
         return see_to_pointing.fn(naming)
 
 
@@ -161,7 +163,7 @@ def test_a_server_that_the_instance_has_left_passes_the_domain_on(
 ) -> None:
     says = {"app1.phlymail.test": "192.0.2.1", "app2.phlymail.test": "192.0.2.2", DOMAIN.ascii: leads_to}
     monkeypatch.setattr(own_domains, "_seen", lambda resolver, host: Seen(resolver, (says[host],)))
-    (naming,) = read_live_domains.fn()
+    (naming,) = read_domains.fn()
     with inventory.reading() as session:
         naming = replace(naming, homes=(servers.server_facts(session, "app2"),))
     assert not own_domains.read_pointing.fn(naming).points
@@ -180,7 +182,7 @@ def test_what_was_told_of_a_domain_that_is_gone_is_settled(
     inventory: Inventory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert pointed(NOW + DAY, ASTRAY, monkeypatch)
-    settle_for_gone.fn(read_live_domains.fn())
+    settle_for_gone.fn(read_domains.fn())
     assert open_kinds(inventory) == [cases.DOMAIN_ASTRAY]
 
     def release(session):
@@ -188,8 +190,70 @@ def test_what_was_told_of_a_domain_that_is_gone_is_settled(
         name_orders.order_release(session, name.instance_name, name.a_label, by="olga", why="", now=NOW)
 
     in_transaction(inventory, release)
-    settle_for_gone.fn(read_live_domains.fn())
+    settle_for_gone.fn(read_domains.fn())
     assert open_kinds(inventory) == []
+
+
+# --- a domain that waits for its DNS ---
+
+
+@pytest.fixture
+def waiting(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Another customer's domain, which does not lead here yet; its certificate ends in twenty days."""
+    monkeypatch.setattr(held_name_letters, "addresses_of", lambda _host: ("192.0.2.1",))
+    instance = opened(inventory, "A-2", NOW - 30 * DAY)
+    other = OwnDomain("wartet.example", "wartet.example", "wartet.example")
+    facts = CertificateFacts("b" * 64, NOW + 20 * DAY, "Beispiel CA", "PEM")
+    in_transaction(
+        inventory,
+        lambda session: name_orders.order_domain(session, instance, other, facts, "sealed", by="olga", now=NOW),
+    )
+    return instance
+
+
+def seen_to(at, host: str) -> list[str]:
+    """What the morning's run tells of one domain."""
+    with time_machine.travel(at, tick=False):
+        (naming,) = [one for one in read_domains.fn() if one.host == host]
+        return [said for look in (see_to_end, see_to_pointing, see_to_waiting) if (said := look.fn(naming))]
+
+
+def test_a_domain_that_waits_is_told_of_its_certificate_s_end_and_reminded_of_the_record(
+    relay: Relay, waiting: str
+) -> None:
+    assert waiting
+    told = {day: said for day in range(40) if (said := seen_to(NOW + day * DAY, "wartet.example"))}
+    assert told == {
+        0: ["ends within 30 days"], 3: ["waits for 3 days"], 6: ["ends within 14 days"], 13: ["ends within 7 days"],
+        14: ["waits for 14 days"], 19: ["ends within 1 days"], 21: ["ended"], 27: ["waits for 27 days"],
+    }  # fmt: skip
+    assert len(relay.letters) == 8
+    assert "CNAME app1.phlymail.test" in " ".join(relay.text(1).split())
+    assert relay.subjects[1] == "Ihre Domain wartet.example führt noch nicht zu uns (Bestellung A-2)"
+
+
+def test_a_domain_that_is_live_is_reminded_of_nothing(inventory: Inventory) -> None:
+    assert inventory
+    with time_machine.travel(NOW + 5 * DAY, tick=False):
+        (naming,) = read_domains.fn()
+        assert see_to_waiting.fn(naming) == ""
+
+
+def test_after_thirty_days_the_operator_is_asked(inventory: Inventory, waiting: str) -> None:
+    (naming,) = [one for one in read_domains.fn() if one.instance.name == waiting]
+
+    def flow() -> None:
+        with telling_name_failure(waiting) as about:
+            about.append(naming.name.id)
+            look_again.fn(naming, ASTRAY.told)
+
+    with time_machine.travel(NOW + 29 * DAY, tick=False):
+        flow()
+    assert open_kinds(inventory) == []
+    with time_machine.travel(NOW + 30 * DAY, tick=False), pytest.raises(NotPointed):
+        flow()
+    assert open_kinds(inventory) == [cases.NOT_DONE]
+    assert tell_open_cases() == 1
 
 
 # --- our own certificate ---
