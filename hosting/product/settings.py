@@ -96,7 +96,7 @@ def _line(key: str, value: object) -> str:
     if bad := sorted(UNWRITABLE & set(text)):
         message = f"The setting {key} holds {bad!r}, which the product's settings files can't hold."
         raise UnwritableValue(message, "Choose a value without it.")
-    return f"{key} = {text}" if text.isdigit() else f'{key} = "{text}"'
+    return f"{key} = {text}" if text.isascii() and text.isdigit() else f'{key} = "{text}"'
 
 
 def instance_choices(language: str, relay: Relay, provider: str, *, online: bool) -> str:
