@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PROOF_USER = "phm-proof"
 """A user of ours that lives for the length of a proof."""
 
+GATE_HEADER = "X-Phm-Gate"
+"""In which the proof of a closed instance shows the token of its gate (`apache/instance.conf.j2`)."""
+
 SESSION = re.compile(r"PHPSESSID=([-,A-Za-z0-9]+)")
 MOVED = 301
 FOUND = 302
@@ -79,6 +82,40 @@ def prove_address(url: str, server: ServerFacts, instance: InstanceFacts) -> dic
         "plain_http": "redirect only",
         "webdav": "PUT, GET, DELETE",
     }
+
+
+class BehindGate(WebProbe):
+    """A probe that a closed instance lets in: it shows the token of its gate."""
+
+    token = ""
+
+    def ask(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """One request with the token; raises as `WebProbe.ask`."""
+        headers = {**options.pop("headers", {}), GATE_HEADER: self.token}
+        return super().ask(method, url, headers=headers, **options)
+
+
+def prove_behind_gate(server: ServerFacts, instance: InstanceFacts, token: str) -> dict[str, Any]:
+    """What a closed instance would show and hide if it were open, asked from outside; nothing is written by it.
+
+    Args:
+        server: that serves it.
+        instance: with the release that it should have.
+        token: of its gate.
+
+    Raises:
+        Unreachable: as `prove_instance_answers`.
+        StepFailed: likewise.
+    """
+    settings, url = load(ServiceSettings), url_of(server, instance)
+    with httpx.Client(verify=settings.trust, trust_env=False) as client:
+        web = BehindGate(client, tuple(settings.resolvers))
+        web.token = token
+        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url)]
+    if wrong:
+        message = f"{instance.name} with {instance.release.version} is not as it must be: {'; '.join(wrong)}."
+        raise StepFailed(message, "Look at the instance's PHP log.")
+    return {"url": url, "shown": [one.path for one in SHOWN], "hidden": len(HIDDEN)}
 
 
 def _shown_and_hidden(web: WebProbe, url: str) -> list[str]:

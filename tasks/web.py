@@ -41,6 +41,7 @@ def site_values(server: ServerFacts, instance: InstanceFacts, *, local_only: boo
         "code_root": layout.current.parent,
         "current": layout.current,
         "scratch": layout.scratch,
+        "gate": layout.gate,
         "php": php_values(str(layout.current.parent), str(layout.data), str(layout.scratch), str(layout.log)),
         "php_ini": layout.php_ini,
         "limits": LIMITS,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, deeds, instances, releases, servers
+from hosting.inventory import cases, deeds, instances, releases, roll_out_turns, servers
 from hosting.inventory.roll_out_rows import (
     InstanceUpdate,
     RollOut,
@@ -74,8 +74,20 @@ def preview(session: Session, order: RollOutOrder) -> list[Place]:
     )
 
 
-def begin(session: Session, order: RollOutOrder, by: str, now: datetime) -> RollOutFacts:
-    """Record that a release is rolled out; raises as `preview`, and RollOutUnderWay where another one is."""
+def begin(session: Session, order: RollOutOrder, by: str, now: datetime, holidays: str | None = None) -> RollOutFacts:
+    """Record that a release is rolled out, and have the customers told who have to be.
+
+    Args:
+        session: of the transaction.
+        order: what is wanted.
+        by: the operator.
+        now: this moment.
+        holidays: the state whose public holidays are kept.
+
+    Raises:
+        RollOutUnderWay: another one is.
+        CannotRollOut: as `preview`, which see.
+    """
     take_turn(session, "roll-outs")
     if (other := open_roll_out(session)) is not None:
         message = f"Roll-out {other.id} to {other.release.version} is {other.state}."
@@ -98,6 +110,7 @@ def begin(session: Session, order: RollOutOrder, by: str, now: datetime) -> Roll
         )  # fmt: skip
     session.flush()
     facts = facts_of(session, row)
+    roll_out_turns.plan_turns(session, facts, [one.instance for one in found], now, holidays)
     evidence = {"release": order.release[:12], "instances": len(found), "urgent": order.urgent}
     deeds.record(session, by, "roll-out begun", subject_of(row.id), why=order.why, evidence=evidence, now=now)
     return facts
@@ -146,7 +159,7 @@ def with_work(session: Session) -> list[RollOutFacts]:
     return [facts_of(session, row) for row in session.scalars(query)]
 
 
-def go_on(session: Session, number: int, now: datetime) -> Going:
+def go_on(session: Session, number: int, now: datetime, holidays: str | None = None) -> Going:
     """Where a roll-out is: halted or ended where it has come to that, else what is to be done, by server.
 
     What a run has begun and not ended is to be done whatever has become of the roll-out.
@@ -165,6 +178,10 @@ def go_on(session: Session, number: int, now: datetime) -> Going:
         return Going(going.ring, begun, going.halt)
     if going.done:
         _end(session, row, RollOutState.DONE, by=deeds.SERVICE, why="All rings are through.", now=now)
+    facts = facts_of(session, row)
+    waiting = [one.instance for one in found if one.state is UpdateState.WAITING]
+    missed = [one for one in waiting if roll_out_turns.has_missed_it(session, facts, one, now)]
+    roll_out_turns.plan_turns(session, facts, missed, now, holidays)
     return Going(going.ring, tuple(sorted({*going.servers, *begun})))
 
 
@@ -191,6 +208,7 @@ def record_state(
     row.evidence = {**row.evidence, **(evidence or {})}
     row.ended_at = now if state in ENDS else None
     session.flush()
+    roll_out_turns.follow(session, facts_of(session, session.get_one(RollOut, number)), update_of(session, row), now)
     if state in ENDS and before not in ENDS:
         told = {"roll_out": number, "outage_seconds": row.outage_seconds, "attempts": row.attempts}
         subject = instances.subject_of(instance)

@@ -55,6 +55,10 @@ DISCONNECT_DOMAIN = "disconnect-domain"
 RENEW_CERTIFICATE = "renew-certificate"
 """The work of another certificate for a domain that is live; its subject as that of a domain to be connected."""
 
+UPDATE_APPLICATION = "update-application"
+"""The work of a roll-out on a server; its subject is the roll-out's number, a colon, the server's name, an @ and the
+minute in UTC."""
+
 ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
 """The states of work that nobody has to do any more."""
 

@@ -1,0 +1,174 @@
+"""An instance's files on their way to another release, each step as one command (phlymail.md section 5).
+
+In the storage only the instance itself acts: root would follow the links that its processes can lay there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.commands.command import Command, as_user, script
+from hosting.commands.replacing import put_folder
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath as Path
+
+    from hosting.product.layout import InstanceLayout
+
+# Hard links to the release, owned by root; without what must not be shipped to an instance that is open.
+_TREE = """
+exec 9>"$4"; flock -w 120 -E 75 9
+src=$1 dst=$2 data=$3
+[ -d "$dst" ] && { echo unchanged; exit; }
+rm -rf "$dst.part"; cp -al "$src" "$dst.part"
+cd "$dst.part"; rm -rf storage choices.ini.php installer.php install runonce.php
+ln -s "$data/storage" storage; ln -s "$data/choices.ini.php" choices.ini.php
+mv -T "$dst.part" "$dst"; echo changed
+"""
+
+# What is shipped takes the place of what was shipped before; what the customer or the product wrote stays.
+_SHIPPED = """
+new=$1/storage old=$2/storage data=$3/storage r=unchanged
+umask 077; cd "$new/config"
+for f in *; do
+  case $f in
+    choices.ini.php|driver.*|config.choices.ini.php|config.allowed_ips.php|active_handlers.ini.php) continue ;;
+    autoupdate.ini.php) continue ;;
+  esac
+  t=$data/config/$f
+  [ -f "$f" ] && ! cmp -s "$f" "$t" || continue
+  case $f in
+    current.build|build.name|theme.engine) ;;
+    *) [ ! -e "$t" ] || cmp -s "$old/config/$f" "$t" || continue ;;
+  esac
+  cp --no-preserve=mode,ownership "$f" "$t.part"; mv -fT "$t.part" "$t"; r=changed
+done
+cp -rn --no-preserve=mode,ownership "$new/." "$data/"
+echo $r
+"""
+
+# PHP has to be able to delete the script, or it runs at every login (phlymail.md section 1).
+_RUN_ONCE = """
+src=$1 dst=$2 user=$3
+cp -alf "$src/runonce.php" "$dst/"; chown "$user" "$dst"; echo changed
+"""
+
+_COPY_SETTINGS = """
+umask 077; data=$1 copy=$2
+mkdir -p "$copy/storage/tplcache" "$copy/storage/temp" "$copy/storage/user"
+cp -r --no-preserve=ownership "$data/storage/config" "$copy/storage/"
+cp --no-preserve=ownership "$data/choices.ini.php" "$copy/"
+"""
+
+# Without btrfs what the migration may write is kept: the settings. Users' files it leaves alone.
+_KEEP = """
+data=$1 kept=$2 user=$3 btrfs=$4
+[ ! -e "$kept/whole" ] || { echo unchanged; exit; }
+mkdir -p -m 700 "$kept"
+if [ "$btrfs" = yes ]; then
+  btrfs -q subvolume snapshot "$data" "$kept/data" 2>/dev/null ||
+    btrfs subvolume snapshot "$data" "$kept/data" >/dev/null
+else
+  setpriv --reuid="$user" --regid="$user" --clear-groups \\
+    tar -C "$data" -cf - -- choices.ini.php storage/config >"$kept/settings.tar"
+fi
+: >"$kept/whole"; echo changed
+"""
+
+_PUT_SETTINGS_BACK = """
+data=$1 kept=$2/settings.tar user=$3
+[ -e "$kept" ] || { echo unchanged; exit; }
+setpriv --reuid="$user" --regid="$user" --clear-groups \\
+  sh -euc 'cd "$1"; find storage/config -mindepth 1 -delete; tar --overwrite -xf -' sh "$data" <"$kept"
+rm -f "$kept"; echo changed
+"""
+
+# The folder appears whole. Whoever shows the name of the file in it passes: the proof from outside, before it opens.
+_CLOSE = """
+gate=$1; read -r token
+rm -rf "$gate.new"; mkdir -m 711 "$gate.new"; : >"$gate.new/$token"; chmod 644 "$gate.new/$token"
+rm -rf "$gate"; mv -T "$gate.new" "$gate"; echo changed
+"""
+
+_OPEN = """
+gate=$1
+[ -e "$gate" ] || { echo unchanged; exit; }
+rm -rf "$gate.new"; mv -T "$gate" "$gate.new"; rm -rf "$gate.new"; echo changed
+"""
+
+_CRON_ENDED = 'exec 9<"$1"; flock -w "$2" -E 75 9; echo unchanged'
+
+# dash knows no pipefail: what the dump said is told beside the pipe.
+_COPY_DATABASE = """
+said=$({ { mariadb-dump --single-transaction --quick --hex-blob --skip-lock-tables \\
+  --default-character-set=utf8mb4 "$1"; echo $? >&3; } |
+  mariadb --init-command='SET SESSION sql_log_bin = 0' --default-character-set=utf8mb4 "$2"; } 3>&1)
+[ "$said" = 0 ] || { echo "the dump ended with $said" >&2; exit 4; }
+"""
+
+_GONE = '[ ! -e "$1" ]'
+
+
+def ensure_tree(unpacked: Path, tree: Path, data: Path, lock: Path) -> Command:
+    """The code of a release for an instance, without installer and run-once script, beside the one that serves."""
+    return script("tree", _TREE, str(unpacked), str(tree), str(data), str(lock), seconds=180)
+
+
+def ship(new: Path, old: Path, data: Path, user: str) -> Command:
+    """The shipped files of `storage/config`, as the new release has them; salt, access and settings stay.
+
+    Args:
+        new: the release as it was unpacked.
+        old: the one before it: what differs from it, the customer has changed.
+        data: the folder with `storage`.
+        user: the instance's.
+    """
+    return as_user(script("shipped files", _SHIPPED, str(new), str(old), str(data)), user)
+
+
+def place_run_once(unpacked: Path, tree: Path, user: str) -> Command:
+    """The run-once script in a tree, for the next request of `config.php`."""
+    return script("run-once script", _RUN_ONCE, str(unpacked), str(tree), user)
+
+
+def run_once_is_gone(tree: Path) -> Command:
+    """Exit code 0 where the run-once script has run to its end."""
+    return script("run-once script", _GONE, str(tree / "runonce.php"))
+
+
+def copy_settings(data: Path, copy: Path, user: str) -> Command:
+    """Settings and configuration in another folder, for a trial."""
+    return as_user(script("copy settings", _COPY_SETTINGS, str(data), str(copy)), user)
+
+
+def copy_database(database: str, copy: str, seconds: float) -> Command:
+    """The tables of a database as they are at one moment, in an empty one; nothing of it in the binary log."""
+    return script("copy database", _COPY_DATABASE, database, copy, seconds=seconds)
+
+
+def keep_files(layout: InstanceLayout, *, btrfs: bool) -> Command:
+    """The data folder as it is now: a snapshot where there is btrfs, else the settings in it."""
+    words = (str(layout.data), str(layout.kept), layout.user, "yes" if btrfs else "no")
+    return script("keep files", _KEEP, *words)
+
+
+def put_files_back(layout: InstanceLayout, *, btrfs: bool) -> Command:
+    """The data folder as `keep_files` found it; what took its place lies beside, to be dropped."""
+    if btrfs:
+        return put_folder(layout.data, layout.kept / "data", layout.kept / "failed")
+    return script("put settings back", _PUT_SETTINGS_BACK, str(layout.data), str(layout.kept), layout.user)
+
+
+def close_gate(gate: Path, token: str) -> Command:
+    """From now on the site answers 503, except to who shows the token."""
+    return script("close", _CLOSE, str(gate), stdin=f"{token}\n".encode(), secrets=(token,))
+
+
+def open_gate(gate: Path) -> Command:
+    """The site serves again."""
+    return script("open", _OPEN, str(gate))
+
+
+def await_cron(scratch: Path, seconds: int) -> Command:
+    """The instance's cron job has come to its end; exit code 75 where it goes on for longer."""
+    return script("cron", _CRON_ENDED, str(scratch), str(seconds), seconds=seconds + 15)

@@ -1,0 +1,300 @@
+"""What the inventory knows of an update while a run is at it, and what the run writes down (P17)."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
+
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
+from hosting.errors import DriftFound, ServiceError, StepFailed, Unreachable
+from hosting.inventory import cases, instances, levels, operators, roll_outs, work
+from hosting.inventory.leases import LeaseHeld, LeaseLost
+from hosting.inventory.roll_out_rows import subject_of
+from hosting.inventory.roll_out_turns import UNKNOWN_LASTS, has_its_turn
+from hosting.inventory.session import in_transaction
+from hosting.policy.maintenance import OutsideWindow, check_may_begin, expected_duration
+from hosting.policy.roll_outs import AT_WORK, ATTEMPTS_MOST, ENDS, UpdateState
+from hosting.policy.way_back import STOP_MOST_SECONDS, WayBack
+from hosting.product.layout import InstanceLayout
+from tasks.records import inventory, now
+from tasks.step import reading, run_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.roll_out_rows import RollOutFacts, RollOutOrder, UpdateFacts
+    from hosting.policy.roll_outs import Place
+    from hosting.policy.values import InstanceFacts, ReleaseFacts
+
+
+@dataclass(frozen=True)
+class Update:
+    """An instance on its way to a release.
+
+    Args:
+        roll_out: the number of the roll-out.
+        instance: as it was, with its old release.
+        release: the new one.
+        state: how far it is.
+        attempts: how often it was begun.
+        way: the way back, once a trial has told it.
+        stop_most_seconds: for so long it may be closed, by estimate.
+        token: by which the proof passes the closed gate.
+    """
+
+    roll_out: int
+    instance: InstanceFacts
+    release: ReleaseFacts
+    state: UpdateState
+    attempts: int
+    way: WayBack
+    stop_most_seconds: float = STOP_MOST_SECONDS
+    token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+
+    @property
+    def name(self) -> str:
+        """The instance's name."""
+        return self.instance.name
+
+    @property
+    def instance_new(self) -> InstanceFacts:
+        """The instance with the new release."""
+        return replace(self.instance, release=self.release)
+
+    @property
+    def old(self) -> InstanceLayout:
+        """Its places with the old release."""
+        return InstanceLayout.of(self.instance)
+
+    @property
+    def new(self) -> InstanceLayout:
+        """Its places with the new one."""
+        return InstanceLayout.of(self.instance_new)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an instance in a run."""
+
+    instance: str
+    state: str
+    outage_seconds: float | None
+    finding: str = ""
+
+
+@reading
+def read_roll_out_plan(order: RollOutOrder) -> list[Place]:
+    """Who would get a release in which ring; raises what forbids it."""
+    with inventory().reading() as session:
+        return roll_outs.preview(session, order)
+
+
+@reading
+def begin_roll_out(order: RollOutOrder, by: str) -> RollOutFacts:
+    """The roll-out, recorded; raises what forbids it."""
+
+    def begin(session: Session) -> RollOutFacts:
+        operators.ensure_operator(session, by, now())
+        return roll_outs.begin(session, order, by, now(), load(ServiceSettings).holidays_state)
+
+    return in_transaction(inventory(), begin)
+
+
+@reading
+def read_roll_out(number: int) -> RollOutFacts:
+    """A roll-out."""
+    with inventory().reading() as session:
+        return roll_outs.roll_out_facts(session, number)
+
+
+@reading
+def read_due_updates(number: int, server: str) -> list[UpdateFacts]:
+    """The instances on a server that a run may go on with, or begin now."""
+    return in_transaction(inventory(), lambda session: due_updates(session, number, server, now()))
+
+
+def due_updates(session: Session, number: int, server: str, at: datetime) -> list[UpdateFacts]:
+    """The instances of the ring at which a roll-out is, and what a run has begun; what waits only in its window."""
+    going = roll_outs.go_on(session, number, at, load(ServiceSettings).holidays_state)
+    found = [one for one in roll_outs.updates_of(session, number) if one.server == server]
+    return [
+        one for one in found
+        if one.state in AT_WORK
+        or (one.state not in ENDS and one.ring == going.ring and not going.halt and is_its_time(session, one, at))
+    ]  # fmt: skip
+
+
+def is_its_time(session: Session, update: UpdateFacts, at: datetime) -> bool:
+    """Whether an instance's update would end off-peak by its contract if it began now; an urgent one always may."""
+    facts = roll_outs.roll_out_facts(session, update.roll_out)
+    if not has_its_turn(session, facts, update.instance, at):
+        return False
+    done = [one for one in roll_outs.updates_of(session, update.roll_out) if one.state is UpdateState.DONE]
+    past = [one.ended_at - one.begun_at for one in done if one.ended_at and one.begun_at]
+    terms = levels.terms_of_instance(session, update.instance)
+    try:
+        check_may_begin(
+            at, expected_duration(past, UNKNOWN_LASTS), (terms,), load(ServiceSettings).holidays_state,
+            urgent=facts.why if facts.urgent else None,
+        )  # fmt: skip
+    except OutsideWindow:
+        return False
+    return True
+
+
+@reading
+def read_update(number: int, instance: str) -> Update | None:
+    """An instance's update, if a run may go on with it or begin it now."""
+    with inventory().reading() as session:
+        facts = roll_outs.may_begin(session, number, instance)
+        if facts is None or (facts.state is UpdateState.WAITING and not is_its_time(session, facts, now())):
+            return None
+        roll_out = roll_outs.roll_out_facts(session, number)
+        has = replace(instances.instance_facts(session, instance), release=facts.from_release)
+    way = WayBack.of(facts.evidence["way"]) if "way" in facts.evidence else WayBack()
+    return Update(number, has, roll_out.release, facts.state, facts.attempts, way, roll_out.stop_most_seconds)
+
+
+@reading
+def check_place(update: Update, server_name: str) -> None:
+    """See that the instance is still where the run works, with the release that it had.
+
+    Raises:
+        StepFailed: it has moved, or was restored to another release meanwhile.
+    """
+    with inventory().reading() as session:
+        now_is = instances.instance_facts(session, update.name)
+    known = {update.instance.release.id} | ({update.release.id} if update.state is UpdateState.OPENED else set())
+    if now_is.server_name != server_name or now_is.release.id not in known:
+        message = f"{update.name} is on {now_is.server_name} with {now_is.release.version} meanwhile."
+        raise StepFailed(message, "It is left as it is; begin another roll-out for it.")
+
+
+@reading
+def record(
+    update: Update, state: UpdateState, finding: str = "", *, outage_seconds: float | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Update:  # fmt: skip
+    """How far the instance is; the update as it goes on from there."""
+    facts = in_transaction(
+        inventory(),
+        lambda session: roll_outs.record_state(
+            session, update.roll_out, update.name, state, now(), finding=finding, outage_seconds=outage_seconds,
+            evidence=evidence,
+        ),
+    )  # fmt: skip
+    way = WayBack.of(facts.evidence["way"]) if "way" in facts.evidence else update.way
+    return replace(update, state=facts.state, attempts=facts.attempts, way=way)
+
+
+@reading
+def record_opened(update: Update) -> Update:
+    """There is no way back any more: the instance has the new release from this moment on."""
+
+    def opened(session: Session) -> UpdateFacts:
+        instances.record_release(session, update.name, update.release.id, now())
+        return roll_outs.record_state(session, update.roll_out, update.name, UpdateState.OPENED, now())
+
+    return replace(update, state=in_transaction(inventory(), opened).state)
+
+
+@reading
+def read_state(update: Update) -> UpdateState:
+    """How far the instance is by the record."""
+    with inventory().reading() as session:
+        return roll_outs.update_facts(session, update.roll_out, update.name).state
+
+
+def settle_failure(update: Update, error: ServiceError) -> ServiceError | None:
+    """What a failure means: tried again where that may heal, failed for good, or half done and for a person.
+
+    Returns:
+        The failure, where the instance stands half done: the run fails by it, and the next one goes on.
+    """
+    run_logger().error("%s: %s", update.name, error)  # one sentence is what helps here
+    return in_transaction(inventory(), lambda session: _settle(session, update, error))
+
+
+def _settle(session: Session, update: Update, error: ServiceError) -> ServiceError | None:
+    """The same in a transaction."""
+    facts = roll_outs.update_facts(session, update.roll_out, update.name)
+    if isinstance(error, (LeaseHeld, LeaseLost)):  # another run works on it: no attempt was made, or that run goes on
+        return None
+    if facts.state in {UpdateState.STOPPED, UpdateState.OPENED}:
+        said = f"The update of {update.name} to {update.release.version} stands at {facts.state}: {error}"
+        key, told = f"{subject_of(update.roll_out)}:{update.name}:{facts.state}", {"roll_out": update.roll_out}
+        cases.raise_case(
+            session, key, cases.NOT_DONE, instances.subject_of(update.name), said, facts=told, now=now()
+        )  # fmt: skip
+        roll_outs.record_state(session, update.roll_out, update.name, facts.state, now(), finding=str(error))
+        return error
+    again = isinstance(error, (Unreachable, DriftFound)) and facts.attempts < ATTEMPTS_MOST
+    state = UpdateState.WAITING if again else UpdateState.FAILED
+    roll_outs.record_state(session, update.roll_out, update.name, state, now(), finding=str(error))
+    return None
+
+
+@reading
+def outcome_of(roll_out: int, instance: str) -> Outcome:
+    """What the record says became of an instance."""
+    with inventory().reading() as session:
+        facts = roll_outs.update_facts(session, roll_out, instance)
+    return Outcome(instance, facts.state, facts.outage_seconds, facts.finding)
+
+
+def report_roll_out_plan(places: Sequence[Place]) -> None:
+    """The rings, as an artifact."""
+    create_table_artifact(
+        key="roll-out-plan",
+        description=f"A roll-out to {len(places)} instances",
+        table=[
+            {"ring": one.ring, "server": one.server, "instance": one.instance}
+            for one in sorted(places, key=lambda one: (one.ring, one.server, one.instance))
+        ],
+    )
+
+
+def report_updates(roll_out: RollOutFacts, server: str, outcomes: Sequence[Outcome]) -> None:
+    """What became of each instance, as an artifact."""
+    create_table_artifact(
+        key=f"roll-out-{roll_out.id}-{server}",
+        description=f"Roll-out {roll_out.id} to {roll_out.release.version} on {server}",
+        table=[
+            {"instance": one.instance, "state": one.state, "outage, s": one.outage_seconds, "finding": one.finding}
+            for one in outcomes
+        ],
+    )
+
+
+@contextlib.contextmanager
+def telling_update_failure() -> Iterator[None]:
+    """The work that this run is for is recorded as done, or as failed; what is left is asked for anew each minute."""
+    try:
+        yield
+    except ServiceError as error:
+        run_logger().error("%s", error)  # one sentence is what helps here
+        finding = str(error)
+        with contextlib.suppress(ServiceError):
+            in_transaction(inventory(), lambda session: _end_work(session, finding))
+        raise
+    in_transaction(inventory(), lambda session: _end_work(session, ""))
+
+
+def _end_work(session: Session, finding: str) -> None:
+    """The work of this run, at its end; a run by hand has none."""
+    one = work.work_of_run(session, flow_run.id) if flow_run.id else None
+    if one is None or one.state in work.ENDS:
+        return
+    if finding:
+        work.record_failed(session, one.kind, one.subject, finding)
+    else:
+        work.record_done(session, one.kind, one.subject)

@@ -1,0 +1,167 @@
+"""The stop of an update: closed, kept, switched, migrated, proven, open; or all of it back as it was (P17).
+
+Everything that goes back was kept on the server before anything changed, so that going back needs neither the product
+nor the release that broke. Nobody but the proof is let in before the instance opens: nothing can be lost by going back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from blocks.loading import load
+from blocks.mariadb_server import mariadb_of
+from blocks.ssh_host import SshHost
+from hosting.commands import application, mariadb, replacing, tables_aside, updating
+from hosting.commands.fastcgi import parse_answer, request
+from hosting.commands.files import ensure_file, ensure_gone, ensure_link
+from hosting.errors import StepFailed
+from hosting.product.layout import ROOM_FILE
+from hosting.templates import render
+from tasks.databases import ensure_database_and_user
+from tasks.probes import prove_behind_gate
+from tasks.records import unsealed
+from tasks.step import reading, step
+from tasks.storage import ensure_storage_limit
+from tasks.update_tables import check_shape, keep_tables, put_tables_back
+from tasks.update_trial import migrate
+from tasks.web import ensure_site
+
+if TYPE_CHECKING:
+    from hosting.policy.values import ServerFacts
+    from hosting.policy.way_back import WayBack
+    from tasks.update_records import Update
+    from tasks.update_trial import Trial
+
+CRON_SECONDS = 100
+
+
+@step
+def ensure_new_code(server: ServerFacts, update: Update) -> bool:
+    """The new release's code for the instance, beside the one that serves; its site knows how to close."""
+    ssh, new = load(SshHost).connection(server), update.new
+    hook = ensure_file(new.hook, render("php/SystemProvisioning.php.j2", room_file=ROOM_FILE))
+    tree = updating.ensure_tree(new.unpacked, new.code, new.data, new.step_lock)
+    answers = ssh.run_in_a_row(tree, hook)
+    return ensure_site.fn(server, update.instance).changed or any(answer.changed for answer in answers)
+
+
+@step
+def ensure_cron_at_rest(server: ServerFacts, update: Update) -> bool:
+    """No cron job begins, and the one that ran has come to its end; it fetches no mail while the database changes."""
+    ssh, old = load(SshHost).connection(server), update.old
+    changed = ssh.run(ensure_gone(old.cron_file)).changed
+    ssh.run(updating.await_cron(old.scratch, CRON_SECONDS), "Its cron job takes long; it is tried again.")
+    return changed
+
+
+@step
+def close(server: ServerFacts, update: Update) -> bool:
+    """The site answers 503 with a page that says why, and nothing of the instance runs."""
+    ssh, old = load(SshHost).connection(server), update.old
+    closed, ended = ssh.run_in_a_row(
+        updating.close_gate(old.gate, update.token), replacing.end_processes_of_now(old.user)
+    )
+    return closed.changed or ended.changed
+
+
+@step
+def keep(server: ServerFacts, update: Update, trial: Trial) -> bool:
+    """Files and tables as they are now, for the way back; the database lets the migration change no others.
+
+    Raises:
+        DriftFound: the tables are others than those that the trial was made with.
+    """
+    ssh, old = load(SshHost).connection(server), update.old
+    ssh.run_in_a_row(replacing.drop_folders(old.kept), updating.keep_files(old, btrfs=server.has_btrfs))
+    with mariadb_of(ssh) as database:
+        check_shape(database, old.database, trial.before, "have changed since the trial")
+        keep_tables(database, old, trial.way)
+    return True
+
+
+@reading
+def switch(server: ServerFacts, update: Update, trial: Trial) -> dict[str, Any]:
+    """The new code in its place, shipped files, migration, caches; the tables as the trial had made them.
+
+    Raises:
+        MigrationBroke: the migration broke.
+        StepFailed: it wanted to change more than on the copy, or the salt is another.
+        DriftFound: the tables are not as they should be.
+    """
+    ssh, old, new = load(SshHost).connection(server), update.old, update.new
+    salt = ssh.run(application.salt_line(old)).out
+    with mariadb_of(ssh) as database:
+        refused = database.rows(tables_aside.refusals())
+        ssh.run_in_a_row(
+            ensure_link(new.current, new.release.folder),
+            updating.ship(new.unpacked, old.unpacked, new.data, new.user),
+        )
+        migrate(ssh, update, new, new.code)
+        ssh.run_in_a_row(
+            application.seal(new), replacing.empty_folders(new.user, new.scratch / "tplcache", new.scratch / "temp")
+        )
+        check_shape(database, new.database, trial.after, "are not as the trial had made them")
+        if database.rows(tables_aside.refusals()) != refused:
+            message = f"The migration of {new.name} wanted to change tables that it left alone on the copy."
+            raise StepFailed(message, "All of it goes back; look at the instance's PHP log.")
+    if ssh.run(application.salt_line(new)).out != salt:
+        message = f"The migration of {new.name} changed its salt, by which all users log in."
+        raise StepFailed(message, "All of it goes back; report this.")
+    return {"tables": len(trial.after)}
+
+
+@reading
+def prove(server: ServerFacts, update: Update) -> dict[str, Any]:
+    """The instance as the world will see it, asked from outside through the gate; raises as `prove_behind_gate`."""
+    return prove_behind_gate(server, update.instance_new, update.token)
+
+
+@step
+def open_again(server: ServerFacts, update: Update) -> bool:
+    """All rights, and the gate open: whoever comes is served."""
+    ssh, new = load(SshHost).connection(server), update.new
+    with mariadb_of(ssh) as database:
+        changed = ensure_database_and_user(database, new, unsealed(new.name, "database"))
+    return ssh.run(updating.open_gate(new.gate)).changed or changed
+
+
+@step
+def put_back(server: ServerFacts, update: Update, way: WayBack) -> bool:
+    """Code, files, database and rights as they were before the stop, and open; whatever the update had come to."""
+    ssh, old = load(SshHost).connection(server), update.old
+    ssh.run_in_a_row(
+        updating.close_gate(old.gate, update.token), replacing.end_processes_of_now(old.user)
+    )  # a run that was killed may have left it half open
+    with mariadb_of(ssh) as database:
+        changed = put_tables_back(database, old, way)
+        ensure_database_and_user(database, old, unsealed(old.name, "database"))
+    if ssh.ask(replacing.is_there(old.kept / "whole")).exit_code == 0:
+        ssh.run(updating.put_files_back(old, btrfs=server.has_btrfs), "Look at both folders; nothing was deleted.")
+        changed = True
+    ssh.run_in_a_row(
+        ensure_link(old.current, old.release.folder),
+        replacing.empty_folders(old.user, old.scratch / "tplcache"),
+    )
+    ensure_storage_limit.fn(server, update.instance)
+    answer = parse_answer(ssh.run(request(old.socket, old.current, "api.php", "")).out)
+    if answer.status not in {401, 503}:
+        message = f"{old.name} is back at {old.release.version} and answers {answer.status}."
+        raise StepFailed(message, "Look at its PHP log; it stays closed until it answers.")
+    return ssh.run(updating.open_gate(old.gate)).changed or changed
+
+
+@step
+def drop_kept(server: ServerFacts, update: Update) -> bool:
+    """What was kept for the way back is gone: there is none any more, or it was gone."""
+    ssh, old = load(SshHost).connection(server), update.old
+    with mariadb_of(ssh) as database:
+        changed = bool(database.rows(mariadb.find_database(old.kept_database)))
+        database.rows(mariadb.drop_database(old.kept_database))
+    return ssh.run(replacing.drop_folders(old.kept)).changed or changed
+
+
+@step
+def drop_code(server: ServerFacts, update: Update, *, old: bool) -> bool:
+    """The code that doesn't serve is gone: the old one's after an update, the new one's after its failure."""
+    tree = update.old.code if old else update.new.code
+    return load(SshHost).connection(server).run(replacing.drop_folders(tree)).changed
