@@ -63,6 +63,7 @@ def round_of(move: Move, number: int, *, last: bool) -> Round:
     held = move.work / str(number) if move.both_btrfs else move.layout.data
     counted = {
         "folder": str(held), "kept": str(move.work / "tree"), "awaited": awaited or str(held), "last": last,
+        "before": str(move.work / str(number - 1)) if move.both_btrfs else "",
         "changing": not move.both_btrfs and not last,
     }  # fmt: skip
     fetched = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hosting.policy.values import ServerFacts
 
 MOST_SECONDS = 24 * 3600.0
-READY_SECONDS = 30.0
+READY_SECONDS = 300.0
 
 
 @dataclass

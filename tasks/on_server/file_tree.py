@@ -39,12 +39,12 @@ def tree(root: str, known: Mapping[str, list[Any]] | None = None, *, changing: b
     """
     known = known or {}
     if not changing:
-        return {path: _entry(root, path, found, known.get(path)) for path, found in _walk(root)}
+        return {path: entry_of(root, path, found, known.get(path)) for path, found in _walk(root)}
     entries = {}
     for path, found in _walk(root, changing=True):
-        if found.st_ctime_ns < time.time_ns() - SETTLED_NS:
+        if is_folder(found) or found.st_ctime_ns < time.time_ns() - SETTLED_NS:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                entries[path] = _entry(root, path, found, known.get(path))
+                entries[path] = entry_of(root, path, found, known.get(path))
     return entries
 
 
@@ -105,8 +105,13 @@ def _walk(root: str, *, changing: bool = False) -> Iterator[tuple[str, os.stat_r
                         open_folders.append(path)
 
 
-def _entry(root: str, path: str, found: os.stat_result, known: list[Any] | None) -> list[Any]:
-    """One entry of the tree."""
+def is_folder(found: os.stat_result) -> bool:
+    """Whether this is a folder."""
+    return stat.S_ISDIR(found.st_mode)
+
+
+def entry_of(root: str, path: str, found: os.stat_result, known: list[Any] | None) -> list[Any]:
+    """One entry of the tree; a file whose marks are those of the known one keeps its sum."""
     marks = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
     mode = stat.S_IMODE(found.st_mode)
     if stat.S_ISREG(found.st_mode):
@@ -119,10 +124,16 @@ def _entry(root: str, path: str, found: os.stat_result, known: list[Any] | None)
 
 
 def _sum(file: str) -> str:
-    """The sum of a file's content."""
+    """The sum of a file's content; a small one is read at once, its end with it."""
     digest = hashlib.sha256()
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb", buffering=0) as content:
-        while piece := content.read(PIECE):
+    try:
+        size = os.fstat(descriptor).st_size
+        most = min(size + 1, PIECE)
+        while piece := os.read(descriptor, most):
             digest.update(piece)
+            if len(piece) == size < most:
+                break
+    finally:
+        os.close(descriptor)
     return digest.hexdigest()

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.on_server import file_tree, folder_copy
+from tasks.on_server import file_tree, folder_copy, tree_update
 from tasks.on_server.dump_tally import Tally, objections
 from tasks.on_server.job import Complaint
 
@@ -25,6 +25,7 @@ PIECE = 1 << 18
 TAIL_BYTES = 1 << 12
 WAIT_SECONDS = 600.0
 SESSIONS_SECONDS = 5.0
+SETTLED_SECONDS = file_tree.SETTLED_NS / 1e9 + 1
 HELD = "held"
 GTID = re.compile(rb"gtid_slave_pos='([0-9,-]+)'")
 CLIENT = (
@@ -42,11 +43,10 @@ def files(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     Raises:
         Complaint: the source did not send them whole.
     """
-    progress.tell("ready", now=True)
-    work = Path(request["work"])
+    work, data = Path(request["work"]), Path(request["data"])
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
-    data = Path(request["data"])
-    known = file_tree.read_lines(str(work / "tree"))
+    counted = Counted(work / "tree", last=request["last"])
+    progress.tell("ready", now=True)
     if request["awaited"]:
         wait_for(Path(request["awaited"]))
     if request["btrfs"]:
@@ -55,30 +55,69 @@ def files(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
         synchronised(request, data)
         come = data
     logged_in = sessions(request) if request["last"] else None
-    found = file_tree.tree(str(come), known)
-    if not request["last"]:
-        file_tree.write_lines(str(work / "tree"), found)
-        return file_tree.totals(found)
-    if request["btrfs"]:
+    before = work / str(request["number"] - 1) if request["btrfs"] else None
+    found = counted.now(come, before)
+    if request["last"] and request["btrfs"]:
         put(come, data)
     end(logged_in)
-    return file_tree.totals(found)
+    return found
 
 
 def tree(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """On the source: number, bytes and sum of the files in a folder; what has not changed is not read again.
 
-    A folder that changes meanwhile is counted all the same, so that in the stop only what has changed is read.
+    A folder that changes meanwhile is counted all the same, so that in the stop only what has changed is looked at.
     """
-    progress.tell("ready", now=True)
     kept = Path(request["kept"])
     kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    known = file_tree.read_lines(str(kept))
+    counted = Counted(kept, last=request["last"])
+    progress.tell("ready", now=True)
     wait_for(Path(request["awaited"]))
-    found = file_tree.tree(request["folder"], known, changing=request["changing"])
-    if not request["last"]:
-        file_tree.write_lines(str(kept), found)
-    return file_tree.totals(found)
+    before = Path(request["before"]) if request["before"] else None
+    return counted.now(Path(request["folder"]), before, changing=request["changing"])
+
+
+class Counted:
+    """The tree of a folder as the round before found it; all that can be done ahead of the stop is done at once."""
+
+    def __init__(self, kept: Path, *, last: bool) -> None:
+        """Read it."""
+        self.kept, self.last = kept, last
+        self.since = kept.with_suffix(".since")
+        self.entries = file_tree.read_lines(str(kept))
+        if last:
+            self.total = tree_update.total_of(self.entries)
+            self.children = tree_update.children_of(self.entries)
+
+    def now(self, folder: Path, before: Path | None, *, changing: bool = False) -> dict[str, Any]:
+        """Number, bytes and sum of the files in the folder as it is now.
+
+        Args:
+            folder: where they are.
+            before: the snapshot whose tree it was; None where there are no snapshots.
+            changing: as `file_tree.tree`.
+        """
+        if self.last and self.entries:
+            try:
+                return self._brought_up_to_date(str(folder), before)
+            except tree_update.Unclear:
+                self.entries = file_tree.read_lines(str(self.kept))
+        began = time.time()
+        self.entries = file_tree.tree(str(folder), self.entries, changing=changing)
+        if not self.last:
+            file_tree.write_lines(str(self.kept), self.entries)
+            self.since.write_text(str(began - SETTLED_SECONDS), encoding="ascii")
+        return tree_update.total_of(self.entries).told()
+
+    def _brought_up_to_date(self, folder: str, before: Path | None) -> dict[str, Any]:
+        """By what has changed alone."""
+        if before is not None:
+            touched = tree_update.changed_between(str(before), folder)
+        else:
+            since = float(self.since.read_text(encoding="ascii"))
+            touched = tree_update.changed_since(folder, self.entries, self.children, since)
+        tree_update.bring_up_to_date(folder, self.entries, self.total, touched)
+        return self.total.told()
 
 
 def sums(request: dict[str, Any], progress: Progress) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_of_a_folder_that_changes_only_what_has_settled_is_kept_so_that_nothing_
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that changes twice within the grain of its marks looks as if it had not."""
-    assert file_tree.tree(str(folder), changing=True) == {}
+    assert {entry[0] for entry in file_tree.tree(str(folder), changing=True).values()} == {"d"}  # they have no sum
     monkeypatch.setattr(file_tree.time, "time_ns", lambda: LATER)
     whole = file_tree.tree(str(folder), changing=True)
     assert whole == file_tree.tree(str(folder))
