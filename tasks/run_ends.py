@@ -19,6 +19,7 @@ from hosting.inventory.cases import NOT_DONE
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.turns import take_turn
 from hosting.policy.attempts import (
+    CLOSED_PENDING_MOST,
     CLOSED_SILENT_MOST,
     SILENT_MOST,
     RunFacts,
@@ -119,14 +120,15 @@ def _facts(
         return RunFacts(RunState.LOST, now, now)
     state = RunState(run.state.type.value.lower())
     since = run.state.timestamp
-    said = run.state.message or ""
-    if state is RunState.RUNNING and now - since > CLOSED_SILENT_MOST:
-        with inventory.reading() as session:
-            closed = closed_moves.closed_move_of(session, work)
-            lease = leases.lease_of(session, closed.instance_name) if closed else None
-        if closed:  # nobody waits for what Prefect has heard: its lease alone tells that it is at work
-            return RunFacts(state, since, lease.heartbeat_at if lease else since, said, CLOSED_SILENT_MOST)
-    alive_at = since
+    alive_at, said = since, run.state.message or ""
+    with inventory.reading() as session:
+        closed = closed_moves.closed_move_of(session, work)
+        lease = leases.lease_of(session, closed.instance_name) if closed else None
+    if closed:  # nobody waits for what Prefect has heard: its lease alone tells that it is at work
+        if state is RunState.CANCELLING:  # by whom, if its worker is gone?
+            state = RunState.RUNNING
+        alive_at = lease.heartbeat_at if lease else since
+        return RunFacts(state, since, alive_at, said, CLOSED_SILENT_MOST, CLOSED_PENDING_MOST)
     if state is RunState.RUNNING and now - since > SILENT_MOST:
         alive_at = max(since, _leased_until(inventory, work), _heard_at(run.id, since, now, client))
     return RunFacts(state, since, alive_at, said)

@@ -18,6 +18,9 @@ CLOSED_AGAIN_AFTER = timedelta(seconds=30)
 CLOSED_SILENT_MOST = timedelta(seconds=60)
 """There a run is dead that has held its lease for so long no more: as long as a lease lives without it."""
 
+CLOSED_PENDING_MOST = timedelta(minutes=2)
+"""There a run that is being started for longer than that was forgotten."""
+
 PENDING_MOST = timedelta(minutes=10)
 """A run that is being started for longer than that was forgotten by its worker (PREFECT.md T4)."""
 
@@ -60,6 +63,7 @@ class RunFacts:
     alive_at: datetime
     message: str = ""
     silent_most: timedelta = SILENT_MOST
+    pending_most: timedelta = PENDING_MOST
 
     @property
     def finding(self) -> str:
@@ -75,7 +79,7 @@ class RunFacts:
 def is_stuck(run: RunFacts, now: datetime) -> bool:
     """Whether a run that seems to be at work is dead."""
     if run.state is RunState.PENDING:
-        return now - run.since > PENDING_MOST
+        return now - run.since > run.pending_most
     return run.state is RunState.RUNNING and now - max(run.since, run.alive_at) > run.silent_most
 
 

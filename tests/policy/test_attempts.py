@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hosting.policy.attempts import AGAIN_AFTER, CLOSED_SILENT_MOST, RunFacts, RunState, Verdict, again_at, judge
+from hosting.policy.attempts import (
+    AGAIN_AFTER,
+    CLOSED_PENDING_MOST,
+    CLOSED_SILENT_MOST,
+    RunFacts,
+    RunState,
+    Verdict,
+    again_at,
+    judge,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -44,6 +53,14 @@ def test_where_somebody_is_kept_out_a_run_that_holds_its_lease_no_more_is_dead(s
     heard = NOW - timedelta(seconds=silent)
     run = RunFacts(RunState.RUNNING, NOW - timedelta(minutes=9), heard, silent_most=CLOSED_SILENT_MOST)
     assert judge(run, 0, NOW) is verdict
+
+
+@pytest.mark.parametrize(("minutes", "verdict"), [(1.9, Verdict.LEAVE), (2.1, Verdict.AGAIN)])
+def test_where_somebody_is_kept_out_a_run_that_does_not_start_is_forgotten_sooner(
+    minutes: float, verdict: Verdict
+) -> None:
+    since = NOW - timedelta(minutes=minutes)
+    assert judge(RunFacts(RunState.PENDING, since, since, pending_most=CLOSED_PENDING_MOST), 0, NOW) is verdict
 
 
 def test_work_that_does_not_heal_is_put_before_a_person() -> None:
