@@ -346,6 +346,21 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.clear_left_names.clear_left_names",
+        queue=BULK,
+        promises=("P29", "P31", "P32"),
+        what=(
+            "Every hour: servers that did not answer when a name was taken away or renewed are put right once they "
+            "do.\n\n"
+            "Neither site nor key of a name that is gone stays on a server that comes back; one that passes a domain "
+            "on gets the certificate of today. The cases (`old state left behind`) settle by it. Harmless to start at "
+            "any time."
+        ),
+        runbook="docs/runbooks/names.md",
+        crons={"hourly": "35 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
         entrypoint="flows.connect_domain.disconnect_domain",
         queue=INTERACTIVE,
         promises=("P32",),
