@@ -185,10 +185,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def running_service(home: Path) -> Iterator[Service]:
-    """The service, with all that it keeps below a folder."""
+def running_service(home: Path, fleet: Fleet | None = None) -> Iterator[Service]:
+    """The service, with all that it keeps below a folder; on a fleet with other disks, if one is given."""
     home.chmod(0o700)
-    fleet = Fleet()
+    fleet = fleet or Fleet()
     hosts = tuple(os.environ.get("PHM_TEST_HOSTS", "").split()) or tuple(host.name for host in fleet.plan.chosen(()))
     fleet.up(names=hosts)
     with alone_on(fleet, hosts):

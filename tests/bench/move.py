@@ -4,7 +4,7 @@ For each size an instance on the first host, a fifth of it in the database: move
 from outside saw it; and as a plain script would do it: closed, all files by rsync, the database dumped and loaded, opened.
 Prints the block for docs/figures.md. Needs two hosts: PHM_TEST_HOSTS="app7 app8".
 
-    python -m tests.bench.move [--mib 100 1000]
+    python -m tests.bench.move [--mib 100 1000 5000]
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fleet import Fleet
+from fleet.plan import Plan
 from hosting.product.layout import InstanceLayout
 from tests.service import moves
 from tests.service_fixture import running_service
@@ -96,13 +98,19 @@ def plain(service: Service, instance: InstanceFacts, target: str) -> float:
     return time.monotonic() - began
 
 
+def roomy(mib: int) -> Fleet:
+    """The fleet with disks that hold an instance of this size twice: as it is, and as the plain script copies it."""
+    gib = mib // 1024 + 1
+    return Fleet(Plan().with_sizes(srv_gib=4 + 2 * gib, mysql_gib=3 + gib))
+
+
 def main() -> None:
     """All of it."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--mib", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--mib", type=int, nargs="+", default=[100, 1000, 5000])
     sizes = parser.parse_args().mib
     os.environ.setdefault("PHM_TEST_HOSTS", "app7 app8")
-    with tempfile.TemporaryDirectory() as folder, running_service(Path(folder)) as service:
+    with tempfile.TemporaryDirectory() as folder, running_service(Path(folder), roomy(max(sizes))) as service:
         source, target = service.hosts[:2]
         lines = []
         for mib in sizes:
