@@ -15,7 +15,7 @@ LOOKED_AT = 20_000
 NINE_TENTHS = 0.9
 """From this share of a table's places on, they were all encoded twice; what isn't stays as it is."""
 
-_RUN = re.compile(rb"[\x80-\xff]++")
+_RUN = re.compile(rb"[\x80-\xff]+")
 
 
 def _latin1() -> dict[int, int]:

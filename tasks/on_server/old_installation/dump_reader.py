@@ -74,7 +74,7 @@ class Survey:
     """
 
     sections: dict[str, dict[str, Table]] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: dict[str, int] = field(default_factory=dict)
     ended: bool = False
     made_by: str = ""
     lines: int = 0
@@ -90,6 +90,15 @@ class Survey:
             prefixes = [name.removesuffix("_admin") for name in tables if name.endswith("_admin")]
             found += [(section, p) for p in prefixes if all(f"{p}_{sign}" in tables for sign in SIGNS)]
         return sorted(found)
+
+
+def survey_of(told: Mapping[str, Any]) -> Survey:
+    """A survey that was told as JSON."""
+    sections = {
+        name: {table: Table(**{**facts, "letters": Letters(**facts["letters"])}) for table, facts in tables.items()}
+        for name, tables in told["sections"].items()
+    }
+    return Survey(sections, dict(told["left_out"]), told["ended"], told["made_by"], told["lines"])
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,7 @@ def survey(pieces: Iterable[bytes]) -> Survey:
             if sum(map(len, found.sections.values())) > TABLES_MOST:
                 raise Refusal("too_many_tables", most=TABLES_MOST)
         elif kind:
-            found.left_out[kind] += 1
+            found.left_out[kind] = found.left_out.get(kind, 0) + 1
     found.ended, found.made_by, found.lines = statements.ended, statements.made_by, statements.line
     found.sections = {name: tables for name, tables in found.sections.items() if tables}
     if not found.sections:

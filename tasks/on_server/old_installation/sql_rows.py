@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from tasks.on_server.old_installation.refusal import Refusal
 from tasks.on_server.old_installation.sql_tables import NAME
 
-_NAME = rb"(?:`[^`]++`|[\w$]++)"
+_NAME = rb"(?:`[^`]+`|[\w$]+)"
 _HEAD = re.compile(
-    rb"(INSERT|REPLACE)\s++(?:(?:LOW_PRIORITY|DELAYED|IGNORE)\s++)*+INTO\s++(" + _NAME + rb")\s*+"
-    rb"(\.\s*+" + _NAME + rb"\s*+)?+(?:\(\s*+(" + _NAME + rb"(?:\s*+,\s*+" + _NAME + rb")*+)\s*+\))?\s*+VALUES?+",
+    rb"(INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|DELAYED|IGNORE)\s+)*INTO\s+(" + _NAME + rb")\s*"
+    rb"(\.\s*" + _NAME + rb"\s*)?(?:\(\s*(" + _NAME + rb"(?:\s*,\s*" + _NAME + rb")*)\s*\))?\s*VALUES?",
     re.IGNORECASE,
 )
 _VALUE = rb"""(?:NULL|DEFAULT
-    |(?:_(?:binary|utf8|utf8mb3|utf8mb4)\b\s*+)?+'(?:[^'\\]++|\\.|'')*+'
-    |"(?:[^"\\]++|\\.|"")*+"|0x[0-9A-F]++
-    |(?:_binary\s++)?+[xbn]'[^'\\]*+'|-?\d++(?:\.\d++)?+(?:e[-+]?\d++)?+|_binary\s++0x[0-9A-F]++)"""
+    |(?:_(?:binary|utf8|utf8mb3|utf8mb4)\b\s*)?'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'
+    |"[^"\\]*(?:(?:\\.|"")[^"\\]*)*"
+    |(?:_binary\s+)?(?:0x[0-9A-F]+|[xbn]'[^'\\]*')|-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?)"""
 _ROW = re.compile(
-    rb"\s*+\(\s*+" + _VALUE + rb"(?:\s*+,\s*+" + _VALUE + rb")*+\s*+\)\s*+(,?+)",
+    rb"\s*\(\s*" + _VALUE + rb"(?:\s*,\s*" + _VALUE + rb")*\s*\)\s*(,?)",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
+"""One row. At each place one alternative alone fits, so that what doesn't fit is known in one pass."""
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,14 @@ END_MARK = b"-- Dump completed"
 UTF8_MARK = b"\xef\xbb\xbf"
 OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
 
-_RUN = re.compile(
-    rb"""(?:[^;'"`\#\\\0/*-]++|'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+"|`[^`]*+`|-(?!-)|/(?!\*)|\*(?!/))*+""",
+_CODE = re.compile(
+    rb"""[^;'"`\#\\\0/*-]+|'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|`[^`]*`|-(?!-)|/(?!\*)|\*(?!/)""",
     re.DOTALL | re.VERBOSE,
 )
-"""All up to an end of a statement, a comment, or a text that isn't whole yet."""
+"""A piece of code: no end of a statement, no comment, no text that isn't whole.
+
+Written without possessive quantifiers, which Python 3.11.2, that of Debian 12, gets wrong in groups (its issue 106052).
+"""
 
 _EXECUTED = re.compile(rb"/\*M?!(?:\d{5,6})?")
 _SANDBOX = re.compile(rb"/\*M?!999999\\- enable the sandbox mode \*/")
@@ -87,8 +90,9 @@ class Statements:
 
     def _run(self) -> int:
         """How much of what is held is code; what may go on in the next piece is left for then."""
-        match = _RUN.match(self._held)
-        end = match.end() if match else 0
+        end = 0
+        while match := _CODE.match(self._held, end):
+            end = match.end()
         cut = end and end == len(self._held) and not self._over and self._held[-1:] in b"-/*"
         return end - 1 if cut else end
 

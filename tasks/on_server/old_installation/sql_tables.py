@@ -36,9 +36,9 @@ FRACTION_MOST = 6
 """Digits of a second in a time; what MySQL 4.0 wrote there was the width of what is shown."""
 
 _TOKEN = re.compile(
-    rb"""\s*+(?:(?P<number>-?\d++(?:\.\d++)?(?![\w$]))|(?P<word>[\w$]++)|`(?P<name>[^`]++)`
-    |(?P<text>'(?:[^'\\]++|\\.|'')*+'|"(?:[^"\\]++|\\.|"")*+")|(?P<sign>[(),=.]))""",
-    re.DOTALL | re.VERBOSE | re.ASCII,
+    rb"""\s*(?:(?P<number>-?[0-9]+(?:\.[0-9]+)?(?![\w$]))|(?P<word>[\w$]+)|`(?P<name>[^`]+)`
+    |(?P<text>'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'|"[^"\\]*(?:(?:\\.|"")[^"\\]*)*")|(?P<sign>[(),=.]))""",
+    re.DOTALL | re.VERBOSE,
 )
 
 
