@@ -29,10 +29,16 @@ pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 ZONE = "phlymail.test"
 STEPS = (
     "record_wanted", "read_naming", "ensure_names_served", "ensure_name_site", "ensure_name_in_zone",
-    "prove_name_answers", "record_name_live", "ensure_no_name_site", "ensure_name_out_of_zone", "prove_name_gone",
-    "record_name_gone", "record_name_done",
+    "prove_name_answers", "record_name_live", "tell_customer_name_live", "read_names", "ensure_no_name_site",
+    "ensure_name_out_of_zone", "ensure_no_other_certificate", "prove_name_gone", "is_cancelled", "record_name_gone",
+    "record_name_done",
 )  # fmt: skip
 """The steps of an exchange, which has all of them."""
+RELEASING = (
+    "record_unwanted", "read_naming", "check_on_its_way_out", "read_names", "ensure_no_name_site",
+    "ensure_name_out_of_zone", "ensure_no_other_certificate", "prove_name_gone", "is_cancelled",
+    "tell_customer_name_gone", "record_name_gone",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -158,9 +164,7 @@ def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(
             continue
         assert names.assign(service, instance, new).completed
         check_live(service, instance, new)
-    for number, step in enumerate(
-        ("record_unwanted", "ensure_no_name_site", "ensure_name_out_of_zone", "prove_name_gone", "record_name_gone")
-    ):
+    for number, step in enumerate(RELEASING):
         name = names.own(service, f"weg-{moment}-{number}")
         assert names.assign(service, instance, name).completed
         killed = names.release(service, instance, name, Fault(step, moment))  # type: ignore[arg-type]  # likewise

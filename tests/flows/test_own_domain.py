@@ -50,11 +50,12 @@ Told = list[dict[str, list[str]]]
 CONNECTING = (
     "read_naming", "ensure_names_served", "ensure_name_certificate", "ensure_name_site", "prove_certificate_served",
     "ensure_no_other_certificate", "read_pointing", "prove_name_answers", "record_name_live",
-    "tell_customer_name_live", "record_name_done",
+    "tell_customer_name_live", "read_names", "record_name_done",
 )  # fmt: skip
+WAITING = ("read_pointing", "tell_customer_record", "look_again")
 DISCONNECTING = (
-    "check_on_its_way_out", "read_names", "ensure_no_name_site", "ensure_no_other_certificate", "prove_name_gone",
-    "tell_customer_name_gone", "record_name_gone",
+    "read_naming", "check_on_its_way_out", "read_names", "ensure_no_name_site", "ensure_name_out_of_zone",
+    "ensure_no_other_certificate", "prove_name_gone", "is_cancelled", "tell_customer_name_gone", "record_name_gone",
 )  # fmt: skip
 
 
@@ -208,6 +209,25 @@ def test_a_run_killed_after_any_step_is_gone_on_with_by_the_next(
             with service.inventory.reading() as session:
                 assert name_orders.open_works(session, name) == []
     assert asked.failures(long_form) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_run_killed_while_the_domain_waits_leaves_it_waiting_and_its_customer_told_once(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path
+) -> None:
+    for one in told:
+        one[DOMAIN.ascii] = []
+    for step in WAITING:
+        name = ordered(service, instance, authority)
+        assert run(service, name, fault=Fault(step, "after")).state == "Killed", step
+        assert run(service, name).state == "Waiting", step
+        with service.inventory.reading() as session:
+            (due,) = name_orders.open_works(session, name)
+            assert letters.letter_sent(session, f"domain_waiting:{name.id}:{instance.server_name}")
+        assert (due.state, due.due_at > datetime.now(UTC)) == (WorkState.OPEN, True), step
+        cancelled(service, instance)
+        assert run(service, name, "disconnect_domain").completed, step
 
 
 def cancelled(service: Service, instance: InstanceFacts) -> None:

@@ -43,9 +43,14 @@ DOMAIN = OwnDomain("Neu.Müller.example", "neu.müller.example", "neu.xn--mller-
 
 STEPS = (
     "read_naming", "read_renewal", "ensure_name_certificate", "ensure_name_site", "prove_renewed",
-    "record_renewed", "tell_customer_renewed", "ensure_no_other_certificate", "record_name_done",
+    "record_renewed", "was_renewed", "tell_customer_renewed", "ensure_no_other_certificate", "record_name_done",
 )  # fmt: skip
 """The steps of a renewal that succeeds."""
+GOING_BACK = (
+    "ensure_old_certificate", "is_given_up", "ensure_no_other_certificate", "tell_customer_not_renewed",
+    "record_not_renewed",
+)  # fmt: skip
+"""Those of one that does not."""
 
 
 def leaf(folder: Path, stem: str, key: str = "", fingerprint: str = "") -> tuple[CertificateFacts, str]:
@@ -175,7 +180,7 @@ def test_a_renewal_killed_at_any_step_is_gone_on_with_and_nobody_is_turned_away(
             assert renew(service, name).completed, step
             assert in_force(service, name) == (leaf(authority, f"{number}")[0].fingerprint, False), step
             assert len(keys_of(service, name)) == 2, step
-        for number, step in enumerate(("ensure_old_certificate", "ensure_no_other_certificate", "record_not_renewed")):
+        for number, step in enumerate(GOING_BACK):
             before = in_force(service, name)
             offered(service, instance, *leaf(authority, f"bad-{number}", fingerprint=str(number) * 64))
             assert renew(service, name, Fault(step, moment)).state == "Killed", step

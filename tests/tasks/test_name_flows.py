@@ -24,6 +24,7 @@ from tasks import certificate_letters, held_name_letters, name_moves, name_recor
 from tasks import names as held_names
 from tasks.name_records import Naming, look_again, read_names, read_naming
 from tasks.step import Done
+from tests.flows import test_names, test_own_domain, test_renew_certificate
 from tests.policy.certificates import NOW
 from tests.service.records import opened, provided
 
@@ -106,6 +107,20 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     made.fake("ensure_name_certificate", "ensure_name_site", "ensure_old_certificate")
     made.fake("prove_name_gone", "prove_at_once", answer={})
     return made
+
+
+@pytest.mark.parametrize(
+    ("flow", "killed_at"),
+    [
+        (assign_subdomain, (*test_names.STEPS, *test_names.RELEASING)),
+        (connect_domain, (*test_own_domain.CONNECTING, *test_own_domain.WAITING, *test_own_domain.DISCONNECTING)),
+        (renew_certificate, (*test_renew_certificate.STEPS, *test_renew_certificate.GOING_BACK)),
+    ],
+    ids=lambda value: value.__name__ if hasattr(value, "__name__") else "",
+)
+def test_runs_are_killed_at_every_step_that_a_flow_has(flow: ModuleType, killed_at: tuple[str, ...]) -> None:
+    own = {one.name for one in vars(flow).values() if isinstance(one, Task)}
+    assert own - set(killed_at) == set()
 
 
 def test_that_a_name_is_gone_is_told_before_its_work_is_settled(inventory: Inventory, steps: Steps) -> None:
