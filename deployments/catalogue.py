@@ -218,6 +218,21 @@ DEPLOYMENTS = (
         runbook="docs/runbooks/move-instance.md",
     ),
     Deployment(
+        entrypoint="flows.see_to_former_homes.see_to_former_homes",
+        queue=BULK,
+        promises=("P10", "P12", "P24"),
+        what=(
+            "Every quarter of an hour: what moves could not do on servers that were left, since those did not answer, "
+            "is tried again; names that servers still pass on are looked at by several resolvers.\n\n"
+            "Once everybody who asks for a name has come to the right server for some days, nobody passes it on any "
+            "more; long-form addresses are passed on as long as their contracts. Who has not changed the DNS of a "
+            "domain of his own is reminded. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/move-instance.md",
+        crons={"quarterly": "*/15 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
         entrypoint="flows.move_instance.retire_moved_sources",
         queue=BULK,
         promises=("P24",),

@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
-from hosting.errors import ServiceError
+from hosting.errors import ServiceError, Unreachable
 from hosting.policy.move_plan import (
     Meaning,
     Method,
@@ -27,6 +27,13 @@ from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.databases import ensure_database
 from tasks.evacuations import go_on_after
 from tasks.failures import check_all_done, kept_for_the_end
+from tasks.former_homes import (
+    ensure_following_ended,
+    ensure_homes_pass_on,
+    kept_if_silent,
+    leave_for_later,
+    old_place,
+)
 from tasks.leases import working_on
 from tasks.letters import local
 from tasks.move_after_check import hold_target, ready_to_hold, record_after_check
@@ -215,23 +222,40 @@ def stop_and_switch(move: Move, what: MovePlan) -> Move:
 
 
 def finish(move: Move) -> dict[str, Any]:
-    """Open on the target, passed on by the source, proven through both addresses, told; whatever run comes here."""
+    """Open on the target, passed on by the source, proven through both addresses, told; whatever run comes here.
+
+    A server that was left and does not answer keeps nobody waiting: what it has to do is tried again by itself.
+    """
     ensure_site(move.target, move.instance)
     ensure_cron(move.target, move.instance)  # nobody waits for his mail until a server that was left is back
     open_target(move)
-    ensure_source_fenced(move)
+    silent: list[Unreachable] = []
+    with kept_if_silent(silent):
+        ensure_source_fenced(move)
     evidence = prove_instance_answers(move.target, move.instance)
     record_opened(move)  # unless the run that closed it saw it open
-    passed_on = replace(move.target, host_name=move.source.host_name)
-    evidence["old_url"] = prove_instance_answers(passed_on, move.instance)["url"]
     ensure_names_follow(move.target, move.instance)
     evidence["names"] = prove_names_answer(move.target, move.instance)
     ensure_storage_limit(move.target, move.instance)
-    record_after_check(move)
-    ensure_way_closed(move)
+    evidence["old_url"] = left(move, silent)
+    leave_for_later(move, silent)
     tell_customer_moved(move)
     record_done(move, {"proof": evidence})
     return evidence
+
+
+def left(move: Move, silent: list[Unreachable]) -> str:
+    """All that is done on the servers that were left, as far as they answer; the old address, once it is proven."""
+    url = ""
+    with kept_if_silent(silent):
+        ensure_homes_pass_on(move, move.target)
+        url = str(prove_instance_answers(old_place(move, move.target), move.instance)["url"])
+    with kept_if_silent(silent):
+        ensure_following_ended(move)
+    with kept_if_silent(silent):
+        record_after_check(move)
+        ensure_way_closed(move)
+    return url
 
 
 def undo(move: Move) -> Move:

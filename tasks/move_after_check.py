@@ -15,7 +15,6 @@ from blocks.ssh_host import SshHost
 from hosting.commands import replication, server_link
 from hosting.inventory import cases, instances, moves
 from hosting.inventory.session import in_transaction
-from hosting.policy.states import MoveState
 from tasks.jobs import end_job, left_result
 from tasks.move_database import NotTheSame, columns_of, compare, rows_of, sums_of
 from tasks.move_jobs import Job
@@ -99,7 +98,7 @@ def _signs(move: Move) -> dict[str, str]:
 def _record(session: Session, move: Move, found: Mapping[str, Any]) -> None:
     """What came of it; a difference is put before a person, once."""
     at = now()
-    moves.record_state(session, move.facts.id, MoveState.SWITCHED, at, evidence=found)
+    moves.add_evidence(session, move.facts.id, found)
     if DIFFERS in found:
         summary = f"The move of {move.name} from {move.source.name} to {move.target.name}: {found[DIFFERS]}"
         key, subject = after_check_key(move.facts.id), instances.subject_of(move.name)

@@ -7,20 +7,26 @@ from typing import TYPE_CHECKING
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from hosting.inventory import moves
+from hosting.policy.states import NameState
+from hosting.policy.values import NameKind
 from hosting.templates.letters import compose
 from hosting.templates.wording import moment
+from tasks.held_name_letters import shown_host
 from tasks.letters import send_letter
+from tasks.name_records import read_names
+from tasks.own_domains import read_pointing
 from tasks.probes import url_of
 from tasks.records import inventory, now
 from tasks.step import step
 
 if TYPE_CHECKING:
     from tasks.move_records import Move
+    from tasks.name_records import Naming
 
 
 @step
 def tell_customer_moved(move: Move) -> bool:
-    """The new address, that the old one goes on working, and how long nobody was served."""
+    """The new address, that the old one goes on working, which domains lead astray, how long nobody was served."""
     with inventory().reading() as session:
         facts = moves.move_facts(session, move.facts.id)
     values = {
@@ -29,7 +35,16 @@ def tell_customer_moved(move: Move) -> bool:
         "url": url_of(move.target, move.instance),
         "old_url": url_of(move.source, move.instance),
         "at": moment(facts.switched_at or now(), move.order.language),
+        "domains": [shown_host(one.name, one.zone) for one in domains_astray(move)],
+        "server": move.target.host_name,
+        "address": move.target.address,
         "stop_seconds": 0 if facts.stop_seconds is None else max(1, round(facts.stop_seconds)),
     }
     letter, order = compose("moved", move.order.language, values), move.order
     return send_letter(f"moved:{facts.id}", letter, order.email, order.language, load(MailRelay).sender)
+
+
+def domains_astray(move: Move) -> list[Naming]:
+    """The customer's own domains that don't lead to the new server by themselves: he changes the DNS (P30)."""
+    live = [one for one in read_names.fn(move.instance, NameState.LIVE) if one.name.kind is NameKind.DOMAIN]
+    return [one for one in live if not read_pointing.fn(one).points]

@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from hosting.inventory import (
     cases,
     deeds,
+    former_homes,
     instances,
     leases,
     moves,
@@ -281,6 +282,7 @@ def _is_kept(session: Session, move: MoveFacts) -> bool:
         and all(case.settled_at for case in differing if case.key == after_check_key(move.id))
         and instances.instance_facts(session, move.instance_name).server_name != move.source_name
         and moves.open_move(session, move.instance_name) is None
+        and not former_homes.is_owed(session, move.id)
     )
 
 

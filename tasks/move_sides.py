@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
@@ -16,12 +15,13 @@ from hosting.commands.storage import parse_free, read_free, used_bytes
 from hosting.commands.system_users import ensure_no_user
 from hosting.policy.move_plan import Sizes
 from hosting.templates import render
+from tasks.former_homes import pass_on_side_by_side
 from tasks.jobs import end_job
 from tasks.move_after_check import sums_job_of
 from tasks.move_database import drop_database, end_following, let_in_again
 from tasks.move_database import job_of as database_job
 from tasks.move_files import end_files_jobs
-from tasks.passing_on import pass_on, ready_to_pass_on
+from tasks.passing_on import ready_to_pass_on
 from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR, ensure_cron, ensure_site
 
@@ -96,12 +96,11 @@ def open_target(move: Move) -> bool:
     """The target serves; only then the source and every earlier home pass on to it, side by side.
 
     A target that was a home before passes on to the source until it is open: if the source passed on to it at that
-    time, each request would go in a circle until neither server answers anybody.
+    time, each request would go in a circle until neither server answers anybody. One that does not answer is asked
+    again at the end of the move.
     """
     changed = ensure_site.fn(move.target, move.instance).changed
-    left = [home for home in (move.source, *move.homes) if home.name != move.target.name]
-    with ThreadPoolExecutor() as pool:
-        return any(pool.map(lambda home: pass_on(home, move.instance, move.target), left)) or changed
+    return pass_on_side_by_side(move, move.target, []) or changed
 
 
 @step

@@ -14,6 +14,7 @@ from hosting.errors import Refused, ServiceError, Unreachable
 from hosting.inventory import (
     cases,
     deeds,
+    former_homes,
     instances,
     moves,
     name_certificates,
@@ -70,7 +71,7 @@ class Naming:
         name: as the inventory has it.
         instance: whose it is.
         server: that serves the instance.
-        homes: the servers that the instance has left and that are still there; each passes the name on.
+        homes: the servers that the instance has left, that are still there, and that pass the name on.
         stand_ins: those that answer for servers which it has left and that are retired; each passes a domain on.
         zone: the service's.
         ours: the names of all servers that there ever were: what the zone says of a name is one of them.
@@ -157,6 +158,8 @@ def naming_of(session: Session, name: NameFacts) -> Naming:
     """The same from an open session."""
     instance = instances.instance_facts(session, name.instance_name)
     homes = [servers.server_facts(session, home) for home in moves.former_homes(session, instance.name)]
+    if former_homes.is_ended(session, name):  # everybody comes to the right server: none of them knows it any more
+        homes = []
     living = tuple(home for home in homes if home.state is not ServerState.RETIRED)
     has_rules = {instance.server_name, *(home.name for home in living)}
     answering = [retirement.stand_in(session, home) for home in homes] if name.kind is NameKind.DOMAIN else []

@@ -11,11 +11,11 @@ from blocks.dns_zone import DnsZone, ZoneNotKept, ZoneRecord
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
-from blocks.web_probe import web_probe
+from blocks.web_probe import WebProbe, web_probe
 from hosting.commands import enrolment
 from hosting.commands.services import APACHE, install
-from hosting.errors import Refused, StepFailed
-from hosting.inventory import retirement, servers
+from hosting.errors import Refused, StepFailed, Unreachable
+from hosting.inventory import former_homes, retirement, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.certificate import check_pair
 from hosting.policy.evacuation import choose_successor
@@ -120,24 +120,26 @@ def ensure_zone_leads_to(machine: ServerFacts, gone: ServerFacts) -> bool:
 def prove_name_answered(machine: ServerFacts, gone: ServerFacts) -> int:
     """Every instance answers under the old name by the new server as it does at its own; how many were asked.
 
-    So it does under a domain of its own.
+    So it does under a domain of its own. An instance that nobody serves just now keeps no server from its end.
 
     Raises:
-        Unreachable: a server does not answer, or its certificate is not good.
+        Unreachable: the new server does not answer, or its certificate is not good.
         StepFailed: an instance answers differently; names all of those.
     """
     settings, wrong = load(ServiceSettings), []
     told = read_told(gone)
     with web_probe(settings.trust, tuple(settings.resolvers), {gone.host_name: machine.address}) as web:
         for instance, server in told:
-            old, own = (web.ask("GET", f"{url_of(one, instance)}api.php").status_code for one in (gone, server))
+            own = _status_unless_silent(web, url_of(server, instance))
+            if own is None:
+                continue
+            old = web.ask("GET", f"{url_of(gone, instance)}api.php").status_code
             if old != own or old >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 wrong.append(f"{url_of(gone, instance)} answers {old}, {url_of(server, instance)} {own}")
-    for instance, server in told:
-        for naming in read_domains(instance):
-            old, own = (_asked_at(one, naming) for one in (machine, server))
-            if old != own:
-                wrong.append(f"{naming.url} answers {old} on {machine.name}, {own} on {server.name}")
+            for naming in read_domains(instance):
+                old, own = (_asked_at(one, naming) for one in (machine, server))
+                if old != own:
+                    wrong.append(f"{naming.url} answers {old} on {machine.name}, {own} on {server.name}")
     if wrong:
         message = f"{machine.name} does not answer under the name {gone.host_name} as it must: {'; '.join(wrong)}."
         raise StepFailed(message, "Look at Apache on both servers, then run again.")
@@ -178,9 +180,11 @@ def pass_domains_on(machine: ServerFacts, instance: InstanceFacts) -> bool:
 
 
 def read_domains(instance: InstanceFacts) -> list[Naming]:
-    """The domains of its own that an instance has: one that waits for its DNS may lead to the old server, too."""
+    """The domains of its own that may lead to servers that an instance has left: one that waits for its DNS, too."""
     known = name_records.read_names.fn(instance, NameState.ASSIGNING, NameState.LIVE)
-    return [naming for naming in known if naming.name.kind is NameKind.DOMAIN]
+    with inventory().reading() as session:
+        ended = {naming.name.id for naming in known if former_homes.is_ended(session, naming.name)}
+    return [one for one in known if one.name.kind is NameKind.DOMAIN and one.name.id not in ended]
 
 
 def read_told(gone: ServerFacts) -> list[tuple[InstanceFacts, ServerFacts]]:
@@ -188,6 +192,15 @@ def read_told(gone: ServerFacts) -> list[tuple[InstanceFacts, ServerFacts]]:
     with inventory().reading() as session:
         told = retirement.told_under(session, gone.name)
         return [(one, servers.server_facts(session, one.server_name)) for one in told]
+
+
+def _status_unless_silent(web: WebProbe, url: str) -> int | None:
+    """What an instance answers at its own address; None where nobody does, which says nothing about another one."""
+    try:
+        return web.ask("GET", f"{url}api.php").status_code
+    except Unreachable as error:
+        run_logger().warning("%s", error)
+        return None
 
 
 def _asked_at(server: ServerFacts, naming: Naming) -> int:

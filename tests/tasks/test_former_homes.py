@@ -1,0 +1,266 @@
+"""A silent former server keeps no move and no evacuation from its end; names leave servers that nobody comes to (P10, P24)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import time_machine
+
+from blocks import loading
+from blocks.service_settings import ServiceSettings
+from blocks.ssh_host import SshHost
+from hosting.errors import StepFailed, Unreachable
+from hosting.inventory import cases, deeds, former_homes, moves, name_orders, names, servers, work
+from hosting.inventory.name_certificates import CertificateFacts
+from hosting.inventory.session import in_transaction
+from hosting.policy.attempts import AGAIN_AFTER
+from hosting.policy.former_homes import Next
+from hosting.policy.own_domain import OwnDomain
+from hosting.policy.pointing import Seen
+from hosting.policy.states import MoveState
+from hosting.policy.terms import STANDARD
+from tasks import former_homes as tasks
+from tasks import move_letters, own_domains, standing_in
+from tasks.move_records import read_kept_too_long, read_move
+from tasks.name_records import read_naming
+from tests.inventory.words import server, with_servers
+from tests.service.records import opened, provided
+from tests.service.relay import Relay
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.session import Inventory
+    from hosting.policy.values import ServerFacts
+    from tasks.move_records import Move
+
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Machines:
+    """Servers that do whatever they are told, but those that are silent."""
+
+    silent: set[str] = field(default_factory=set)
+    told: list[tuple[str, Any]] = field(default_factory=list)
+
+    def connection(self, of: ServerFacts) -> Machine:
+        if of.name in self.silent:
+            raise Unreachable(f"{of.name} does not answer.", "Look at it.")
+        return Machine(str(of.name), self)
+
+    def names_told(self) -> list[tuple[str, bool]]:
+        """Which machines were told of a name's site, and whether it was to go."""
+        sites = [(machine, one) for machine, one in self.told if "/etc/apache2/phm/names/" in str(one.argv)]
+        return [(machine, "uninstall" in one.name or one.stdin in {None, b""}) for machine, one in sites]
+
+
+@dataclass
+class Machine:
+    name: str
+    machines: Machines
+
+    def run(self, command: Any, _do: str = "") -> Any:
+        self.machines.told.append((self.name, command))
+        return type("Answer", (), {"changed": True, "out": ""})()
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return Relay()
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, relay: Relay) -> Iterator[Inventory]:
+    """Servers app1, app2 (192.0.2.1, 192.0.2.2) and app3."""
+    with provided(tmp_path, relay_port=relay.port) as made:
+        with_servers(made, server("app3", 1000, address="192.0.2.3"))
+        yield made
+
+
+@pytest.fixture
+def machines(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    made = Machines()
+    monkeypatch.setitem(loading._LOADED, SshHost, made)
+    return made
+
+
+@pytest.fixture
+def leads(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What every resolver says."""
+    says = {f"app{number}.phlymail.test": f"192.0.2.{number}" for number in (1, 2, 3)}
+    monkeypatch.setattr(own_domains, "_seen", lambda resolver, host: Seen(resolver, (says[host],)))
+    monkeypatch.setattr(tasks, "addresses_of", lambda host: (says[host],))
+    return says
+
+
+def goes(inventory: Inventory, name: str, target: str, *, done: bool = True) -> int:
+    def move(session: Session) -> int:
+        made = moves.plan_move(session, name, target, "w", "olga", AT, without_backup=True, now=AT)
+        work.ask_for(session, work.MOVE, str(made.id), AT, by="olga", now=AT)
+        for state in (MoveState.COPYING, MoveState.FROZEN):
+            moves.record_state(session, made.id, state, AT)
+        moves.switch(session, made.id, {}, AT)
+        if done:
+            moves.record_state(session, made.id, MoveState.DONE, AT)
+        return made.id
+
+    return in_transaction(inventory, move)
+
+
+def facts(inventory: Inventory, name: str) -> ServerFacts:
+    with inventory.reading() as session:
+        return servers.server_facts(session, name)
+
+
+def has_domain(inventory: Inventory, instance: str, host: str = "post.example") -> int:
+    certificate = CertificateFacts("a" * 64, datetime(2027, 3, 1, tzinfo=UTC), "Beispiel CA", "PEM of the domain")
+    sealed = loading.load(ServiceSettings).seal("KEY of the domain")
+
+    def order(session: Session) -> int:
+        own = OwnDomain(host, host, host)
+        made = name_orders.order_domain(session, instance, own, certificate, sealed, by="olga", now=AT)
+        return names.record_live(session, made.id, AT, {}).id
+
+    return in_transaction(inventory, order)
+
+
+def left_behind(move: Move, machines: Machines) -> None:
+    """The end of a move as far as servers that were left are concerned."""
+    silent: list[Unreachable] = []
+    with tasks.kept_if_silent(silent):
+        tasks.ensure_homes_pass_on.fn(move, move.target)
+    tasks.leave_for_later.fn(move, silent)
+
+
+def owed(inventory: Inventory) -> list[int]:
+    with inventory.reading() as session:
+        return [one.move_id for one in former_homes.all_owed(session)]
+
+
+def test_whoever_is_silent_all_other_servers_pass_on(inventory: Inventory, machines: Machines) -> None:
+    name = opened(inventory, "A-1", AT)
+    goes(inventory, name, "app2")
+    move = read_move.fn(goes(inventory, name, "app3", done=False))
+    assert {one.name for one in (move.source, *move.homes)} == {"app1", "app2"}
+    machines.silent = {"app2"}
+    with pytest.raises(Unreachable, match="app2 does not answer"):
+        tasks.ensure_homes_pass_on.fn(move, move.target)
+    assert [machine for machine, _ in machines.told] == ["app1"]
+    assert not tasks.pass_on_side_by_side(move, move.target, []) or machines.told
+    machines.silent = set()
+    assert tasks.ensure_homes_pass_on.fn(move, move.target).changed
+
+
+def test_a_run_is_tried_again_first_and_then_the_move_ends_without_the_silent_server(
+    inventory: Inventory, machines: Machines
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    number = goes(inventory, name, "app2", done=False)
+    machines.silent, move = {"app1"}, read_move.fn(number)
+    for _ in AGAIN_AFTER:
+        with pytest.raises(Unreachable):
+            left_behind(move, machines)
+        assert owed(inventory) == []
+        in_transaction(
+            inventory,
+            lambda session: deeds.record(
+                session, deeds.SERVICE, work.TRIED_AGAIN, f"work:{work.MOVE}:{number}", why="w", now=AT
+            ),
+        )
+    left_behind(move, machines)
+    in_transaction(inventory, partial(moves.record_state, move_id=number, to=MoveState.DONE, now=AT))
+    assert owed(inventory) == [number]
+    with time_machine.travel(AT + 30 * DAY, tick=False):
+        assert read_kept_too_long.fn(STANDARD.moved_kept_days) == []  # nothing of it goes before it was fenced
+    machines.silent = set()
+    silent: list[Unreachable] = []
+    with tasks.kept_if_silent(silent):
+        tasks.ensure_homes_pass_on.fn(move, move.target)
+    tasks.record_tried(move, silent)
+    assert owed(inventory) == []
+    with time_machine.travel(AT + 30 * DAY, tick=False):
+        assert [one.facts.id for one in read_kept_too_long.fn(STANDARD.moved_kept_days)] == [number]
+
+
+def test_only_silence_is_kept_for_later(inventory: Inventory) -> None:
+    silent: list[Unreachable] = []
+    with pytest.raises(StepFailed), tasks.kept_if_silent(silent):
+        raise StepFailed("Apache does not take it.", "Look.")
+    assert silent == []
+
+
+def test_a_domain_is_taken_off_the_servers_that_were_left_once_everybody_comes_to_the_right_one(
+    inventory: Inventory, machines: Machines, leads: dict[str, str]
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    number = has_domain(inventory, name)
+    goes(inventory, name, "app2")
+    leads["post.example"] = "192.0.2.1"
+    with time_machine.travel(AT + DAY, tick=False):
+        [one] = tasks.read_passed_on.fn()
+        assert tasks.look_at.fn(one)[1] is Next.WAIT
+    leads["post.example"] = "192.0.2.2"
+    with time_machine.travel(AT + 2 * DAY, tick=False):
+        [one] = tasks.read_passed_on.fn()
+        assert tasks.look_at.fn(one)[1] is Next.WAIT
+    with time_machine.travel(AT + 4 * DAY, tick=False):
+        [one] = tasks.read_passed_on.fn()
+        seen, due = tasks.look_at.fn(one)
+        assert due is Next.END
+        machines.silent = {"app1"}
+        assert not tasks.end_passing_on.fn(seen)
+        machines.silent = set()
+        machines.told.clear()
+        assert tasks.end_passing_on.fn(seen)
+    assert {machine for machine, _ in machines.told} == {"app1"}
+    assert read_naming.fn(number).passing_on == ()
+    assert standing_in.read_domains(read_naming.fn(number).instance) == []
+
+
+def test_the_customer_is_reminded_with_the_record_to_set(
+    inventory: Inventory, machines: Machines, leads: dict[str, str], relay: Relay
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    has_domain(inventory, name)
+    goes(inventory, name, "app2")
+    leads["post.example"] = "192.0.2.1"
+    with relay.up():
+        for day in STANDARD.domain_reminder_days:
+            with time_machine.travel(AT + day * DAY, tick=False):
+                [one] = tasks.read_passed_on.fn()
+                seen, due = tasks.look_at.fn(one)
+                assert due is Next.REMIND
+                assert tasks.remind_customer.fn(seen).changed
+                assert not tasks.remind_customer.fn(seen).changed
+    assert len(relay.subjects) == 3
+    assert relay.subjects[2].startswith("Letzte Erinnerung")
+    assert "CNAME  app2.phlymail.test" in relay.text()
+    with time_machine.travel(AT + 60 * DAY, tick=False):
+        [one] = tasks.read_passed_on.fn()
+        assert tasks.look_at.fn(one)[1] is Next.TELL
+    with inventory.reading() as session:
+        assert [case.kind for case in cases.open_cases(session)] == [former_homes.STILL_PASSED_ON]
+
+
+def test_the_letter_after_a_move_names_the_domains_that_lead_to_the_old_server(
+    inventory: Inventory, machines: Machines, leads: dict[str, str], relay: Relay
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    has_domain(inventory, name)
+    leads["post.example"] = "192.0.2.1"
+    move = read_move.fn(goes(inventory, name, "app2"))
+    with relay.up():
+        assert move_letters.tell_customer_moved.fn(move).changed
+    assert "  post.example\n" in relay.text()
+    assert "CNAME  app2.phlymail.test" in relay.text()
+    leads["post.example"] = "192.0.2.2"
+    assert move_letters.domains_astray(move) == []
