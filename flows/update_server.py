@@ -22,7 +22,14 @@ from hosting.policy.server_updates import (
 )
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.records import now, read_server, record_operator
-from tasks.server_reports import check_not_halted, read_updatable_servers, report_preview, report_updates, watching
+from tasks.server_reports import (
+    Outside,
+    check_not_halted,
+    read_updatable_servers,
+    report_preview,
+    report_updates,
+    watching,
+)
 from tasks.server_turns import reboot_and_wait, reboot_turn, record_rebooted, record_turns, take_turn
 from tasks.server_updates import (
     apply_packages,
@@ -43,6 +50,7 @@ from tasks.server_updates import (
 if TYPE_CHECKING:
     from hosting.inventory.server_updates import BegunUpdate
     from hosting.policy.values import ServerFacts
+    from tasks.server_updates import UpdateTakenBack
 
 SERVICE = "service"
 
@@ -141,7 +149,7 @@ def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
     """One server brought up to date; what was done, in one sentence."""
     words, urgent = {Word(one) for one in wish.words}, wish.reason if wish.urgent else None
     if not wish.dry_run and (left := read_left(server)):
-        proven(server, left, by)
+        proven(server, left, by, Outside())
     refresh_lists(server)
     facts, planned = read_system(server), preview_update(server, Scope(wish.scope), words)
     report_preview(server, facts, planned, words)
@@ -164,18 +172,25 @@ def made(server: ServerFacts, begun: BegunUpdate, words: set[Word], by: str) -> 
         try:
             apply_packages(server, begun, words)
         except StepFailed as error:
-            raise take_back(server, begun, f"It could not be made: {error.what}", by) from error
-        return proven(server, begun, by, watch.stop)
+            raise taken_back(server, begun, f"It could not be made: {error.what}", by, watch) from error
+        return proven(server, begun, by, watch)
 
 
-def proven(server: ServerFacts, begun: BegunUpdate, by: str, stop: float = 0.0) -> str:
+def proven(server: ServerFacts, begun: BegunUpdate, by: str, watch: Outside) -> str:
     """What was updated is as well as it was before; else it is taken back."""
     restart_what_was_replaced(server)
     if ill := what_grew_ill(server, begun.before):
-        raise take_back(server, begun, "; ".join(ill.values()), by)
-    record_turns(server, begun.key, stop)
-    seconds = record_updated(server, begun, stop, by)
+        raise taken_back(server, begun, "; ".join(ill.values()), by, watch)
+    record_turns(server, begun.key, watch.stop)
+    seconds = record_updated(server, begun, watch.stop, by)
     return f"{len(begun.versions)} packages updated in {seconds:.0f} s"
+
+
+def taken_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str, watch: Outside) -> UpdateTakenBack:
+    """What is raised once an update is taken back; customers are told where that took long."""
+    error = take_back(server, begun, why, by)
+    record_turns(server, begun.key, watch.stop)
+    return error
 
 
 def rebooted(server: ServerFacts, urgent: str | None, by: str) -> str:

@@ -10,8 +10,9 @@ from prefect.artifacts import create_table_artifact
 
 from hosting.errors import Refused
 from hosting.inventory import server_updates, servers
+from hosting.policy.engines import ends_soon
 from hosting.policy.months import day_of
-from hosting.policy.server_updates import SystemFacts, Transaction, Word, ends_soon, needs_reboot, objections
+from hosting.policy.server_updates import SystemFacts, Transaction, Word, needs_reboot, objections
 from hosting.policy.states import ServerState
 from tasks.letters import local
 from tasks.outside import Watch, watched
@@ -106,7 +107,7 @@ def preview_notes(facts: SystemFacts, planned: Transaction, words: Collection[Wo
         notes.append(f"Left half done by an earlier installation: {', '.join(facts.half_done)}.")
     if why := needs_reboot(facts):
         notes.append(f"A reboot is needed: {why}")
-    return notes + ends_soon(facts, day_of(now()))
+    return notes + ends_soon(facts.distribution, facts.packages, day_of(now()))
 
 
 @contextlib.contextmanager

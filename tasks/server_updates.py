@@ -170,9 +170,9 @@ def restart_what_was_replaced(server: ServerFacts) -> bool:
 
 
 @reading
-def what_grew_ill(server: ServerFacts, before: Mapping[str, str], seconds: float = WELL_SECONDS) -> dict[str, str]:
+def what_grew_ill(server: ServerFacts, before: Mapping[str, str]) -> dict[str, str]:
     """What was well before and is not now, once it has had its time; empty where all is as it was."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + WELL_SECONDS
     while True:
         try:
             ill = grown_ill(before, read_health.fn(server))

@@ -22,7 +22,8 @@ GOOD = ("ii", "hi", "rc", "un", "pn")
 
 APT = "env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get"
 
-# A program that was replaced while it runs is `(deleted)` in its maps; its unit is the last part of its cgroup.
+# A program that was replaced while it runs is `(deleted)` in its maps; its unit is the last part of its cgroup. Who is
+# logged in runs in a session and is none.
 _FACTS = """
 . /etc/os-release; echo "distribution=$ID ${VERSION_ID:-}"; echo "kernel=$(uname -r)"
 echo "kernel_installed=$(ls /boot 2>/dev/null | sed -n 's/^vmlinuz-//p' | sort -V | tail -n 1)"
@@ -32,9 +33,9 @@ apt-mark showhold | sed 's/^/held=/'
 dpkg-query -W -f='package=${db:Status-Abbrev} ${Package} ${Version}\\n'
 for p in /proc/[0-9]*; do
   if grep -qsE ' (/usr)?/(bin|sbin|lib|lib64|libexec)/[^ ]* \\(deleted\\)$' "$p/maps"; then
-    sed -n 's|.*/\\([^/]*\\.\\(service\\|scope\\)\\)$|stale=\\1|p' "$p/cgroup" 2>/dev/null | tail -n 1
+    sed -n 's|.*/\\([^/]*\\.service\\|init\\.scope\\)$|stale=\\1|p' "$p/cgroup" 2>/dev/null | tail -n 1
   fi
-done | sort -u
+done | grep -v '^stale=user@' | sort -u
 """
 
 _REFRESH = f"""
@@ -50,14 +51,16 @@ for u in "$@"; do echo "$u=$(systemctl is-active "$u" || :)"; done
 """
 
 _RESTART = """
-for u in "$@"; do systemctl reset-failed "$u" 2>/dev/null || :; systemctl restart "$u"; done
+exec 9>/run/phm/web.lock; flock -w 120 -E 75 9
+for u in "$@"; do systemctl reset-failed "$u" 2>/dev/null || :; systemctl restart "$u" || :; done
 """
 
 _ENSURE_RUNNING = """
+exec 9>/run/phm/web.lock; flock -w 120 -E 75 9
 r=unchanged
 for u in "$@"; do
   if systemctl -q is-active "$u"; then continue; fi
-  systemctl reset-failed "$u" 2>/dev/null || :; systemctl start "$u"; r=changed
+  systemctl reset-failed "$u" 2>/dev/null || :; systemctl start "$u" || :; r=changed
 done
 echo $r
 """
@@ -147,12 +150,12 @@ def parse_units(out: str) -> dict[str, str]:
 
 
 def restart_units(*units: str) -> Command:
-    """Units run what is on the disk."""
+    """Units run what is on the disk; one that does not come back is told by `read_units`."""
     return script("restart", _RESTART, *units, seconds=240)
 
 
 def ensure_units_run(*units: str) -> Command:
-    """Units that don't run are started."""
+    """Units that don't run are started; one that does not come up is told by `read_units`."""
     return script("start", _ENSURE_RUNNING, *units, seconds=240)
 
 

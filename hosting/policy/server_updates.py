@@ -1,6 +1,6 @@
 """When a server's packages are updated, what of it needs a person's word, and what came of it (P13, P14, P15, P16).
 
-The numbers of distributions, of PHP and of databases stand here once; what a server really has is a fact of it.
+What PHP, databases and web servers are among packages stands in `engines`; what a server really has is a fact of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hosting.errors import Refused
+from hosting.policy.engines import other_series
 from hosting.policy.maintenance import NeverFits, Window, common_windows
 from hosting.policy.months import day_of
 from hosting.policy.terms import TIME_ZONE
@@ -44,34 +45,12 @@ REBOOT_STOP_SECONDS = 120.0
 REBOOT_OPENS, REBOOT_LASTS = time(4), timedelta(hours=2)
 """The part of an off-peak night in which servers are rebooted, after the backups."""
 
-END_SOON = timedelta(days=180)
-"""So long before the end of its support software is told as a finding."""
-
 CANARY = "canary"
 """The fact of a server on which updates are tried first."""
 
 RESTARTED = frozenset({"apache2.service", "mariadb.service", "cron.service", "ssh.service", "mysql.service"})
 PHP_UNIT = re.compile(r"php\d+\.\d+-fpm\.service")
 """Units that are restarted where they run what an update has replaced; any other one asks for a reboot."""
-
-ENGINES: Mapping[str, re.Pattern[str]] = {
-    "PHP": re.compile(r"php\d+\.\d+-(fpm|cli|common)|php(-fpm|-cli)?"),
-    "MariaDB": re.compile(r"mariadb-(server|server-\d+\.\d+|server-core)"),
-    "MySQL": re.compile(r"mysql-(server|server-\d+\.\d+)"),
-    "Apache": re.compile(r"apache2(-bin)?"),
-}
-"""The packages whose versions' first two numbers are a series that customers' data and settings rest on."""
-
-SUPPORTED_UNTIL: Mapping[str, date] = {
-    "debian 11": date(2026, 8, 31), "debian 12": date(2028, 6, 30), "debian 13": date(2030, 6, 30),
-    "ubuntu 22.04": date(2027, 4, 1), "ubuntu 24.04": date(2029, 5, 31),
-    "PHP 8.1": date(2025, 12, 31), "PHP 8.2": date(2026, 12, 31), "PHP 8.3": date(2027, 12, 31),
-    "PHP 8.4": date(2028, 12, 31),
-    "MariaDB 10.6": date(2026, 7, 6), "MariaDB 10.11": date(2028, 2, 16), "MariaDB 11.4": date(2029, 5, 29),
-    "MySQL 8.0": date(2026, 4, 30), "MySQL 8.4": date(2032, 4, 30),
-}  # fmt: skip
-"""Until when security fixes come, as their makers have announced it; a distribution's includes its long-term support,
-within which it goes on to fix its own packages."""
 
 
 class Scope(StrEnum):
@@ -171,35 +150,15 @@ def canaries_first(servers: Sequence[ServerFacts]) -> list[ServerFacts]:
     return [*sorted(first, key=lambda one: one.name), *(one for one in servers if one not in first)]
 
 
-def engines(facts: SystemFacts) -> dict[str, str]:
-    """The series of PHP, database and web server that are installed: {"MariaDB": "10.11"}."""
-    found: dict[str, str] = {}
-    for name, version in facts.packages.items():
-        for engine, pattern in ENGINES.items():
-            if pattern.fullmatch(name):
-                found[engine] = max(found.get(engine, ""), series(version), key=_numbers)
-    return found
-
-
-def ends_soon(facts: SystemFacts, today: date) -> list[str]:
-    """What is out of support, or will be before long, a sentence each."""
-    has = [facts.distribution, *(f"{engine} {number}" for engine, number in sorted(engines(facts).items()))]
-    known = [(one, SUPPORTED_UNTIL[one]) for one in has if one in SUPPORTED_UNTIL]
-    return [
-        f"{one} gets no more security fixes since {until}."
-        if until < today
-        else f"{one} gets security fixes until {until}."
-        for one, until in known
-        if until <= today + END_SOON
-    ]
-
-
 def objections(facts: SystemFacts, planned: Transaction, words: Collection[Word] = ()) -> list[str]:
     """What of a transaction needs an operator's word that he did not give, a sentence each that names the word."""
     said: list[tuple[Word, str]] = []
     if planned.removals:
         said.append((Word.REMOVALS, f"It would remove {', '.join(planned.removals)}."))
-    said += [(Word.MAJOR, sentence) for sentence in _other_series(facts, planned)]
+    said += [
+        (Word.MAJOR, sentence)
+        for sentence in other_series(facts.packages, {one.name: one.new for one in planned.changes})
+    ]
     touched = sorted({one.name for one in planned.changes} | set(planned.removals))
     if held := [name for name in touched if name in facts.held]:
         said.append((Word.HELD, f"It would change what is held: {', '.join(held)}."))
@@ -287,27 +246,3 @@ def grown_ill(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, 
     """
     ill = {name: after.get(name, "It is gone.") for name, wrong in before.items() if not wrong}
     return {name: wrong for name, wrong in ill.items() if wrong}
-
-
-def series(version: str) -> str:
-    """The series of a package's version: "1:10.11.6-0+deb12u1" → "10.11", "2:8.2+93" → "8.2"."""
-    upstream = version.partition(":")[2] if ":" in version else version
-    found = re.match(r"\d+(\.\d+)?", upstream)
-    return found[0] if found else ""
-
-
-def _other_series(facts: SystemFacts, planned: Transaction) -> list[str]:
-    """Each change of the series of PHP, database or web server, a sentence."""
-    has = engines(facts)
-    found = {}
-    for change in planned.changes:
-        for engine, pattern in ENGINES.items():
-            new = series(change.new)
-            if pattern.fullmatch(change.name) and engine in has and new != has[engine]:
-                found[engine] = f"It would change {engine} from {has[engine]} to {new}."
-    return [found[engine] for engine in sorted(found)]
-
-
-def _numbers(number: str) -> tuple[int, ...]:
-    """A series as numbers, to compare."""
-    return tuple(int(part) for part in number.split(".") if part)

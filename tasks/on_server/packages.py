@@ -118,10 +118,10 @@ def _last(lines: Sequence[str]) -> str:
 
 
 def _run(*argv: str) -> subprocess.CompletedProcess[str]:
-    """One program, asking nothing."""
+    """One program, asking nothing; what it writes is for all to read, whatever a job's own files are."""
     return subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-        env={**os.environ, **QUIET},
+        env={**os.environ, **QUIET}, umask=0o022,
     )  # fmt: skip
 
 

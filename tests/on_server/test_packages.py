@@ -30,18 +30,30 @@ NEW = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AptRoot:
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> AptRoot:
     """Five packages, one of them held."""
-    made = AptRoot(tmp_path)
+    folder = tmp_path_factory.mktemp("old")
+    made = AptRoot(folder)
+    made.offer(*OLD)
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in made.environment.items():
+            patched.setenv(name, value)
+        patched.setattr(packages, "WEB_LOCK", folder / "web.lock")
+        packages.apply(request({one.name: one.version for one in OLD}), Progress(folder))
+    made.run("apt-mark", "hold", "fl-held")
+    assert made.versions() == {one.name: "1.0" for one in OLD}
+    return made
+
+
+@pytest.fixture
+def system(old: AptRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AptRoot:
+    """A copy of them, which the job's programs find."""
+    made = AptRoot(tmp_path, old)
     for name, value in made.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(packages, "WEB_LOCK", tmp_path / "web.lock")
     monkeypatch.setattr(packages, "ARCHIVES", made.root / "var/cache/apt/archives")
-    made.offer(*OLD)
-    packages.apply(request({one.name: one.version for one in OLD}), Progress(tmp_path))
-    made.run("apt-mark", "hold", "fl-held")
-    assert made.versions() == {one.name: "1.0" for one in OLD}
     return made
 
 

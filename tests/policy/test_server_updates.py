@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hosting.policy.engines import ends_soon, engines, series
 from hosting.policy.maintenance import NeverFits, off_peak_windows
 from hosting.policy.placement import PAUSED, takes_instances
 from hosting.policy.server_updates import (
@@ -24,14 +25,11 @@ from hosting.policy.server_updates import (
     canaries_first,
     check_can_begin,
     check_update,
-    ends_soon,
-    engines,
     grown_ill,
     needs_reboot,
     objections,
     reboot_window,
     scope_on,
-    series,
 )
 from hosting.policy.terms import STANDARD, TIME_ZONE
 from hosting.policy.values import ServerName
@@ -81,16 +79,15 @@ def test_all_reasons_are_told_at_once_and_a_word_is_for_one_of_them() -> None:
 
 
 def test_the_series_of_what_customers_rest_on() -> None:
-    assert engines(FACTS) == {"PHP": "8.2", "MariaDB": "10.11", "Apache": "2.4"}
-    mysql = replace(FACTS, packages={"mysql-server": "8.0.43-1", "mysql-server-8.0": "8.0.43-1"})
-    assert engines(mysql) == {"MySQL": "8.0"}
+    assert engines(HAS) == {"PHP": "8.2", "MariaDB": "10.11", "Apache": "2.4"}
+    assert engines({"mysql-server": "8.0.43-1", "mysql-server-8.0": "8.0.43-1"}) == {"MySQL": "8.0"}
     assert [series(one) for one in ("1:10.11.6-0+deb12u1", "2:8.2+93", "3.0.17", "odd")] == ["10.11", "8.2", "3.0", ""]
 
 
 def test_what_is_out_of_support_is_told_in_time() -> None:
-    assert ends_soon(FACTS, date(2026, 1, 15)) == []
-    assert ends_soon(FACTS, date(2026, 12, 1)) == ["PHP 8.2 gets security fixes until 2026-12-31."]
-    assert ends_soon(FACTS, date(2027, 2, 1)) == ["PHP 8.2 gets no more security fixes since 2026-12-31."]
+    assert ends_soon("debian 12", HAS, date(2026, 1, 15)) == []
+    assert ends_soon("debian 12", HAS, date(2026, 12, 1)) == ["PHP 8.2 gets security fixes until 2026-12-31."]
+    assert ends_soon("debian 12", HAS, date(2027, 2, 1)) == ["PHP 8.2 gets no more security fixes since 2026-12-31."]
 
 
 def test_every_instance_needs_a_backup_of_the_last_day_and_nobody_at_work() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -34,15 +35,24 @@ APT::Install-Recommends "false";
 
 
 class AptRoot:
-    """A system of packages below a folder, with an archive beside it."""
+    """A system of packages below a folder, with an archive beside it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of both.
+        like: another one, whose packages and archive it begins with.
+    """
+
+    def __init__(self, folder: Path, like: AptRoot | None = None) -> None:
         self.root, self.archive = folder / "root", folder / "archive"
+        if like is not None:
+            shutil.copytree(like.root, self.root)
+            shutil.copytree(like.archive, self.archive)
+            shutil.rmtree(self.root / "var/lib/apt/lists")
         for path in (
             "var/lib/apt/lists/partial", "var/lib/dpkg/updates", "var/lib/dpkg/info", "var/cache/apt/archives/partial",
             "etc/apt/preferences.d", "etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/trusted.gpg.d", "var/log",
         ):  # fmt: skip
-            (self.root / path).mkdir(parents=True)
+            (self.root / path).mkdir(parents=True, exist_ok=True)
         for path in ("var/lib/dpkg/status", "var/lib/dpkg/available"):
             (self.root / path).touch()
         (self.root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] file:{self.archive} ./\n")

@@ -1,0 +1,92 @@
+"""What customers' instances run on: PHP, database and web server among a server's packages, and until when they are kept.
+
+The one place that tells flavours apart by their packages (P13). Proven are Debian's Apache, PHP-FPM and MariaDB; MySQL is
+recognised and not proven, HHVM is in no archive that the service has seen.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+END_SOON = timedelta(days=180)
+"""So long before the end of its support software is told as a finding."""
+
+ENGINES: Mapping[str, re.Pattern[str]] = {
+    "PHP": re.compile(r"php\d+\.\d+-(fpm|cli|common)|php(-fpm|-cli)?"),
+    "MariaDB": re.compile(r"mariadb-(server|server-\d+\.\d+|server-core)"),
+    "MySQL": re.compile(r"mysql-(server|server-\d+\.\d+)"),
+    "Apache": re.compile(r"apache2(-bin)?"),
+}
+"""The packages whose versions' first two numbers are a series that customers' data and settings rest on."""
+
+SUPPORTED_UNTIL: Mapping[str, date] = {
+    "debian 11": date(2026, 8, 31), "debian 12": date(2028, 6, 30), "debian 13": date(2030, 6, 30),
+    "ubuntu 22.04": date(2027, 4, 1), "ubuntu 24.04": date(2029, 5, 31),
+    "PHP 8.1": date(2025, 12, 31), "PHP 8.2": date(2026, 12, 31), "PHP 8.3": date(2027, 12, 31),
+    "PHP 8.4": date(2028, 12, 31),
+    "MariaDB 10.6": date(2026, 7, 6), "MariaDB 10.11": date(2028, 2, 16), "MariaDB 11.4": date(2029, 5, 29),
+    "MySQL 8.0": date(2026, 4, 30), "MySQL 8.4": date(2032, 4, 30),
+}  # fmt: skip
+"""Until when security fixes come, as their makers have announced it; a distribution's includes its long-term support,
+within which it goes on to fix its own packages."""
+
+
+def engines(packages: Mapping[str, str]) -> dict[str, str]:
+    """The series of PHP, database and web server that are installed: {"MariaDB": "10.11"}.
+
+    Args:
+        packages: version by name.
+    """
+    found: dict[str, str] = {}
+    for name, version in packages.items():
+        for engine, pattern in ENGINES.items():
+            if pattern.fullmatch(name):
+                found[engine] = max(found.get(engine, ""), series(version), key=_numbers)
+    return found
+
+
+def ends_soon(distribution: str, packages: Mapping[str, str], today: date) -> list[str]:
+    """What is out of support, or will be before long, a sentence each."""
+    has = [distribution, *(f"{engine} {number}" for engine, number in sorted(engines(packages).items()))]
+    known = [(one, SUPPORTED_UNTIL[one]) for one in has if one in SUPPORTED_UNTIL]
+    return [
+        f"{one} gets no more security fixes since {until}."
+        if until < today
+        else f"{one} gets security fixes until {until}."
+        for one, until in known
+        if until <= today + END_SOON
+    ]
+
+
+def other_series(packages: Mapping[str, str], coming: Mapping[str, str]) -> list[str]:
+    """Each change of the series of PHP, database or web server, a sentence.
+
+    Args:
+        packages: version by name, of what is installed.
+        coming: likewise, of what would be.
+    """
+    has = engines(packages)
+    found = {}
+    for name, version in coming.items():
+        for engine, pattern in ENGINES.items():
+            new = series(version)
+            if pattern.fullmatch(name) and engine in has and new != has[engine]:
+                found[engine] = f"It would change {engine} from {has[engine]} to {new}."
+    return [found[engine] for engine in sorted(found)]
+
+
+def series(version: str) -> str:
+    """The series of a package's version: "1:10.11.6-0+deb12u1" → "10.11", "2:8.2+93" → "8.2"."""
+    upstream = version.partition(":")[2] if ":" in version else version
+    found = re.match(r"\d+(\.\d+)?", upstream)
+    return found[0] if found else ""
+
+
+def _numbers(number: str) -> tuple[int, ...]:
+    """A series as numbers, to compare."""
+    return tuple(int(part) for part in number.split(".") if part)

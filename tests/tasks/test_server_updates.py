@@ -1,0 +1,298 @@
+"""A server is updated, refused, taken back; the canary first (P14, P15, P16): with apt and dpkg, without a server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+from zoneinfo import ZoneInfo
+
+import pytest
+import time_machine
+from prefect import Task
+
+from blocks.ssh_host import SshHost
+from fleet.archive import Package
+from flows import update_server as flows
+from flows.update_server import UpdateServerRequest, UpdateServersRequest
+from hosting.inventory import announcements, cases, deeds, server_updates, servers
+from hosting.inventory.session import in_transaction
+from hosting.policy.announcements import UpdateLetter
+from hosting.policy.maintenance import OutsideWindow, ReasonMissing
+from hosting.policy.placement import takes_instances
+from hosting.policy.server_updates import NotNow, UpdateRefused
+from hosting.policy.terms import TIME_ZONE
+from tasks import server_turns
+from tasks import server_updates as updates
+from tasks.jobs import JobComplained
+from tasks.on_server.job import Complaint
+from tasks.server_reports import UpdatesHalted
+from tasks.server_updates import UpdateTakenBack
+from tests.service.one_server import OneServer
+from tests.service.records import opened, provided, with_backup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from hosting.inventory.session import Inventory
+    from hosting.policy.values import ServerFacts
+    from tests.service.apt_root import AptRoot
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("apt-get"), reason="apt and dpkg, as root, in a folder of their own"
+)
+
+NIGHT = datetime(2026, 12, 1, 4, 20, tzinfo=ZoneInfo(TIME_ZONE))  # a Tuesday
+NOON = NIGHT.replace(hour=12)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+KEY = "server:security:2026-12-01"
+OLD = (Package("fl-plain", "1.0"), Package("fl-old", "1.0"))
+BETTER = Package("fl-plain", "1.1")
+EVIL = Package("fl-plain", "2.0", ("Conflicts: fl-old",))
+BREAKS = Package("fl-plain", "1.2", files={"etc/broken": "Listen nowhere"})
+
+
+class Two:
+    """Two servers, and what the flows are told in place of SSH, jobs and the world."""
+
+    def __init__(self, folder: Path, like: AptRoot, inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.inventory, self.monkeypatch = inventory, monkeypatch
+        self.servers = {name: OneServer(folder / name, like) for name in ("app1", "app2")}
+        monkeypatch.setattr(SshHost, "connection", lambda _self, server: self.servers[server.name])
+        monkeypatch.setattr(updates, "run_job", self.run_job)
+        monkeypatch.setattr(updates, "left_result", lambda *_: None)
+        monkeypatch.setattr(updates, "end_job", lambda *_: False)
+        monkeypatch.setattr(updates, "_wrong_with_web", lambda _web, server: self.wrong(server.name))
+        monkeypatch.setattr(updates, "_wrong_with", lambda _web, server, _one: self.wrong(server.name))
+        monkeypatch.setattr(updates, "WELL_SECONDS", 0.0)
+        monkeypatch.setattr(server_turns, "LOOK_SECONDS", 0.01)
+        for name, value in vars(flows).copy().items():
+            if isinstance(value, Task):
+                monkeypatch.setattr(flows, name, value.fn)
+        for name in ("report_preview", "report_updates"):
+            monkeypatch.setattr(flows, name, lambda *_: None)
+        monkeypatch.setattr("tasks.server_reports.watched", lambda _url: _Watch())
+
+    def wrong(self, name: str) -> str:
+        return "The web server does not answer." if self.servers[name].is_broken else ""
+
+    def run_job(
+        self, server: ServerFacts, _id: str, work: str, request: Mapping[str, Any], **_words: Any
+    ) -> Mapping[str, Any]:
+        try:
+            return self.servers[server.name].job(work, request, self.monkeypatch)
+        except Complaint as error:
+            raise JobComplained(error.kind, error.what, "Look.") from error
+
+    def offer(self, *packages: Package) -> None:
+        for one in self.servers.values():
+            one.apt.offer(*packages)
+
+    def has(self, name: str = "app1") -> dict[str, str]:
+        return self.servers[name].apt.versions()
+
+    def update(self, at: datetime = NIGHT, name: str = "app1", **asked: Any) -> str:
+        request = UpdateServerRequest(server=name, **asked)
+        with self.inventory.reading() as session:
+            server = servers.server_facts(session, name)
+        with time_machine.travel(at):
+            return flows.updated(server, request, "olga")
+
+    def by_the_clock(self, at: datetime = NIGHT) -> Any:
+        with time_machine.travel(at):
+            return flows.update_servers.fn(UpdateServersRequest())
+
+    def halted(self) -> list[cases.CaseFacts]:
+        with self.inventory.reading() as session:
+            return server_updates.halts(session)
+
+    def done(self, name: str = "app1") -> list[str]:
+        with self.inventory.reading() as session:
+            return [one.what for one in deeds.deeds_of(session, f"server:{name}")]
+
+
+class _Watch:
+    """Nobody was away."""
+
+    stop_seconds = 1.5
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> AptRoot:
+    """A system that has the old packages."""
+    made = OneServer(tmp_path_factory.mktemp("old") / "server")
+    made.apt.offer(*OLD)
+    with pytest.MonkeyPatch.context() as patched:
+        made.job("apply-packages", {"versions": {one.name: "1.0" for one in OLD}, "remove": [], "held": False}, patched)
+    return made.apt
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Iterator[Inventory]:
+    with provided(tmp_path, SshHost(private_key="")) as made:
+        yield made
+
+
+@pytest.fixture
+def two(tmp_path: Path, old: AptRoot, inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> Two:
+    return Two(tmp_path, old, inventory, monkeypatch)
+
+
+@pytest.fixture
+def instance(two: Two) -> str:
+    """On app1, backed up this night."""
+    name = opened(two.inventory, "A-1", NIGHT - 30 * DAY)
+    with_backup(two.inventory, name, "g1", NIGHT - 3 * HOUR)
+    return name
+
+
+def test_a_server_is_updated_by_night_and_what_was_done_stands_on_record(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    assert re.fullmatch(r"1 packages updated in \d+ s; no reboot needed", two.update())
+    assert two.has()["fl-plain"] == "1.1"
+    assert two.update() == "nothing to update; no reboot needed"
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, KEY, instance)
+        assert takes_instances(servers.server_facts(session, "app1"))
+        [deed] = [one for one in deeds.deeds_of(session, "server:app1") if one.what == server_updates.UPDATED]
+    assert turn is not None
+    assert (turn.silent, turn.stopped_seconds, turn.ended_at is not None) == (True, 1.5, True)
+    assert (deed.evidence["old"], deed.evidence["versions"]) == ({"fl-plain": "1.0"}, {"fl-plain": "1.1"})
+
+
+def test_what_removes_a_package_waits_for_a_word_and_changes_nothing_before(two: Two, instance: str) -> None:
+    before = two.has()
+    two.offer(EVIL)
+    with pytest.raises(UpdateRefused, match=r"It would remove fl-old\. \(--word removals\)"):
+        two.update()
+    assert two.has() == before
+    two.update(words=["removals"])
+    assert two.has() == {"fl-plain": "2.0"}
+
+
+def test_an_update_that_makes_something_ill_is_taken_back_held_and_told(two: Two, instance: str) -> None:
+    two.offer(BREAKS)
+    with pytest.raises(UpdateTakenBack, match=r"The web server does not answer.*held: fl-plain\. All is as well as"):
+        two.update()
+    assert two.has()["fl-plain"] == "1.0"
+    assert two.servers["app1"].apt.run("apt-mark", "showhold").split() == ["fl-plain"]
+    assert [one.subject for one in two.halted()] == ["server:app1"]
+    with two.inventory.reading() as session:
+        assert takes_instances(servers.server_facts(session, "app1"))
+
+
+def test_a_package_that_can_not_be_set_up_is_taken_back_too(two: Two, instance: str) -> None:
+    two.offer(Package("fl-plain", "1.3", scripts={"postinst": "#!/bin/sh\nexit 1\n"}))
+    with pytest.raises(UpdateTakenBack, match=r"It could not be made: .*fl-plain"):
+        two.update()
+    assert two.has()["fl-plain"] == "1.0"
+
+
+def test_what_breaks_the_canary_reaches_no_other_server_until_a_person_has_looked(two: Two, instance: str) -> None:
+    two.offer(BREAKS)
+    with pytest.raises(UpdateTakenBack):
+        two.by_the_clock()
+    assert server_updates.UPDATED not in two.done("app1") + two.done("app2")
+    assert [one.subject for one in two.halted()] == ["server:app2"]  # the one without instances is tried first
+    assert two.has("app1")["fl-plain"] == "1.0"
+    with pytest.raises(UpdatesHalted):
+        two.by_the_clock(NIGHT + DAY)
+    [case] = two.halted()
+    in_transaction(
+        two.inventory, partial(cases.settle_case, case_id=case.id, by="olga", decision="withdrawn", now=NIGHT)
+    )
+    two.offer(Package("fl-plain", "1.4"))
+    with_backup(two.inventory, instance, "g2", NIGHT + 21 * HOUR)
+    two.by_the_clock(NIGHT + DAY)
+    assert two.has("app1")["fl-plain"] == "1.4"
+
+
+def test_the_clock_updates_one_server_after_the_other(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    said = two.by_the_clock().message
+    assert said.index("app2: 1 packages updated") < said.index("app1: 1 packages updated")
+
+
+def test_a_run_that_comes_late_does_nothing_by_day(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    assert "Not now: Work of 15 min would not end off-peak" in two.by_the_clock(NOON).message
+    assert two.has()["fl-plain"] == "1.0"
+
+
+def test_without_a_backup_of_the_last_day_nothing_begins(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    with pytest.raises(NotNow, match=f"no good backup of the last 24 hours of {instance}"):
+        two.update(NIGHT + DAY)
+    assert two.has()["fl-plain"] == "1.0"
+
+
+def test_by_day_only_what_is_urgent_for_a_reason_and_told_at_once(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    with pytest.raises(OutsideWindow):
+        two.update(NOON)
+    with pytest.raises(ReasonMissing):
+        two.update(NOON, urgent=True)
+    two.update(NOON, urgent=True, reason="a hole that is used")
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, f"{KEY}:urgent", instance)
+    assert turn is not None
+    assert not turn.silent  # its letter waits for the relay, which is not there
+    with two.inventory.reading() as session:
+        [deed] = deeds.deeds_of(session, f"update:{KEY}:urgent")
+    assert deed.why == "a hole that is used"
+    assert UpdateLetter.PLANNED == "update_planned"
+
+
+def test_what_a_killed_run_has_begun_is_proven_or_taken_back_by_the_next(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """The process is gone."""
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    two.offer(BREAKS)
+    with monkeypatch.context() as patched:
+        patched.setattr(flows, "restart_what_was_replaced", killed)
+        with pytest.raises(Killed):
+            two.update()
+    assert two.has()["fl-plain"] == "1.2"
+    with two.inventory.reading() as session:
+        assert not takes_instances(servers.server_facts(session, "app1"))
+    with pytest.raises(UpdateTakenBack):
+        two.update()
+    assert two.has()["fl-plain"] == "1.0"
+    with two.inventory.reading() as session:
+        assert takes_instances(servers.server_facts(session, "app1"))
+
+
+def test_a_reboot_is_told_before_and_made_in_its_turn_alone(two: Two, instance: str) -> None:
+    flag = two.servers["app1"].folder / "run/reboot-required"
+    flag.touch()
+    said = two.update()
+    assert said.startswith("nothing to update; to be rebooted on 2026-12-05 03:00 UTC")  # the notice, then 4 o'clock
+    assert two.update() == said
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, "server:reboot:app1:b0", instance)
+    assert turn is not None
+    assert not turn.silent
+    with_backup(two.inventory, instance, "g2", NIGHT + 4 * DAY - HOUR)
+    assert re.fullmatch(r"nothing to update; rebooted in \d+ s", two.update(NIGHT + 4 * DAY))
+    assert two.update(NIGHT + 4 * DAY + HOUR) == "nothing to update; no reboot needed"
+    assert two.done().count(server_updates.REBOOTED) == 1
+
+
+def test_a_server_without_instances_is_rebooted_in_the_next_early_morning(two: Two) -> None:
+    (two.servers["app2"].folder / "run/reboot-required").touch()
+    assert re.fullmatch(r"nothing to update; rebooted in \d+ s", two.update(name="app2"))
