@@ -1,6 +1,6 @@
-"""What customers' instances run on: PHP, database and web server among a server's packages, and until when they are kept.
+"""What instances run on: PHP, database and web server among a server's packages, and until when they get fixes (P13).
 
-The one place that tells flavours apart by their packages (P13). Proven are Debian's Apache, PHP-FPM and MariaDB; MySQL is
+The one place that tells flavours apart by their packages. Proven are Debian's Apache, PHP-FPM and MariaDB; MySQL is
 recognised and not proven, HHVM is in no archive that the service has seen.
 """
 
