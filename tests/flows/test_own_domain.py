@@ -2,51 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 import sys
 import time
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from blocks.web_probe import web_probe
-from deployments.console.settings_from_fleet import as_toml, settings_of
 from fleet import certificates
 from hosting.inventory import letters, name_orders, names, work
-from hosting.inventory.name_certificates import CertificateFacts, certificate_of, keep
-from hosting.policy.own_domain import OwnDomain
+from hosting.inventory.name_certificates import certificate_of, keep
 from hosting.policy.states import NameState, WorkState
 from hosting.product.layout import NAME_CERTIFICATES
 from hosting.product.proof import HEALTH
-from hosting.settings import SETTINGS_FILE
 from tasks.own_domains import served_fingerprint
 from tests.service import names as held
 from tests.service.names import Asked
-from tests.service.plans import Fault, Plan
-from tests.service.resolver import resolver
+from tests.service.own_domains import DOMAIN, RESOLVERS, asked_resolvers, cancelled, ordered, run
+from tests.service.plans import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from hosting.policy.values import InstanceFacts, NameFacts
-    from tests.service.plans import Outcome
+    from tests.service.own_domains import Told
     from tests.service_fixture import Service
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 
-DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mller-kva.example")
-RESOLVERS = tuple(f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250)}.{last}" for last in (77, 78))
-"""Of this session alone: others run beside it."""
-Told = list[dict[str, list[str]]]
 CONNECTING = (
     "read_naming", "ensure_names_served", "ensure_name_certificate", "ensure_name_site", "prove_certificate_served",
     "ensure_no_other_certificate", "read_pointing", "prove_name_answers", "record_name_live",
@@ -61,20 +49,9 @@ DISCONNECTING = (
 
 @pytest.fixture(scope="module")
 def told(service: Service) -> Iterator[Told]:
-    """What each of the two resolvers says of the domain; the service asks them from now on."""
-    fleet = service.fleet.description()["dns"]["address"]
-    says: Told = [{DOMAIN.ascii: []}, {DOMAIN.ascii: []}]
-    content = settings_of(service.fleet.description(), service.home)
-    before = (service.home / SETTINGS_FILE).read_text()
-    content |= {"prefect_api_url": service.settings.prefect_api_url, "resolvers": list(RESOLVERS)}
-    content["inventory_url"] = service.settings.inventory_url.get_secret_value()
-    content["sealing_key"] = service.settings.sealing_key.get_secret_value()
-    with contextlib.ExitStack() as stack:
-        for address, one in zip(RESOLVERS, says, strict=True):
-            stack.enter_context(resolver(address, fleet, one))
-        (service.home / SETTINGS_FILE).write_text(as_toml(content))
+    """What each of the two resolvers says; the service asks them from now on."""
+    with asked_resolvers(service, DOMAIN.ascii) as says:
         yield says
-    (service.home / SETTINGS_FILE).write_text(before)
 
 
 @pytest.fixture(scope="module")
@@ -88,22 +65,6 @@ def authority(service: Service, tmp_path: Path) -> Path:
     for name in ("ca.pem", "ca.key"):
         (tmp_path / name).write_bytes((service.fleet.places.certificates / name).read_bytes())
     return tmp_path
-
-
-def ordered(service: Service, instance: InstanceFacts, authority: Path) -> NameFacts:
-    """The domain with a certificate, as the console records it."""
-    file = certificates.ensure_leaf(authority, "first", [DOMAIN.ascii])
-    leaf, now = x509.load_pem_x509_certificate(file.read_bytes()), datetime.now(UTC)
-    print_of = sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
-    facts = CertificateFacts(print_of, leaf.not_valid_after_utc, "the fleet", file.read_text())
-    sealed = load(ServiceSettings).seal((authority / "first.key").read_text())
-    with service.inventory.writing() as session:
-        return name_orders.order_domain(session, instance.name, DOMAIN, facts, sealed, by="olga", now=now)
-
-
-def run(service: Service, name: NameFacts, flow: str = "connect_domain", fault: Fault | None = None) -> Outcome:
-    request = {"instance": name.instance_name, "number": name.id}
-    return service.runner.run(Plan(flow=f"flows.connect_domain.{flow}", parameters=request, fault=fault))
 
 
 def state(service: Service, name: NameFacts) -> NameFacts:
@@ -228,9 +189,3 @@ def test_a_run_killed_while_the_domain_waits_leaves_it_waiting_and_its_customer_
         assert (due.state, due.due_at > datetime.now(UTC)) == (WorkState.OPEN, True), step
         cancelled(service, instance)
         assert run(service, name, "disconnect_domain").completed, step
-
-
-def cancelled(service: Service, instance: InstanceFacts) -> None:
-    """The domain is to go."""
-    with service.inventory.writing() as session:
-        name_orders.order_release(session, instance.name, DOMAIN.ascii, by="olga", why="by mail", now=datetime.now(UTC))

@@ -22,16 +22,17 @@ from fleet import certificates
 from hosting.inventory import cases, certificate_renewals, letters, name_certificates, name_orders
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.policy.own_domain import OwnDomain
-from tests.flows.test_own_domain import RESOLVERS, authority, instance, keys_on, run, told
+from tests.flows.test_own_domain import authority, instance, keys_on, told
 from tests.service import names as held
 from tests.service.names import Asked
+from tests.service.own_domains import RESOLVERS, run
 from tests.service.plans import Fault, Outcome, Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hosting.policy.values import InstanceFacts, NameFacts
-    from tests.flows.test_own_domain import Told
+    from tests.service.own_domains import Told
     from tests.service_fixture import Service
 
 __all__ = ["authority", "instance", "told"]
