@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tasks.on_server.old_installation.bounds import MIB, Bounds
 from tasks.on_server.old_installation.dump_reader import Wanted, pass_on, survey, survey_of
+from tasks.on_server.old_installation.layout import lay_out
 from tasks.on_server.old_installation.opening import open_archive
 from tasks.on_server.old_installation.refusal import Refusal
 from tasks.on_server.old_installation.scratch import Scratch
@@ -68,7 +69,20 @@ def give_tables(request: dict[str, Any]) -> dict[str, Any]:
     return {"rows": dict(rows)}
 
 
-WORK = {"open": open_one, "look-at-tree": look_at_tree, "look-at-dump": look_at_dump, "pass-on": give_tables}
+def lay_out_anew(request: dict[str, Any]) -> dict[str, Any]:
+    """Move what is taken over of the tree at `root` in `folder` into `into` there; `base` and `config` say where."""
+    root, base, config, into = (_parts(request[key]) for key in ("root", "base", "config", "into"))
+    with Scratch(request["folder"]) as scratch:
+        return lay_out(scratch, root, base, config, into).as_json()
+
+
+WORK = {
+    "lay-out": lay_out_anew,
+    "open": open_one,
+    "look-at-tree": look_at_tree,
+    "look-at-dump": look_at_dump,
+    "pass-on": give_tables,
+}
 
 
 def main(work: str) -> int:
@@ -106,10 +120,15 @@ def _confine(request: dict[str, Any]) -> None:
         resource.setrlimit(limit, (most, most))
 
 
+def _parts(path: str) -> tuple[str, ...]:
+    """A path's parts."""
+    return tuple(part for part in path.split("/") if part)
+
+
 @contextmanager
 def _dump(request: dict[str, Any]) -> Iterator[BinaryIO]:
     """The dump's file."""
-    with Scratch(request["folder"]) as scratch, scratch.read(tuple(request["dump"].split("/"))) as file:
+    with Scratch(request["folder"]) as scratch, scratch.read(_parts(request["dump"])) as file:
         yield file
 
 

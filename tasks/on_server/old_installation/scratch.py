@@ -68,6 +68,24 @@ class Scratch:
         """A file is gone."""
         os.unlink(os.fsencode(parts[-1]), dir_fd=self._enter(parts[:-1]))
 
+    def move(self, parts: Parts, to: Parts) -> None:
+        """A file lies elsewhere in the folder from now on; what is there already is kept.
+
+        Raises:
+            Refusal: something is in its place.
+        """
+        above = os.dup(self._enter(parts[:-1]))
+        try:
+            os.link(
+                os.fsencode(parts[-1]), os.fsencode(to[-1]),
+                src_dir_fd=above, dst_dir_fd=self._enter(to[:-1]), follow_symlinks=False,
+            )  # fmt: skip
+            os.unlink(os.fsencode(parts[-1]), dir_fd=above)
+        except FileExistsError as error:
+            raise Refusal("file_and_folder", name="/".join(to)) from error
+        finally:
+            os.close(above)
+
     def files(self, parts: Parts = ()) -> Iterator[tuple[Parts, int]]:
         """All files below a folder with their sizes, folder by folder in the order of names."""
         waiting = [parts]
