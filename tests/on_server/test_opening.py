@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import os
 import random
 import stat
 import tarfile
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MIB = 2**20
 RNG = random.Random(7)
+MANY = 30 if os.environ.get("PHM_HYPOTHESIS") == "search" else 1
+"""So many times as many examples where cases are looked for (`make soak`)."""
 BOUNDS = Bounds(entries=300, bytes=8 * MIB, ratio_from=MIB)
 MAILS = {f"www/storage/user/1/email/inbox/{n}.mail": RNG.randbytes(n * 700) for n in range(40)}
 TREE = {"www/index.php": b"<?php", "www/Grüße.txt": "ü€😀".encode(), **MAILS}
@@ -154,6 +157,11 @@ def test_archives_in_the_archive_are_opened_once(place: Place) -> None:
     assert found.pop("www/storage/user/1/files/upload.zip") == next(iter(deep.values()))
     assert found == {"nested-1/dump.sql": b"SELECT", "nested-2/www/index.php": b"<?php"}
     assert opened.formats == ["zip", "gz", "tar.gz"]
+
+
+def test_an_archive_opened_in_the_archive_never_mixes_with_what_lies_there(place: Place) -> None:
+    place.open(by_zipfile({"nested-1/a": b"outer", "x.zip": by_zipfile({"a": b"inner"})}))
+    assert place.files() == {"nested-1/a": b"outer", "nested-1_/a": b"inner"}
 
 
 def test_an_archive_in_an_archive_in_an_archive_is_left_as_it_is_and_told(place: Place) -> None:
@@ -340,7 +348,7 @@ SEEDS = [by_zipfile(TREE), gzip.compress(as_tar()), bz2.compress(as_tar()), gzip
          zipped(Z(b"a", NOISE, password=b"p"), Z(b"b/c", NOISE, method=14, zip64=True))]  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=60 * MANY)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=9)), max_size=4), st.floats(0, 1))
 def test_whatever_an_archive_holds_it_opens_or_is_refused(
     tmp_path_factory: pytest.TempPathFactory, seed: bytes, changes: list[tuple[float, bytes]], cut: float

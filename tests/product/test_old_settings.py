@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hosting.product.old_settings import OldIni, merged, read_ini, read_old_driver
 from hosting.product.settings import FIRST_LINE, ini
 
+MANY = 10 if os.environ.get("PHM_HYPOTHESIS") == "search" else 1
 READ = (
     "$found = @parse_ini_string(stream_get_contents(STDIN), true);"
     "echo json_encode($found, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);"
@@ -101,7 +103,7 @@ SCRAPS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=120)
+@settings(max_examples=120 * MANY)
 @given(st.lists(SCRAPS, max_size=14))
 def test_whatever_a_file_holds_php_reads_the_same_or_it_is_doubtful(scraps: list[str]) -> None:
     agrees("".join(scraps))

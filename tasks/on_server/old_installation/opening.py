@@ -105,7 +105,7 @@ class Opening:
         if len(inner) > NESTED_MOST:
             raise Refusal("too_many_archives", most=NESTED_MOST)
         for number, parts in enumerate(inner, 1):
-            below = (f"nested-{number}",)
+            below = (self._free(f"nested-{number}"),)
             with self._scratch.read(parts) as file:
                 self.open(file, "/".join(parts), below)
             self._scratch.remove(parts)
@@ -113,6 +113,12 @@ class Opening:
             if further and len(further) == sum(1 for _ in self._scratch.files(below)):
                 raise Refusal("nested_twice", name="/".join(further[0][1:]))
             self.opened.unopened += ["/".join(deeper) for deeper in further]
+
+    def _free(self, name: str) -> str:
+        """A name that nothing at the top has."""
+        while self._scratch.has(name):
+            name += "_"
+        return name
 
     def _archives(self, below: Parts, depth: int) -> Iterator[Parts]:
         """The archives near the top of what lies there."""

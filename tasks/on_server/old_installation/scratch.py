@@ -64,6 +64,14 @@ class Scratch:
         """A file that was written."""
         return os.fdopen(os.open(os.fsencode(parts[-1]), READ, dir_fd=self._enter(parts[:-1])), "rb")
 
+    def has(self, name: str) -> bool:
+        """Whether something of this name lies at the top."""
+        try:
+            os.stat(name, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
     def remove(self, parts: Parts) -> None:
         """A file is gone."""
         os.unlink(os.fsencode(parts[-1]), dir_fd=self._enter(parts[:-1]))

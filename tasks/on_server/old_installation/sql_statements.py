@@ -56,7 +56,7 @@ class Statements:
         self.ended = False
         self.made_by = ""
         self._pieces = iter(pieces)
-        self._held, self._over = b"", False
+        self._held, self._at, self._over = b"", 0, False
         self._line, self._begins, self._found = 1, 0, list[bytes]()
         self._bytes, self._executed = 0, False
 
@@ -75,11 +75,11 @@ class Statements:
         if self._held.startswith(OTHER_UNICODE):
             raise Refusal("dump_not_text", line=1)
         self._held = self._held.removeprefix(UTF8_MARK)
-        while self._held or not self._over:
+        while self._left or not self._over:
             self._code(self._run())
-            if not self._held:
+            if not self._left:
                 self._more()
-            elif self._held[0] == ord(";"):
+            elif self._next(b";"):
                 self._take(1)
                 yield from self._statement()
             else:
@@ -88,46 +88,54 @@ class Statements:
             raise Refusal("dump_cut_off", line=self._line)
         yield from self._statement()
 
+    @property
+    def _left(self) -> int:
+        """Bytes that are held and not done with."""
+        return len(self._held) - self._at
+
+    def _next(self, *begins: bytes) -> bool:
+        """Whether what comes next begins so."""
+        return self._held.startswith(begins, self._at)
+
     def _run(self) -> int:
         """How much of what is held is code; what may go on in the next piece is left for then."""
-        end = 0
+        end = self._at
         while match := _CODE.match(self._held, end):
             end = match.end()
-        cut = end and end == len(self._held) and not self._over and self._held[-1:] in b"-/*"
-        return end - 1 if cut else end
+        cut = end > self._at and end == len(self._held) and not self._over and self._held[-1:] in b"-/*"
+        return end - self._at - (1 if cut else 0)
 
     def _other(self) -> None:
         """A comment, a text that isn't whole, or what no dump has."""
-        first = self._held[:1]
-        if first in b"'\"`":
+        if self._next(b"'", b'"', b"`"):
             self._need_more()
-        elif first == b"#" or self._held.startswith(b"--"):
+        elif self._next(b"#", b"--"):
             self._line_comment()
-        elif self._held.startswith(b"/*"):
+        elif self._next(b"/*"):
             self._comment()
-        elif self._held.startswith(b"*/") and self._executed:
+        elif self._next(b"*/") and self._executed:
             self._take(2)
             self._found.append(b" ")
             self._executed = False
-        elif first == b"\\":
-            raise Refusal("client_command", line=self._line, word=_word(self._held))
-        elif first == b"\0":
+        elif self._next(b"\\"):
+            raise Refusal("client_command", line=self._line, word=_word(self._held[self._at :][:40]))
+        elif self._next(b"\0"):
             raise Refusal("dump_not_text", line=self._line)
-        elif len(self._held) > 1 or self._over:
+        elif self._left > 1 or self._over:
             raise Refusal("odd_comment", line=self._line)
         else:
             self._need_more()
 
     def _line_comment(self) -> None:
         """A comment up to the end of its line; two hyphens need a blank behind them to be one."""
-        if self._held.startswith(b"--") and len(self._held) > 2 and self._held[2] > ord(" "):  # noqa: PLR2004
+        if self._next(b"--") and self._left > 2 and self._held[self._at + 2] > ord(" "):  # noqa: PLR2004
             self._code(2)
             return
-        end = self._held.find(b"\n")
+        end = self._held.find(b"\n", self._at)
         if end < 0 and not self._over:
             self._need_more()
             return
-        comment = self._held[: end if end >= 0 else None]
+        comment = self._held[self._at : end if end >= 0 else None]
         self.ended = self.ended or comment.startswith(END_MARK)
         if not self.made_by and b"dump" in comment.lower():
             self.made_by = comment.lstrip(b"-# ").decode(errors="replace").strip()[:100]
@@ -135,27 +143,27 @@ class Statements:
 
     def _comment(self) -> None:
         """A comment in signs of its own; what servers execute of it is code."""
-        if len(self._held) < _COMMENT_HEAD and not self._over:
+        if self._left < _COMMENT_HEAD and not self._over:
             self._need_more()
-        elif sandbox := _SANDBOX.match(self._held):
-            self._take(sandbox.end())
+        elif sandbox := _SANDBOX.match(self._held, self._at):
+            self._take(sandbox.end() - self._at)
         elif self._executed:
             raise Refusal("odd_comment", line=self._line)
-        elif executed := _EXECUTED.match(self._held):
-            self._take(executed.end())
+        elif executed := _EXECUTED.match(self._held, self._at):
+            self._take(executed.end() - self._at)
             self._found.append(b" ")
             self._executed = True
         else:
-            end = self._held.find(b"*/", 2)
+            end = self._held.find(b"*/", self._at + 2)
             if end < 0:
                 self._need_more()
                 return
-            self._take(end + 2)
+            self._take(end + 2 - self._at)
             self._found.append(b" ")
 
     def _code(self, count: int) -> None:
         """So many bytes belong to the statement."""
-        text = self._held[:count]
+        text = self._held[self._at : self._at + count]
         if not self._begins and (bare := text.lstrip()):
             self._begins = self._line + text[: len(text) - len(bare)].count(b"\n")
         self._found.append(text)
@@ -166,8 +174,8 @@ class Statements:
 
     def _take(self, count: int) -> None:
         """So many bytes are done with."""
-        self._line += self._held.count(b"\n", 0, count)
-        self._held = self._held[count:]
+        self._line += self._held.count(b"\n", self._at, self._at + count)
+        self._at += count
 
     def _need_more(self) -> None:
         """The next piece.
@@ -175,7 +183,7 @@ class Statements:
         Raises:
             Refusal: there is none, or what is held is too long already.
         """
-        if len(self._held) + self._bytes > STATEMENT_MOST:
+        if self._left + self._bytes > STATEMENT_MOST:
             raise Refusal("statement_too_long", line=self._line, most_mib=STATEMENT_MOST // 2**20)
         if self._over:
             raise Refusal("dump_cut_off", line=self._line)
@@ -185,7 +193,7 @@ class Statements:
         """The next piece, if there is one."""
         piece = next(self._pieces, None)
         self._over = piece is None
-        self._held += piece or b""
+        self._held, self._at = self._held[self._at :] + (piece or b""), 0
 
     def _statement(self) -> Iterator[Statement]:
         """What was found since the last one, if anything."""
