@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.serve_kept_source import brought_back, undo_return
 from hosting.errors import ServiceError, Unreachable
 from hosting.policy.move_plan import (
     Meaning,
@@ -34,6 +35,7 @@ from tasks.former_homes import (
     leave_for_later,
     old_place,
 )
+from tasks.kept_source import ensure_kept_let_in
 from tasks.leases import working_on
 from tasks.letters import local
 from tasks.move_after_check import hold_target, ready_to_hold, record_after_check
@@ -127,9 +129,9 @@ def move_instance(request: MoveRequest) -> Any:
             if meaning is not Meaning.GO_ON:
                 check_at_source(move)
             if meaning is Meaning.UNDO:
-                move = undo(move)
+                move = undo_return(move) if move.serves_kept else undo(move)
             if meaning is not Meaning.GO_ON:
-                move = brought_over(move)
+                move = brought_back(move) if move.serves_kept else brought_over(move)
             evidence = finish(move)
         go_on_after(move)
         return Completed(message=f"{move.name} is on {move.target.name}: {evidence['url']}.")
@@ -226,6 +228,8 @@ def finish(move: Move) -> dict[str, Any]:
 
     A server that was left and does not answer keeps nobody waiting: what it has to do is tried again by itself.
     """
+    if move.serves_kept:
+        ensure_kept_let_in(move)
     ensure_site(move.target, move.instance)
     ensure_cron(move.target, move.instance)  # nobody waits for his mail until a server that was left is back
     open_target(move)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from blocks.loading import load
 from blocks.mail_relay import MailRelay
-from hosting.inventory import moves
+from hosting.inventory import kept_source, moves
 from hosting.policy.states import NameState
+from hosting.policy.terms import STANDARD
 from hosting.policy.values import NameKind
 from hosting.templates.letters import compose
 from hosting.templates.wording import moment
@@ -40,7 +41,15 @@ def tell_customer_moved(move: Move) -> bool:
         "address": move.target.address,
         "stop_seconds": 0 if facts.stop_seconds is None else max(1, round(facts.stop_seconds)),
     }
-    letter, order = compose("moved", move.order.language, values), move.order
+    order = move.order
+    if move.serves_kept:
+        with inventory().reading() as session:
+            kept = moves.move_facts(session, int(facts.evidence[kept_source.SERVES_KEPT]))
+        values |= {
+            "state_of": moment(kept.switched_at or kept.due_at, order.language),
+            "days": STANDARD.moved_kept_days,
+        }
+    letter = compose("moved_to_kept" if move.serves_kept else "moved", order.language, values)
     return send_letter(f"moved:{facts.id}", letter, order.email, order.language, load(MailRelay).sender)
 
 

@@ -13,6 +13,7 @@ from hosting.inventory import (
     deeds,
     former_homes,
     instances,
+    kept_source,
     leases,
     moves,
     orders,
@@ -86,6 +87,11 @@ class Move:
     def mover(self) -> str:
         """The database user of the move, on the source."""
         return f"phm_move_{self.instance.name}"
+
+    @property
+    def serves_kept(self) -> bool:
+        """Whether nothing is copied: the target serves again what an earlier move left there."""
+        return kept_source.SERVES_KEPT in self.facts.evidence
 
     @property
     def target_was_home(self) -> bool:

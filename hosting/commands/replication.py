@@ -203,6 +203,13 @@ def sums(database: str, columns: Mapping[str, Sequence[str]]) -> Statement:
     return Statement(" UNION ALL ".join(parts))
 
 
+def marks(database: str, table: str, columns: Sequence[str]) -> Statement:
+    """A mark for each row of a table, the same for the same content."""
+    quoted = [_quoted(column) for column in columns]
+    row = f"MD5(CONCAT_WS('#', {', '.join(quoted)}, {', '.join(f'ISNULL({one})' for one in quoted)}))"
+    return Statement(f"SELECT {row} FROM {_table(database, table)}")
+
+
 def _table(database: str, table: str) -> str:
     """A table as SQL names it."""
     return f"{name(database)}.{_quoted(table)}"

@@ -67,3 +67,19 @@ def test_reminders_tell_the_record_and_which_of_them_is_the_last(language: str, 
     )
     assert max(map(len, letter.text.splitlines())) <= 78
     assert "\n\n\n" not in letter.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_earlier_state_is_told_with_its_moment_and_how_long_the_rest_is_kept(language: str) -> None:
+    given = MOVED | RECORD | {
+        "at": moment(AT, language), "domains": ["mail.müller.example"], "days": 7,
+        "state_of": moment(AT.replace(hour=9), language),
+    }  # fmt: skip
+    letter = compose("moved_to_kept", language, given)
+    for text in (letter.text, letter.html):
+        for key in ("url", "old_url", "at", "state_of", "server", "address"):
+            assert str(given[key]) in text
+        assert "mail.müller.example" in text
+        assert "7 " in text
+    assert max(map(len, letter.text.splitlines())) <= 78
+    assert "\n\n\n" not in letter.text

@@ -9,9 +9,13 @@ import pytest
 
 from deployments.console import move
 from hosting.errors import Refused
-from hosting.inventory import instances, moves
+from hosting.inventory import instances, moves, servers
 from hosting.inventory.session import in_transaction
+from hosting.policy.kept_source import Loss
 from hosting.policy.placement import choose_server
+from hosting.policy.states import MoveState
+from tasks import kept_source
+from tasks.kept_source import Kept
 from tests.inventory.words import HOUR, NOW, RELEASE
 
 if TYPE_CHECKING:
@@ -95,3 +99,51 @@ def test_a_time_by_day_is_refused_before_any_server_is_asked_unless_a_word_is_gi
     assert phm(*words, "2099-12-02T22:00").refusal == "It was asked. Stop here."
     assert phm(*words, "2099-12-02T11:00", "--because", "the disk dies").refusal == "It was asked. Stop here."
     assert asked == [name, name]
+
+
+@pytest.fixture
+def came(phm: Console, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The instance is on app2; app1 keeps what it left there, and both servers are asked what would be lost."""
+
+    def through(session: Session) -> None:
+        instances.record_active(session, name, NOW, {})
+        for state in (MoveState.COPYING, MoveState.FROZEN):
+            moves.record_state(session, 1, state, NOW + HOUR)
+        moves.switch(session, 1, {}, NOW + HOUR)
+        moves.record_state(session, 1, MoveState.DONE, NOW + HOUR, evidence={"proof": {}})
+
+    in_transaction(phm.inventory, through)
+
+    def preview(instance: str) -> Kept:
+        with phm.inventory.reading() as session:
+            facts, left = instances.instance_facts(session, instance), moves.move_facts(session, 1)
+            here, there = (servers.server_facts(session, one) for one in ("app2", "app1"))
+        return Kept(facts, left, here, there, Loss(95, 12, 3, ("mails",), 4, 1))
+
+    monkeypatch.setattr(kept_source, "preview", preview)
+    return name
+
+
+def test_the_kept_state_is_served_again_only_once_the_loss_was_shown_and_the_name_typed(
+    phm: Console, came: str
+) -> None:
+    refused = phm("move", "to-kept-source", came, "--reason", "mails are gone", "--lose", "y")
+    assert refused.code == 1
+    assert "12 rows and 4 files of the last 95 minutes are lost" in refused.out
+    assert f"the name of the instance was to be typed, which is {came}" in refused.refusal
+    with phm.inventory.reading() as session:
+        assert moves.open_move(session, came) is None
+    said = phm("move", "to-kept-source", came, "--reason", "mails are gone", "--lose", came)
+    assert said.code == 0, said.err
+    assert said.out.endswith(
+        "It is move 2; the dispatcher starts it within a minute.\nWhat serves now is kept on app2.\n"
+    )
+    with phm.inventory.reading() as session:
+        made = moves.move_facts(session, 2)
+    assert (made.target_name, made.why, made.evidence["loss"]["files_lost"]) == ("app1", "mails are gone", 4)
+
+
+def test_without_a_kept_state_no_server_is_asked(phm: Console, name: str) -> None:
+    said = phm("move", "to-kept-source", name, "--reason", "mails are gone", "--lose", name)
+    assert said.code == 1
+    assert f"Nothing is kept of instance {name}" in said.refusal

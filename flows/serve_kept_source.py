@@ -1,0 +1,63 @@
+"""What a move left on its source is served again: by an operator's word, what was changed since is lost (P24).
+
+It is a move without any copying: the present state is closed and fenced, and is what is kept from then on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hosting.policy.states import MoveState
+from tasks.former_homes import ensure_homes_pass_on
+from tasks.kept_source import check_kept, ensure_kept_let_in, record_kept_served
+from tasks.move_ends import given_up
+from tasks.move_records import read_move, record_opened, record_state
+from tasks.move_sides import close_source, ensure_source_fenced, open_target, reopen_source
+from tasks.name_moves import ensure_names_prepared
+from tasks.outgoing import ensure_outgoing_network
+from tasks.outside import watched
+from tasks.probes import url_of
+from tasks.snapshots import end_backup_job
+from tasks.web import ensure_php_pool
+
+if TYPE_CHECKING:
+    from tasks.move_records import Move
+
+
+def brought_back(move: Move) -> Move:
+    """The kept state serving, the switch recorded; undone where that fails."""
+    end_backup_job(move.source, move.instance)
+    check_kept(move)
+    move = record_state(move, MoveState.COPYING)
+    try:
+        ensure_php_pool(move.target, move.instance)
+        ensure_outgoing_network(move.target, move.instance)
+        ensure_names_prepared(move.target, move.instance)
+        return switched_back(move)
+    except Exception as error:
+        if read_move(move.facts.id).facts.state is not MoveState.SWITCHED:
+            undo_return(move)
+            given_up(move, error)
+        raise
+
+
+def switched_back(move: Move) -> Move:
+    """The present state closed and fenced, the kept one open; watched from outside."""
+    with watched(url_of(move.source, move.instance)) as watch:
+        move = record_state(move, MoveState.FROZEN)
+        close_source(move)
+        ensure_source_fenced(move)
+        move = record_kept_served(move)
+        ensure_kept_let_in(move)
+        open_target(move)
+        if watch.served_again():
+            record_opened(move, watch.stop_seconds)
+    return move
+
+
+def undo_return(move: Move) -> Move:
+    """The present state serves as before; what is kept was not touched, and its server passes requests on again."""
+    reopen_source(move)
+    move = record_state(move, MoveState.COPYING)
+    ensure_homes_pass_on(move, move.source)
+    return move

@@ -1,0 +1,148 @@
+"""The state that a move left on its source is served again, by an operator's word that accepts the loss (P24)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blocks.loading import load
+from blocks.mariadb_server import mariadb_of
+from blocks.ssh_host import SshHost
+from hosting.commands import kept_state, mariadb, replication
+from hosting.commands.server_link import take_writes
+from hosting.errors import DriftFound
+from hosting.inventory import instances, kept_source, moves, servers
+from hosting.inventory.session import in_transaction
+from hosting.policy.kept_source import Loss, NothingKept, difference, files_differing
+from hosting.policy.states import MoveState
+from hosting.product.layout import InstanceLayout
+from tasks.leases import hold_on
+from tasks.move_after_check import DIFFERS
+from tasks.move_database import columns_of, sums_of
+from tasks.move_records import Move, read_move
+from tasks.records import inventory, now
+from tasks.step import reading, step
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hosting.inventory.moves import MoveFacts
+    from hosting.policy.values import InstanceFacts, ServerFacts
+
+TOLD = "By an operator's word the state is served that the source had kept."
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A kept state as an operator sees it before he decides."""
+
+    instance: InstanceFacts
+    move: MoveFacts
+    serving: ServerFacts
+    keeper: ServerFacts
+    loss: Loss
+
+
+def preview(name: str) -> Kept:
+    """What would be served again, and what would be lost; both servers are asked, nothing is changed.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        NothingKept: there is no such state.
+        DriftFound: the server does not have what is recorded as kept.
+        Unreachable: a server does not answer.
+    """
+    with inventory().reading() as session:
+        move = kept_source.kept_move(session, name)
+        instance = instances.instance_facts(session, name)
+        serving, keeper = (servers.server_facts(session, one) for one in (instance.server_name, move.source_name))
+    check_is_there(keeper, instance)
+    minutes = int((now() - (move.switched_at or now())).total_seconds() // 60)
+    return Kept(instance, move, serving, keeper, count_loss(serving, keeper, InstanceLayout.of(instance), minutes))
+
+
+def count_loss(serving: ServerFacts, keeper: ServerFacts, layout: InstanceLayout, minutes: int) -> Loss:
+    """Rows and files that differ between the present state and the kept one, counted on both servers."""
+    with ThreadPoolExecutor() as pool:
+        here, there = pool.map(lambda server: _files(server, layout), (serving, keeper))
+    files = files_differing(here, there)
+    tables, rows_lost, rows_back = [], 0, 0
+    ssh, name = load(SshHost), layout.database
+    with mariadb_of(ssh.connection(serving)) as present, mariadb_of(ssh.connection(keeper)) as kept:
+        sums = [sums_of(database, name) for database in (present, kept)]
+        columns = [columns_of(database, name)[0] for database in (present, kept)]
+        for table in sorted(set(sums[0]) | set(sums[1])):
+            if sums[0].get(table) == sums[1].get(table):
+                continue
+            marked = [replication.marks(name, table, known[table]) if table in known else None for known in columns]
+            rows = [
+                [str(row[0]) for row in database.rows(statement)] if statement else []
+                for database, statement in zip((present, kept), marked, strict=True)
+            ]
+            lost, back = difference(*rows)
+            tables.append(table)
+            rows_lost, rows_back = rows_lost + lost, rows_back + back
+    return Loss(minutes, rows_lost, rows_back, tuple(tables), *files)
+
+
+def check_is_there(keeper: ServerFacts, instance: InstanceFacts) -> None:
+    """See that a server has the database and the files of an instance that it keeps.
+
+    Raises:
+        DriftFound: it has not.
+    """
+    layout, ssh = InstanceLayout.of(instance), load(SshHost).connection(keeper)
+    with mariadb_of(ssh) as database:
+        found = bool(database.rows(mariadb.find_database(layout.database)))
+    if not found or not kept_state.parse_files(ssh.run(kept_state.list_files(layout.data)).out):
+        message = f"{keeper.name} does not have the state of {instance.name} that is recorded as kept there."
+        raise DriftFound(message, "Bring it back from a backup: phm restore.")
+
+
+@reading
+def check_kept(move: Move) -> None:
+    """See that what is to be served again is still what the last move left there, and is there.
+
+    Raises:
+        NothingKept: it was given up meanwhile.
+        DriftFound: the server does not have it.
+    """
+    with inventory().reading() as session:
+        kept = moves.move_facts(session, int(move.facts.evidence[kept_source.SERVES_KEPT]))
+    if kept.state is not MoveState.DONE or kept.source_name != move.target.name:
+        message = f"{move.target.name} keeps nothing of {move.name} any more."
+        raise NothingKept(message, kept_source.DO)
+    check_is_there(move.target, move.instance)
+
+
+@step
+def ensure_kept_let_in(move: Move) -> bool:
+    """The kept state takes changes again: its database lets the instance in, its folder can be written to."""
+    ssh = load(SshHost).connection(move.target)
+    with mariadb_of(ssh) as database:
+        database.rows(replication.let_in(move.layout.database))
+    return move.target.has_btrfs and ssh.run(take_writes(move.layout.data, taken=True)).changed
+
+
+@reading
+def record_kept_served(move: Move) -> Move:
+    """The kept state is the instance's from now on, and what it had until now is what is kept.
+
+    Raises:
+        LeaseLost: another run works on the instance since this one hung.
+        SourceLeft: the instance is not where the move began.
+    """
+
+    def switch(session: Session) -> None:
+        hold_on(session, move.name)
+        moves.switch(session, move.facts.id, {DIFFERS: TOLD}, now())
+        moves.give_up_kept(session, move.name, move.target.name, now())
+
+    in_transaction(inventory(), switch)
+    return read_move.fn(move.facts.id)
+
+
+def _files(server: ServerFacts, layout: InstanceLayout) -> dict[str, tuple[int, str]]:
+    """What a server has of an instance's files."""
+    return kept_state.parse_files(load(SshHost).connection(server).run(kept_state.list_files(layout.data)).out)

@@ -1,0 +1,32 @@
+"""A folder's files as they are told and read back, whatever they are called."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from hosting.commands import replication
+from hosting.commands.kept_state import list_files, parse_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_files_are_listed_and_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b/Grüße\nx").write_text("four")
+    (tmp_path / "link").symlink_to("/nowhere/at/all")
+    (tmp_path / "empty").touch()
+    command = list_files(PurePosixPath(tmp_path))
+    out = subprocess.run(command.argv, capture_output=True, check=True, text=True, timeout=30).stdout
+    found = parse_files(out)
+    assert {path: size for path, (size, _) in found.items()} == {"a b/Grüße\nx": 4, "empty": 0}
+    assert parse_files("") == {}
+
+
+def test_a_mark_tells_null_from_nothing() -> None:
+    said = replication.marks("phm_a", "mails", ["id", "sub`ject"]).sql
+    assert said == (
+        "SELECT MD5(CONCAT_WS('#', `id`, `sub``ject`, ISNULL(`id`), ISNULL(`sub``ject`))) FROM `phm_a`.`mails`"
+    )
