@@ -83,10 +83,12 @@ setpriv --reuid="$user" --regid="$user" --clear-groups \\
 rm -f "$kept"; echo changed
 """
 
-# The folder appears whole. Whoever shows the name of the file in it passes: the proof from outside, before it opens.
+# The folder appears whole. Whoever shows the name of a file in it passes: the proof from outside, before it opens; the
+# other file is what the page says, and too short a name to be shown.
 _CLOSE = """
 gate=$1; read -r token
-rm -rf "$gate.new"; mkdir -m 711 "$gate.new"; : >"$gate.new/$token"; chmod 644 "$gate.new/$token"
+rm -rf "$gate.new"; mkdir -m 711 "$gate.new"; : >"$gate.new/$token"
+TZ=Europe/Berlin date -d "+$2 seconds" +%H:%M | tr -d '\n' >"$gate.new/until"; chmod 644 "$gate.new"/*
 rm -rf "$gate"; mv -T "$gate.new" "$gate"; echo changed
 """
 
@@ -159,9 +161,9 @@ def put_files_back(layout: InstanceLayout, *, btrfs: bool) -> Command:
     return script("put settings back", _PUT_SETTINGS_BACK, str(layout.data), str(layout.kept), layout.user)
 
 
-def close_gate(gate: Path, token: str) -> Command:
-    """From now on the site answers 503, except to who shows the token."""
-    return script("close", _CLOSE, str(gate), stdin=f"{token}\n".encode(), secrets=(token,))
+def close_gate(gate: Path, token: str, seconds: int = 60) -> Command:
+    """From now on the site answers 503, except to who shows the token; its page says that it lasts so long at most."""
+    return script("close", _CLOSE, str(gate), str(seconds), stdin=f"{token}\n".encode(), secrets=(token,))
 
 
 def open_gate(gate: Path) -> Command:

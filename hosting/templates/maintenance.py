@@ -1,18 +1,13 @@
-"""What customers read of an update: the sentences of its letters, and the page while their instance is closed (P16)."""
+"""What customers read in the letters about updates (P16)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from hosting.policy.announcements import UpdateKind, UpdateReason
-from hosting.policy.terms import TIME_ZONE
-from hosting.templates import render
 from hosting.templates.wording import moment, span, stop
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from hosting.policy.announcements import Announced, Update
     from hosting.policy.values import OrderFacts
 
@@ -40,10 +35,6 @@ IN_THE_PRODUCT = {
         UpdateReason.BUG: "It gets phlyMail {version}. This version puts a grave error right.",
     },
 }
-GERMAN = "Ihre phlyMail-Installation wird gerade gewartet und ist voraussichtlich um {at} Uhr zurück."
-ENGLISH = "Your phlyMail is being maintained and will be back at about {at} ({zone})."
-RETRY_LEAST, RETRY_MOST = 5, 3600
-"""Seconds after which a browser or a WebDAV client is told to ask again."""
 
 
 def what_is_done(update: Update, language: str) -> str:
@@ -67,21 +58,3 @@ def letter_values(turn: Announced, order: OrderFacts, *, changed: bool = False) 
         "told": turn.told is not None,
         "ended": "" if ended is None else moment(ended, language),
     }
-
-
-def closed_page(name: str, host_name: str, until: datetime, now: datetime) -> str:
-    """The site of an instance that is closed for an update; answers 503, says until when, and when to ask again.
-
-    Args:
-        name: of the instance.
-        host_name: of its server.
-        until: when it is open again, as expected.
-        now: this moment.
-    """
-    local = until.astimezone(ZoneInfo(TIME_ZONE))
-    seconds = int((until - now).total_seconds())
-    return render(
-        "apache/closed.conf.j2", name=name, host_name=host_name,
-        retry_seconds=min(max(seconds, RETRY_LEAST), RETRY_MOST),
-        german=GERMAN.format(at=f"{local:%H:%M}"), english=ENGLISH.format(at=f"{local:%H:%M}", zone=f"{local:%Z}"),
-    )  # fmt: skip

@@ -17,6 +17,7 @@ from hosting.policy.values import (
     ServerFacts,
     ServerName,
 )  # fmt: skip
+from hosting.product.layout import InstanceLayout
 from hosting.templates import render
 from tasks.web import site_values
 
@@ -64,7 +65,9 @@ def test_the_rules_know_no_path_but_the_one_that_they_are_used_with(site: str) -
     (rules,) = RULES.findall(SITES[site])
     assert "%path%" in rules
     assert "app1.phlymail.test" not in rules
-    without_files = re.sub(r'"/srv/[^"]*"|\'/srv/[^\']*\'|unix:[^|]*\|fcgi://[^/]*/|"fcgi://[^"]*"', "", rules)
+    without_files = re.sub(
+        r'"/srv/[^"]*"|\'/srv/[^\']*\'|%\{file:/srv/[^}]*\}|unix:[^|]*\|fcgi://[^/]*/|"fcgi://[^"]*"', "", rules
+    )
     assert "k3v9q2" not in re.sub(r"^\s*#.*$", "", without_files, flags=re.MULTILINE)
 
 
@@ -110,3 +113,15 @@ def test_names_come_after_the_hosts_that_answer_who_comes_for_none_of_ours() -> 
     ]  # fmt: skip
     assert text.count('Redirect 421 "/"') == 2
     assert text.index("phm/instances/*.conf") < text.index("phm/names/*.conf")
+
+
+@pytest.mark.parametrize("site", ["open", "closed"])
+def test_the_page_of_a_closed_instance_is_read_as_what_it_is_written_in(site: str) -> None:
+    """Apache says ISO 8859-1 of its own pages, whatever they say themselves."""
+    assert 'Header always set Content-Type "text/html; charset=utf-8"' in SITES[site]
+
+
+def test_while_it_is_updated_the_page_says_until_when() -> None:
+    gate = InstanceLayout.of(INSTANCE).gate
+    assert f"voraussichtlich bis %{{file:{gate}/until}} Uhr." in SITES["open"]
+    assert f"until about %{{file:{gate}/until}} (Berlin time)." in SITES["open"]

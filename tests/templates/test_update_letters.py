@@ -1,4 +1,4 @@
-"""The letters about updates say what, when, how long and why, in text and HTML alike; the page says until when."""
+"""The letters about updates say what, when, how long and why, in text and HTML alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hosting.policy.states import OrderState
 from hosting.policy.terms import LANGUAGES
 from hosting.policy.values import InstanceName, OrderFacts, OrderReference
 from hosting.templates.letters import compose
-from hosting.templates.maintenance import closed_page, letter_values
+from hosting.templates.maintenance import letter_values
 
 AT = datetime(2026, 12, 31, 21, 0, tzinfo=UTC)
 ORDER = OrderFacts(
@@ -74,12 +74,3 @@ def test_one_that_took_longer_says_since_when_all_is_well_and_how_long_it_was(la
         values = letter_values(replace(ended, told=told), replace(ORDER, language=language))
         assert "20" in str(values["stop"])
         same("update_longer", language, values, "ended", "stop")
-
-
-@pytest.mark.parametrize(("minutes", "retry"), [(0, 5), (2, 120), (600, 3600)])
-def test_the_page_of_a_closed_instance_says_until_when(minutes: int, retry: int) -> None:
-    page = closed_page("k3v9", "app1.phlymail.test", AT + timedelta(minutes=minutes), AT)
-    assert f'Retry-After "{retry}"' in page
-    at = f"{AT + timedelta(hours=1, minutes=minutes):%H:%M}"
-    assert f"voraussichtlich um {at} Uhr zurück" in page
-    assert f"back at about {at} (CET)" in page
