@@ -19,7 +19,10 @@ from hosting.inventory.name_certificates import certificate_of, keep
 from hosting.policy.states import NameState, WorkState
 from hosting.product.layout import NAME_CERTIFICATES
 from hosting.product.proof import HEALTH
-from tasks.own_domains import served_fingerprint
+from tasks.name_records import read_naming
+from tasks.names import ensure_no_name_site
+from tasks.own_domains import ensure_no_other_certificate, served_fingerprint
+from tasks.standing_in import pass_domains_on
 from tests.service import names as held
 from tests.service.names import Asked
 from tests.service.own_domains import DOMAIN, RESOLVERS, asked_resolvers, cancelled, ordered, run
@@ -127,6 +130,34 @@ def test_a_domain_waits_for_its_dns_lives_and_goes_with_its_key(
         assert name_orders.open_works(session, name) == []
         assert work.work_in(session, WorkState.FAILED) == []
     sys.stdout.write(f"on {seconds:.1f} s after the DNS led here, gone {gone.seconds:.1f} s after it was cancelled\n")
+
+
+def test_a_server_that_stands_in_passes_a_domain_on_with_its_own_certificate(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path
+) -> None:
+    """As `evacuate-server` has it for a retired server's name: the machine never had the instance (P10, P31)."""
+    machine, long_form = service.server(service.hosts[0]), held.url(service, instance)
+    if machine.name == instance.server_name:
+        pytest.skip("needs a second server")
+    for one in told:
+        one[DOMAIN.ascii] = [service.server(instance.server_name).address]
+    name = ordered(service, instance, authority)
+    assert run(service, name).completed
+    naming = read_naming.fn(name.id)
+    assert naming.certificate is not None
+    with Asked(long_form) as asked:
+        assert pass_domains_on(machine, instance)
+        assert not pass_domains_on(machine, instance)
+        assert served_fingerprint(DOMAIN.ascii, machine.address) == naming.certificate.fingerprint
+        assert status(DOMAIN.ascii, machine.address) == 401
+        keys = service.on(f"stat -c '%a %U' {NAME_CERTIFICATES}/{name.id}.*.key", str(machine.name))
+        assert keys.split() == ["600", "root"]
+        ensure_no_name_site.fn(naming, machine)
+        ensure_no_other_certificate.fn(naming, machine, all_gone=True)
+        assert held.answer(DOMAIN.ascii, machine.address).status_code == 421
+    assert asked.failures(long_form) == []
+    cancelled(service, instance)
+    assert run(service, name, "disconnect_domain").completed
 
 
 def test_a_key_of_another_certificate_gets_no_further_than_the_server_s_own_check(
