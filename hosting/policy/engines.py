@@ -51,16 +51,16 @@ def engines(packages: Mapping[str, str]) -> dict[str, str]:
 
 
 def ends_soon(distribution: str, packages: Mapping[str, str], today: date) -> list[str]:
-    """What is out of support, or will be before long, a sentence each."""
-    has = [distribution, *(f"{engine} {number}" for engine, number in sorted(engines(packages).items()))]
-    known = [(one, SUPPORTED_UNTIL[one]) for one in has if one in SUPPORTED_UNTIL]
-    return [
-        f"{one} gets no more security fixes since {until}."
-        if until < today
-        else f"{one} gets security fixes until {until}."
-        for one, until in known
-        if until <= today + END_SOON
-    ]
+    """What gets no more security fixes, or won't before long, a sentence each; a distribution goes on for its own."""
+    own = SUPPORTED_UNTIL.get(distribution, date.min)
+    said = []
+    for one in (distribution, *(f"{engine} {number}" for engine, number in sorted(engines(packages).items()))):
+        until = SUPPORTED_UNTIL.get(one, date.max)
+        if until <= today + END_SOON:
+            ends = "no more security fixes since" if until < today else "security fixes until"
+            goes_on = f"; the packages of {distribution} get them until {own}" if until < own else ""
+            said.append(f"{one} gets {ends} {until}{goes_on}.")
+    return said
 
 
 def other_series(packages: Mapping[str, str], coming: Mapping[str, str]) -> list[str]:

@@ -85,9 +85,16 @@ def test_the_series_of_what_customers_rest_on() -> None:
 
 
 def test_what_is_out_of_support_is_told_in_time() -> None:
+    goes_on = "; the packages of debian 12 get them until 2028-06-30."
     assert ends_soon("debian 12", HAS, date(2026, 1, 15)) == []
-    assert ends_soon("debian 12", HAS, date(2026, 12, 1)) == ["PHP 8.2 gets security fixes until 2026-12-31."]
-    assert ends_soon("debian 12", HAS, date(2027, 2, 1)) == ["PHP 8.2 gets no more security fixes since 2026-12-31."]
+    assert ends_soon("debian 12", HAS, date(2026, 12, 1)) == [f"PHP 8.2 gets security fixes until 2026-12-31{goes_on}"]
+    assert ends_soon("debian 12", HAS, date(2027, 2, 1)) == [
+        f"PHP 8.2 gets no more security fixes since 2026-12-31{goes_on}"
+    ]
+    assert ends_soon("debian 12", {}, date(2028, 6, 1)) == ["debian 12 gets security fixes until 2028-06-30."]
+    assert ends_soon("plan 9", {"php8.1-fpm": "8.1.2"}, date(2026, 6, 1)) == [
+        "PHP 8.1 gets no more security fixes since 2025-12-31."
+    ]
 
 
 def test_every_instance_needs_a_backup_of_the_last_day_and_nobody_at_work() -> None:
