@@ -32,6 +32,7 @@ from tasks.server_reports import (
 )
 from tasks.server_turns import reboot_and_wait, reboot_turn, record_rebooted, record_turns, take_turn
 from tasks.server_updates import (
+    UpdateTakenBack,
     apply_packages,
     begin_update,
     check_ready,
@@ -50,7 +51,6 @@ from tasks.server_updates import (
 if TYPE_CHECKING:
     from hosting.inventory.server_updates import BegunUpdate
     from hosting.policy.values import ServerFacts
-    from tasks.server_updates import UpdateTakenBack
 
 SERVICE = "service"
 
@@ -188,9 +188,9 @@ def proven(server: ServerFacts, begun: BegunUpdate, by: str, watch: Outside) -> 
 
 def taken_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str, watch: Outside) -> UpdateTakenBack:
     """What is raised once an update is taken back; customers are told where that took long."""
-    error = take_back(server, begun, why, by)
+    told = take_back(server, begun, why, by)
     record_turns(server, begun.key, watch.stop)
-    return error
+    return UpdateTakenBack(server.name, told)
 
 
 def rebooted(server: ServerFacts, urgent: str | None, by: str) -> str:

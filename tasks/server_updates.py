@@ -61,6 +61,9 @@ WEB = "https"
 class UpdateTakenBack(StepFailed):
     """An update made something ill, or could not be made; what could be put back is put back."""
 
+    def __init__(self, server: str, what: str) -> None:
+        super().__init__(what, f"Look at it, then settle the case (phm case list) or update {server} again.")
+
 
 @reading
 def refresh_lists(server: ServerFacts) -> None:
@@ -112,8 +115,8 @@ def read_left(server: ServerFacts) -> BegunUpdate | None:
         left = server_updates.left_update(session, server.name)
     if left is not None:
         for work in (WORK, PUT_BACK):
-            left_result(server, job_id(server, work))
-            end_job(server, job_id(server, work))
+            left_result(server, job_id(left, work))
+            end_job(server, job_id(left, work))
     return left
 
 
@@ -151,10 +154,8 @@ def apply_packages(server: ServerFacts, begun: BegunUpdate, words: Collection[Wo
         Unreachable: the server did not answer for too long; the job goes on.
     """
     request = {"versions": dict(begun.versions), "remove": list(begun.removals), "held": Word.HELD in words}
-    id_ = job_id(server, WORK)
-    end_job(server, id_)
     with progress_of(f"packages-{server.name}", server.name) as told:
-        run_job(server, id_, WORK, request, seconds=JOB_SECONDS, told=told)
+        run_job(server, job_id(begun, WORK), WORK, request, seconds=JOB_SECONDS, told=told)
     return True
 
 
@@ -199,17 +200,16 @@ def record_updated(server: ServerFacts, begun: BegunUpdate, stop_seconds: float 
 
 
 @reading
-def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> UpdateTakenBack:
+def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str:
     """Packages are back at their versions where those can be got, and held there; a person is told all of it.
 
     Returns:
-        What is to be raised.
+        What was done, in a few sentences.
     """
     ssh = load(SshHost).connection(server)
     run_logger().error("%s: the update is taken back: %s", server.name, why)
     try:
-        end_job(server, job_id(server, PUT_BACK))
-        back = run_job(server, job_id(server, PUT_BACK), PUT_BACK, {"versions": dict(begun.old)}, seconds=JOB_SECONDS)
+        back = run_job(server, job_id(begun, PUT_BACK), PUT_BACK, {"versions": dict(begun.old)}, seconds=JOB_SECONDS)
         if back["back"]:
             ssh.run(packages.hold_packages(*back["back"]))
         said = f"Back at their versions, and held: {', '.join(back['back']) or 'none'}."
@@ -231,12 +231,12 @@ def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> Upd
         server_updates.halt(session, server.name, message, facts=facts, now=now())
 
     in_transaction(inventory(), told)
-    return UpdateTakenBack(message, f"Look at it, then settle the case (phm case list) or update {server.name} again.")
+    return message
 
 
-def job_id(server: ServerFacts, work: str) -> str:
-    """What the job of a server is called."""
-    return f"{work}-{server.name}"
+def job_id(begun: BegunUpdate, work: str) -> str:
+    """What a job of an update is called: the same for each run that goes on with it."""
+    return f"{work}-{begun.server}-{begun.since:%Y%m%d%H%M%S}"
 
 
 def halt_updates(server: ServerFacts, error: ServiceError) -> None:
