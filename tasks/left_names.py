@@ -13,7 +13,7 @@ from hosting.inventory import cases, deeds, servers
 from hosting.inventory.name_rows import HOLDING, name_facts, name_row
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import NameState, ServerState
-from tasks.name_records import LEFT, naming_of
+from tasks.name_records import naming_of
 from tasks.records import inventory, now
 from tasks.step import reading
 
@@ -57,7 +57,7 @@ def read_left_names() -> list[LeftName]:
     with inventory().reading() as session:
         found = []
         for case in cases.open_cases(session):
-            if case.kind == cases.LEFT_BEHIND and case.key.startswith(LEFT):
+            if case.kind == cases.LEFT_BEHIND and case.key.startswith(cases.LEFT_NAME):
                 naming = naming_of(session, name_facts(name_row(session, int(case.facts["number"]))))
                 known = [servers.server_facts(session, str(name)) for name in case.facts["servers"]]
                 there = tuple(one for one in known if one.state is not ServerState.RETIRED)

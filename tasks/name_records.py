@@ -51,10 +51,6 @@ if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, NameFacts, ServerFacts
 
 
-LEFT = "left:name:"
-"""How the keys of cases about names begin that are still on servers which did not answer."""
-
-
 class NotApproved(Refused):
     """A name that nobody has approved is not brought up (P28)."""
 
@@ -377,7 +373,7 @@ def _work_of(session: Session, name: NameFacts | None) -> WorkFacts | None:
 def _left_behind(session: Session, naming: Naming, silent: Sequence[str], about: str, summary: str) -> None:
     """A case about the servers that did not answer, put once; none where all did."""
     if silent:
-        key, subject = f"{LEFT}{naming.name.id}:{about}", instances.subject_of(naming.instance.name)
+        key, subject = f"{cases.LEFT_NAME}{naming.name.id}:{about}", instances.subject_of(naming.instance.name)
         said = f"{summary} on {', '.join(silent)}, which did not answer."
         facts = {"servers": [*silent], "file": str(naming.site_file), "number": naming.name.id}
         cases.raise_case(session, key, cases.LEFT_BEHIND, subject, said, facts=facts, now=now())

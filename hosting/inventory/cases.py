@@ -36,6 +36,9 @@ REHEARSAL_FAILED = "rehearsal failed"
 LEFT_BEHIND = "old state left behind"
 """The kind of the case that a server is which still has an instance that was restored on another one."""
 
+LEFT_NAME = "left:name:"
+"""How the keys of those cases begin that are about names which are still on servers that did not answer."""
+
 CONTROL_NOT_BACKED_UP = "control machine not backed up"
 """The kind of the case that the control machine is while its own backup does not get into the store."""
 

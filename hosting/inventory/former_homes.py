@@ -158,7 +158,7 @@ def record_ended(session: Session, one: PassedOn, silent: Sequence[str], now: da
     Args:
         session: of the transaction.
         one: the name.
-        silent: servers that did not answer for days: a person sees to them.
+        silent: servers that did not answer for days: it goes from them once they do (`clear-left-names`).
         now: the moment.
     """
     row = passed_row(session, one.name.id, one.move.id)
@@ -170,7 +170,8 @@ def record_ended(session: Session, one: PassedOn, silent: Sequence[str], now: da
     deeds.record(session, deeds.SERVICE, "name passed on no more", subject, evidence=evidence, now=now)
     if silent:
         summary = f"{one.name.as_ordered} is passed on no more, but {', '.join(silent)} did not answer and may know it."
-        _tell(session, _passed_key(one), HOME_SILENT, one.move, f"{summary} Take its site and key away there.", now=now)
+        key, facts = f"{cases.LEFT_NAME}{one.name.id}:move {one.move.id}", {"servers": [*silent], "number": one.name.id}
+        cases.raise_case(session, key, cases.LEFT_BEHIND, subject, summary, facts=facts, now=now)
     session.flush()
 
 

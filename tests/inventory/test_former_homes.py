@@ -182,7 +182,7 @@ def test_each_reminder_counts_once_and_a_person_is_told_after_the_last(inventory
     assert open_cases(inventory) == []
 
 
-def test_a_server_that_stays_silent_keeps_no_name_for_ever_and_a_person_is_told(
+def test_a_server_that_stays_silent_keeps_no_name_for_ever_and_is_put_right_later(
     inventory: Inventory, name: str
 ) -> None:
     has_name(inventory, name)
@@ -190,8 +190,12 @@ def test_a_server_that_stays_silent_keeps_no_name_for_ever_and_a_person_is_told(
     seen = looked(inventory, RIGHT, NOW + HOUR)
     in_transaction(inventory, partial(former_homes.record_ended, one=seen, silent=["app1"], now=NOW + 6 * DAY))
     [(kind, said)] = open_cases(inventory)
-    assert kind == former_homes.HOME_SILENT
+    assert kind == cases.LEFT_BEHIND
     assert "app1 did not answer and may know it" in said
+    with inventory.reading() as session:
+        [case] = cases.open_cases(session)
+    assert case.key.startswith(cases.LEFT_NAME)
+    assert case.facts == {"servers": ["app1"], "number": seen.name.id}
 
 
 def test_a_name_of_an_instance_that_is_on_its_way_is_left_alone(inventory: Inventory, name: str) -> None:

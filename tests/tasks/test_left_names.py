@@ -12,12 +12,15 @@ from prefect import Task
 
 from flows import clear_left_names
 from hosting.errors import Unreachable
-from hosting.inventory import cases, leases, moves, name_orders, names, servers
+from hosting.inventory import cases, former_homes, leases, moves, name_orders, names, servers
+from hosting.inventory.former_homes import PassedOn
 from hosting.inventory.instances import all_instances
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
+from hosting.policy.former_homes import Passing
 from hosting.policy.own_domain import OwnDomain
+from hosting.policy.pointing import Pointing
 from hosting.policy.states import MoveState, NameState, ServerState
 from tasks.left_names import read_left_names
 from tasks.name_records import Naming, read_naming, record_name_done, record_name_gone
@@ -186,6 +189,23 @@ def test_a_name_that_another_run_works_on_or_whose_server_breaks_off_waits(
     monkeypatch.setattr(clear_left_names, "working_on" if held else "ensure_name_site", breaks)
     assert clear_left_names.clear_left_names.fn().message == "0 names put right, 1 wait for their servers."
     assert len(left(inventory)) == 1
+
+
+def test_a_name_that_nobody_passes_on_any_more_goes_from_a_server_that_was_silent_then(
+    inventory: Inventory, naming: Naming, machines: Servers
+) -> None:
+    def ended(session: Session) -> None:
+        move = former_homes.last_move(session, naming.instance.name)
+        assert move is not None
+        passing = PassedOn(naming.name, move, Passing(NOW, is_domain=True))
+        seen = former_homes.record_look(session, passing, Pointing(points=True, told="It leads here."), NOW)
+        former_homes.record_ended(session, seen, ["app1"], NOW + 9 * DAY)
+
+    in_transaction(inventory, ended)
+    assert read_naming.fn(naming.name.id).passing_on == ()
+    clear_left_names.clear_left_names.fn()
+    assert [name for name, _ in machines.done] == ["ensure_no_name_site", "ensure_no_other_certificate of all"]
+    assert left(inventory) == []
 
 
 def test_a_case_that_a_restore_left_is_not_a_name_s(inventory: Inventory, naming: Naming) -> None:
