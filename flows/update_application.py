@@ -46,6 +46,7 @@ from tasks.update_stop import (
     drop_code,
     drop_kept,
     ensure_cron_at_rest,
+    ensure_keeping_prepared,
     ensure_new_code,
     keep,
     open_again,
@@ -208,12 +209,17 @@ def bring_to_release(server: ServerFacts, update: Update, point: str) -> None:
         return finish(server, update)
     if update.state is UpdateState.STOPPED:
         go_back(server, update)
+    if update.state is not UpdateState.WAITING:
+        clear(server, update)
+        record(update, UpdateState.WAITING, "Its run was broken off.")
+        if read_update(update.roll_out, update.name) is None:
+            return None  # the night is over, or the roll-out was halted meanwhile
     update = record(update, UpdateState.PREPARING)
     try:
         trial = prepare(server, update)
         update = stop_and_switch(server, update, trial, point)
     except ServiceError:
-        if read_state(update) is not UpdateState.OPENED:
+        if read_state(update) in {UpdateState.WAITING, UpdateState.PREPARING}:
             clear(server, update)
         raise
     return finish(server, update)
@@ -227,6 +233,7 @@ def prepare(server: ServerFacts, update: Update) -> Trial:
     ensure_no_trial(server, update)
     trial = try_migration(server, update)
     ensure_no_trial(server, update)
+    ensure_keeping_prepared(server, update, trial)
     ensure_cron_at_rest(server, update)
     return trial
 
@@ -273,5 +280,6 @@ def go_back(server: ServerFacts, update: Update) -> None:
 def clear(server: ServerFacts, update: Update) -> None:
     """Nothing is left of an update that did not come about."""
     ensure_no_trial(server, update)
+    drop_kept(server, update)
     drop_code(server, update, old=False)
     ensure_cron(server, update.instance)

@@ -22,9 +22,9 @@ from tasks.probes import prove_behind_gate
 from tasks.records import unsealed
 from tasks.step import reading, step
 from tasks.storage import ensure_storage_limit
-from tasks.update_tables import check_shape, keep_tables, put_tables_back
+from tasks.update_tables import check_shape, keep_tables, prepare_keeping, put_tables_back
 from tasks.update_trial import migrate
-from tasks.web import ensure_site
+from tasks.web import ensure_php_pool, ensure_site
 
 if TYPE_CHECKING:
     from hosting.policy.values import ServerFacts
@@ -37,12 +37,13 @@ CRON_SECONDS = 100
 
 @step
 def ensure_new_code(server: ServerFacts, update: Update) -> bool:
-    """The new release's code for the instance, beside the one that serves; its site knows how to close."""
+    """The new release's code for the instance, beside the one that serves; its pool and site know how to switch and to close."""
     ssh, new = load(SshHost).connection(server), update.new
     hook = ensure_file(new.hook, render("php/SystemProvisioning.php.j2", room_file=ROOM_FILE))
     tree = updating.ensure_tree(new.unpacked, new.code, new.data, new.step_lock)
     answers = ssh.run_in_a_row(tree, hook)
-    return ensure_site.fn(server, update.instance).changed or any(answer.changed for answer in answers)
+    changed = ensure_php_pool.fn(server, update.instance).changed
+    return ensure_site.fn(server, update.instance).changed or changed or any(answer.changed for answer in answers)
 
 
 @step
@@ -52,6 +53,15 @@ def ensure_cron_at_rest(server: ServerFacts, update: Update) -> bool:
     changed = ssh.run(ensure_gone(old.cron_file)).changed
     ssh.run(updating.await_cron(old.scratch, CRON_SECONDS), "Its cron job takes long; it is tried again.")
     return changed
+
+
+@step
+def ensure_keeping_prepared(server: ServerFacts, update: Update, trial: Trial) -> bool:
+    """Empty tables for what will be kept, while the customer works: in the stop they are only filled."""
+    with mariadb_of(load(SshHost).connection(server)) as database:
+        check_shape(database, update.old.database, trial.before, "have changed since the trial")
+        prepare_keeping(database, update.old, trial.way)
+    return True
 
 
 @step
@@ -152,11 +162,12 @@ def put_back(server: ServerFacts, update: Update, way: WayBack) -> bool:
 
 @step
 def drop_kept(server: ServerFacts, update: Update) -> bool:
-    """What was kept for the way back is gone: there is none any more, or it was gone."""
+    """What was kept for the way back is gone, and the rights are as always: there is no way back, or it was gone."""
     ssh, old = load(SshHost).connection(server), update.old
     with mariadb_of(ssh) as database:
         changed = bool(database.rows(mariadb.find_database(old.kept_database)))
         database.rows(mariadb.drop_database(old.kept_database))
+        changed |= ensure_database_and_user(database, old, unsealed(old.name, "database"))
     return ssh.run(replacing.drop_folders(old.kept)).changed or changed
 
 

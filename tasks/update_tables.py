@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hosting.commands import mariadb, replication, tables_aside
@@ -47,42 +48,51 @@ def read_tables(
     }
 
 
+def prepare_keeping(database: MariadbServer, layout: InstanceLayout, way: WayBack) -> None:
+    """Before the stop: empty tables for what is kept, and the rights on single tables that are left in it."""
+    name, aside = layout.database, layout.kept_database
+    database.rows(tables_aside.unlogged())
+    database.rows(mariadb.drop_database(aside))
+    database.rows(mariadb.create_database(aside))
+    numbers = next_numbers(database, name)
+    for table in way.kept:
+        database.rows(tables_aside.make_aside(name, aside, table))
+        if numbers[table] > 1:
+            database.rows(tables_aside.set_next_number(aside, table, numbers[table]))
+    database.run(tables_aside.grant_single(name, name, (*way.kept, *way.new), way.added))
+
+
 def keep_tables(database: MariadbServer, layout: InstanceLayout, way: WayBack) -> None:
-    """What the migration changes lies aside, the same as it is; what it may touch else, it may only add to.
+    """What the migration may change lies aside, the same as it is; of the rest it may not write a row.
 
     Raises:
         StepFailed: a copy is not the same.
     """
     name, aside = layout.database, layout.kept_database
     database.rows(tables_aside.unlogged())
-    numbers = {str(table): int(number) for table, _, number in database.rows(tables_aside.sizes_of(name))}
-    database.rows(mariadb.drop_database(aside))
-    database.rows(mariadb.create_database(aside))
-    for table in way.copied:
-        database.run(tables_aside.copy_aside(name, aside, table, numbers[table]))
-    if way.copied:
-        here = read_tables(database, name, summed=way.copied)
-        there = read_tables(database, aside)
-        if any(here[table].content != there[table].content for table in way.copied):
-            message = f"What was copied aside of {layout.name} is not the same as what it was copied from."
-            raise StepFailed(message, "Nothing was changed; report this.")
+    database.rows(tables_aside.begin())
+    database.run(tables_aside.copy_aside(name, aside, table) for table in way.kept)
+    database.rows(tables_aside.commit())
+    here, there = next_numbers(database, name), next_numbers(database, aside)
+    for table in way.kept:
+        if here[table] != there[table]:
+            database.rows(tables_aside.set_next_number(aside, table, here[table]))
+    if same(database, name, aside, way.kept) != set(way.kept):
+        message = f"What was copied aside of {layout.name} is not the same as what it was copied from."
+        raise StepFailed(message, "Nothing was changed; report this.")
     database.rows(tables_aside.mark_whole(aside))
-    narrowed = tables_aside.narrow_rights(name, name, {*way.copied, *way.new}, way.added)
-    database.run(narrowed)
+    database.rows(tables_aside.narrow_rights(name, name))
 
 
 def put_tables_back(database: MariadbServer, layout: InstanceLayout, way: WayBack) -> bool:
-    """The tables as they were, whatever the migration came to; whether anything had to be put back.
-
-    Raises:
-        DriftFound: what was kept is not there any more, or it did not come out as it was.
-    """
+    """The tables as they were, whatever the migration came to; whether anything had to be put back."""
     name, aside = layout.database, layout.kept_database
     database.rows(tables_aside.unlogged())
     kept = {str(row[0]) for row in database.rows(tables_aside.sizes_of(aside))}
     if tables_aside.WHOLE not in kept:
         return False  # it was not through with keeping, so that nothing was changed
-    waiting = [table for table in way.copied if table in kept]
+    unchanged = same(database, name, aside, [one for one in way.small if one in kept])
+    waiting = [one for one in way.kept if one in kept and one not in unchanged]
     if waiting:
         database.run(tables_aside.put_back(name, aside, waiting))
     database.run(tables_aside.drop_new(name, way.new))
@@ -93,6 +103,24 @@ def put_tables_back(database: MariadbServer, layout: InstanceLayout, way: WayBac
         more = [one for one in keys if one in {key[0] for key in found.keys}]
         database.run(tables_aside.drop_added(name, table, extra, more))
     return True
+
+
+def next_numbers(database: MariadbServer, name: str) -> dict[str, int]:
+    """The next number that each table gives; 0 where it gives none."""
+    return {str(table): int(number) for table, _, number in database.rows(tables_aside.sizes_of(name))}
+
+
+def same(database: MariadbServer, name: str, aside: str, tables: Collection[str]) -> set[str]:
+    """Which of these tables are the same in both databases: form, rows, and what is in them."""
+    if not tables:
+        return set()
+    here, there = (read_tables(database, one, summed=tables) for one in (name, aside))
+    numbers = next_numbers(database, name), next_numbers(database, aside)
+    return {
+        one for one in tables
+        if one in here and one in there and replace(here[one], size=0) == replace(there[one], size=0)
+        and numbers[0][one] == numbers[1][one]
+    }  # fmt: skip
 
 
 def check_shape(database: MariadbServer, name: str, wanted: Mapping[str, Table], when: str) -> None:

@@ -47,8 +47,8 @@ def sizes_of(database: str) -> Statement:
     )
 
 
-def narrow_rights(user: str, database: str, changed: Collection[str], added: Collection[str]) -> list[Statement]:
-    """A user may read all of his database, change these tables, add to those, and no more.
+def grant_single(user: str, database: str, changed: Collection[str], added: Collection[str]) -> list[Statement]:
+    """A user's rights on single tables, beside those that he has on all; what is left to him by `narrow_rights`.
 
     Args:
         user: whose rights.
@@ -56,14 +56,16 @@ def narrow_rights(user: str, database: str, changed: Collection[str], added: Col
         changed: tables whose rows may be changed, or that may be made.
         added: tables to which columns and keys may be added; their rows stay.
     """
-    escaped, who = name(database).replace("_", r"\_"), f"{name(user)}@localhost"
-    statements = [
-        Statement(f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM {who}"),
-        Statement(f"GRANT SELECT, CREATE TEMPORARY TABLES, LOCK TABLES ON {escaped}.* TO {who}"),
-    ]
+    who, statements = f"{name(user)}@localhost", list[Statement]()
     for tables, rights in ((changed, CHANGE_ROWS), (added, ADD_ONLY)):
         statements += [Statement(f"GRANT {', '.join(rights)} ON {_table(database, one)} TO {who}") for one in tables]
     return statements
+
+
+def narrow_rights(user: str, database: str) -> Statement:
+    """A user may read all of his database, and no more than what he was granted on single tables."""
+    escaped, taken = name(database).replace("_", r"\_"), "INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER"
+    return Statement(f"REVOKE {taken} ON {escaped}.* FROM {name(user)}@localhost")
 
 
 def refusals() -> Statement:
@@ -71,15 +73,29 @@ def refusals() -> Statement:
     return Statement("SHOW GLOBAL STATUS LIKE 'Access_denied_errors'")
 
 
-def copy_aside(database: str, aside: str, table: str, next_number: int) -> list[Statement]:
-    """A table copied into another database, its next number too: numbers of what was deleted are not given again."""
-    there = _table(aside, table)
-    statements = [
-        Statement(f"DROP TABLE IF EXISTS {there}"),
-        Statement(f"CREATE TABLE {there} LIKE {_table(database, table)}"),
-        Statement(f"INSERT INTO {there} SELECT * FROM {_table(database, table)}"),
-    ]
-    return statements + ([Statement(f"ALTER TABLE {there} AUTO_INCREMENT = %s", (next_number,))] if next_number else [])
+def make_aside(database: str, aside: str, table: str) -> Statement:
+    """An empty table of the same form in another database."""
+    return Statement(f"CREATE TABLE {_table(aside, table)} LIKE {_table(database, table)}")
+
+
+def copy_aside(database: str, aside: str, table: str) -> Statement:
+    """What is in a table copied into that one."""
+    return Statement(f"INSERT INTO {_table(aside, table)} SELECT * FROM {_table(database, table)}")
+
+
+def set_next_number(database: str, table: str, number: int) -> Statement:
+    """The next number that a table gives: those of what was deleted are not given again."""
+    return Statement(f"ALTER TABLE {_table(database, table)} AUTO_INCREMENT = %s", (number,))
+
+
+def begin() -> Statement:
+    """All that follows up to `commit` at once."""
+    return Statement("START TRANSACTION")
+
+
+def commit() -> Statement:
+    """The end of it."""
+    return Statement("COMMIT")
 
 
 def mark_whole(aside: str) -> Statement:

@@ -199,8 +199,10 @@ def record_state(
     outage_seconds: float | None = None, evidence: Mapping[str, Any] | None = None,
 ) -> UpdateFacts:  # fmt: skip
     """How far an instance is; its outage and evidence are added to what is known."""
-    row = update_row(session, number, instance)
+    row, roll_out = update_row(session, number, instance), session.get_one(RollOut, number, populate_existing=True)
     before = UpdateState(row.state)
+    if state is UpdateState.WAITING and roll_out.state == RollOutState.ABORTED:
+        state = UpdateState.SKIPPED
     if state is UpdateState.PREPARING:
         row.attempts, row.begun_at = row.attempts + 1, row.begun_at or now
     row.state, row.finding = state, finding
@@ -208,7 +210,7 @@ def record_state(
     row.evidence = {**row.evidence, **(evidence or {})}
     row.ended_at = now if state in ENDS else None
     session.flush()
-    roll_out_turns.follow(session, facts_of(session, session.get_one(RollOut, number)), update_of(session, row), now)
+    roll_out_turns.follow(session, facts_of(session, roll_out), update_of(session, row), now)
     if state in ENDS and before not in ENDS:
         told = {"roll_out": number, "outage_seconds": row.outage_seconds, "attempts": row.attempts}
         subject = instances.subject_of(instance)

@@ -3,6 +3,7 @@
 The migration runs first on a copy of the database. What it changed there says what the stop has to keep: a table whose
 rows changed is copied aside, of one that only got columns or keys these are dropped again, what is new is dropped. All
 other tables the migration may only read: the database itself refuses it more, so that nothing else can have changed.
+Small tables are copied aside in any case, which costs next to nothing: on them a migration may write what it likes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 COPIED_A_SECOND = 25 * 2**20
 """Bytes of a table that are copied aside in a second, on a slow disk."""
+
+SMALL_BYTES = 2 * 2**20
+"""Tables up to this size are copied aside whether they change or not."""
 
 STOP_SECONDS = 2.0
 """What closing, snapshot, switch, proof and opening take, whatever the size; with room."""
@@ -62,6 +66,7 @@ class WayBack:
         new: tables that it makes.
         seconds: what the migration took on the copy.
         copied_bytes: of the copied tables.
+        small: further tables that are copied aside, and put back if they turn out to be others.
     """
 
     copied: tuple[str, ...] = ()
@@ -69,6 +74,12 @@ class WayBack:
     new: tuple[str, ...] = ()
     seconds: float = 0.0
     copied_bytes: int = 0
+    small: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """All tables that lie aside during the stop."""
+        return (*self.copied, *self.small)
 
     @property
     def stop_seconds(self) -> float:
@@ -83,13 +94,17 @@ class WayBack:
             "new": list(self.new),
             "seconds": self.seconds,
             "copied_bytes": self.copied_bytes,
+            "small": list(self.small),
         }
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> WayBack:
         """From the record."""
         added = {table: (tuple(columns), tuple(keys)) for table, (columns, keys) in told["added"].items()}
-        return cls(tuple(told["copied"]), added, tuple(told["new"]), told["seconds"], told["copied_bytes"])
+        return cls(
+            tuple(told["copied"]), added, tuple(told["new"]), told["seconds"], told["copied_bytes"],
+            tuple(told["small"]),
+        )  # fmt: skip
 
 
 def way_back(before: Mapping[str, Table], after: Mapping[str, Table], seconds: float) -> WayBack:
@@ -101,15 +116,19 @@ def way_back(before: Mapping[str, Table], after: Mapping[str, Table], seconds: f
         seconds: what it took.
     """
     copied: list[str] = []
+    small: list[str] = []
     added: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for name, was in sorted(before.items()):
         now = after.get(name)
         if now is None or now.content is None or now.content != was.content or not _only_added(was, now):
             copied.append(name)
+        elif was.size <= SMALL_BYTES:
+            small.append(name)
         elif (now.columns, now.keys) != (was.columns, was.keys):
             added[name] = (_names(now.columns, was.columns), _names(now.keys, was.keys))
     new = tuple(sorted(set(after) - set(before)))
-    return WayBack(tuple(copied), added, new, round(seconds, 2), sum(before[name].size for name in copied))
+    size = sum(before[name].size for name in (*copied, *small))
+    return WayBack(tuple(copied), added, new, round(seconds, 2), size, tuple(small))
 
 
 def check_stop(way: WayBack, most_seconds: float = STOP_MOST_SECONDS) -> None:

@@ -6,11 +6,26 @@ from dataclasses import replace
 
 import pytest
 
-from hosting.policy.way_back import STOP_SECONDS, StopTooLong, Table, WayBack, check_stop, differing, way_back
+from hosting.policy.way_back import (
+    SMALL_BYTES,
+    STOP_SECONDS,
+    StopTooLong,
+    Table,
+    WayBack,
+    check_stop,
+    differing,
+    way_back,
+)
 
 MIB = 2**20
 PLAIN = Table((("id", "int", "NO"), ("name", "text", "NO")), (("PRIMARY", 0, "BTREE", "id"),), (2, 7, 9), 3 * MIB)
 COLUMN, KEY = ("note", "text", "NO"), ("note", 1, "BTREE", "note 10")
+
+
+def test_a_small_table_is_kept_along_whatever_the_migration_does_to_it() -> None:
+    small = replace(PLAIN, size=SMALL_BYTES)
+    way = way_back({"s": small, "t": PLAIN}, {"s": replace(small, keys=(*PLAIN.keys, KEY)), "t": PLAIN}, 1)
+    assert (way.small, way.kept, way.added, way.copied_bytes) == (("s",), ("s",), {}, SMALL_BYTES)
 
 
 def one(after: Table | None) -> WayBack:
@@ -49,7 +64,7 @@ def test_new_tables_go_again() -> None:
 
 
 def test_it_comes_back_from_the_record_as_it_was() -> None:
-    way = WayBack(("a",), {"b": (("c",), ())}, ("n",), 1.5, 7)
+    way = WayBack(("a",), {"b": (("c",), ())}, ("n",), 1.5, 7, ("s",))
     assert WayBack.of(way.told()) == way
 
 

@@ -16,7 +16,7 @@ from hosting.errors import DriftFound
 from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.policy.way_back import WayBack, way_back
 from hosting.product.layout import InstanceLayout
-from tasks.update_tables import check_shape, keep_tables, put_tables_back, read_tables
+from tasks.update_tables import check_shape, keep_tables, prepare_keeping, put_tables_back, read_tables
 from tests.inventory.databases import PrivateMariadb
 
 if TYPE_CHECKING:
@@ -82,6 +82,11 @@ def all_of(server: MariadbServer, statements: str, database: str) -> None:
         server.rows(Statement(one.strip()))
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hosting.policy.way_back.SMALL_BYTES", 0)
+
+
 def tried(server: MariadbServer) -> WayBack:
     before = read_tables(server, LAYOUT.trial_database)
     all_of(server, MIGRATION, LAYOUT.trial_database)
@@ -96,12 +101,15 @@ def test_a_trial_tells_what_to_copy_what_to_drop_and_leaves_the_rest_out(server:
     assert WayBack.of(way.told()) == way
 
 
+@pytest.mark.parametrize("small", [0, 2**30])
 @pytest.mark.parametrize("done", [0, 3, 7])
 def test_whatever_the_migration_came_to_rows_shapes_and_next_numbers_are_as_before(
-    private: PrivateMariadb, server: MariadbServer, done: int
+    private: PrivateMariadb, server: MariadbServer, monkeypatch: pytest.MonkeyPatch, done: int, small: int
 ) -> None:
+    monkeypatch.setattr("hosting.policy.way_back.SMALL_BYTES", small)
     way, before = tried(server), read_tables(server, LAYOUT.database)
     numbers = server.rows(tables_aside.sizes_of(LAYOUT.database))
+    prepare_keeping(server, LAYOUT, way)
     keep_tables(server, LAYOUT, way)
     customer = connected(private, LAYOUT.database, "secret")
     all_of(customer, ";\n".join(MIGRATION.split(";\n")[:done]) or "SELECT 1", LAYOUT.database)
@@ -121,6 +129,7 @@ def test_the_migration_can_write_nothing_that_is_not_kept_and_a_try_is_noticed(
     private: PrivateMariadb, server: MariadbServer
 ) -> None:
     way = tried(server)
+    prepare_keeping(server, LAYOUT, way)
     keep_tables(server, LAYOUT, way)
     refused = server.rows(tables_aside.refusals())
     customer = connected(private, LAYOUT.database, "secret")
@@ -133,11 +142,25 @@ def test_the_migration_can_write_nothing_that_is_not_kept_and_a_try_is_noticed(
     assert server.rows(Statement(f"SELECT COUNT(*) FROM {LAYOUT.database}.notes")) == ((2,),)
 
 
+def test_on_small_tables_the_migration_may_write_what_it_did_not_write_on_the_copy(
+    private: PrivateMariadb, server: MariadbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hosting.policy.way_back.SMALL_BYTES", 2**30)
+    way, before = tried(server), read_tables(server, LAYOUT.database)
+    assert (way.copied, way.small) == (("events", "users"), ("mails", "notes"))
+    prepare_keeping(server, LAYOUT, way)
+    keep_tables(server, LAYOUT, way)
+    refused = server.rows(tables_aside.refusals())
+    connected(private, LAYOUT.database, "secret").rows(Statement(f"DELETE FROM {LAYOUT.database}.notes"))
+    assert server.rows(tables_aside.refusals()) == refused
+    assert put_tables_back(server, LAYOUT, way)
+    assert read_tables(server, LAYOUT.database)["notes"].content == before["notes"].content
+
+
 def test_what_was_not_kept_wholly_puts_nothing_back(server: MariadbServer) -> None:
     way = tried(server)
     server.rows(sql.create_database(LAYOUT.kept_database))
-    server.run(tables_aside.copy_aside(LAYOUT.database, LAYOUT.kept_database, "users", 92))
-    server.rows(Statement(f"DELETE FROM {LAYOUT.kept_database}.users"))
+    server.rows(tables_aside.make_aside(LAYOUT.database, LAYOUT.kept_database, "users"))
     assert not put_tables_back(server, LAYOUT, way)
     assert server.rows(Statement(f"SELECT name FROM {LAYOUT.database}.users")) == (("anna",),)
 
