@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
@@ -21,7 +22,7 @@ from tasks.move_after_check import sums_job_of
 from tasks.move_database import drop_database, end_following, let_in_again
 from tasks.move_database import job_of as database_job
 from tasks.move_files import end_files_jobs
-from tasks.passing_on import ready_to_pass_on
+from tasks.passing_on import pass_on, ready_to_pass_on
 from tasks.step import reading, step
 from tasks.web import FOR_OPERATOR, ensure_cron, ensure_site
 
@@ -80,9 +81,15 @@ def ensure_target_closed(move: Move) -> bool:
 
 @step
 def close_source(move: Move) -> bool:
-    """The source answers 503 with a page that says why, and begins no cron job."""
+    """The source answers 503 with a page that says why, and begins no cron job.
+
+    So does a target that was a home before, and passed requests on to the source until now: then both can be opened
+    side by side, and no request goes in a circle meanwhile.
+    """
     changed = load(SshHost).connection(move.source).run(ensure_gone(move.layout.cron_file)).changed
-    return _close(move.source, move) or changed
+    servers = [move.source, move.target] if move.target_was_home else [move.source]
+    with ThreadPoolExecutor() as pool:
+        return any(list(pool.map(lambda server: _close(server, move), servers))) or changed
 
 
 @step
@@ -93,14 +100,15 @@ def end_source_processes(move: Move) -> bool:
 
 @step
 def open_target(move: Move) -> bool:
-    """The target serves; only then the source and every earlier home pass on to it, side by side.
+    """The target serves, and the source and every earlier home pass on to it; all of them side by side.
 
-    A target that was a home before passes on to the source until it is open: if the source passed on to it at that
-    time, each request would go in a circle until neither server answers anybody. One that does not answer is asked
-    again at the end of the move.
+    Until it is open the target is closed (`close_source`), so that whoever is passed on to it waits as before. A
+    home that does not answer is asked again at the end of the move.
     """
-    changed = ensure_site.fn(move.target, move.instance).changed
-    return pass_on_side_by_side(move, move.target, []) or changed
+    with ThreadPoolExecutor(1) as pool:
+        passing = pool.submit(pass_on_side_by_side, move, move.target, [])
+        changed = ensure_site.fn(move.target, move.instance).changed
+        return passing.result() or changed
 
 
 @step
@@ -139,7 +147,9 @@ def reopen_source(move: Move) -> bool:
 def clear_target(move: Move) -> bool:
     """Nothing of the instance is left on the target; where it was before, that still passes requests on."""
     end_jobs(move)
-    if not move.target_was_home:
+    if move.target_was_home:
+        pass_on(move.target, move.instance, move.source)
+    else:
         load(SshHost).connection(move.target).run(uninstall(APACHE, move.layout.site_file))
     return drop_side(move.target, move)
 

@@ -104,16 +104,17 @@ def changed_between(before: str, after: str) -> set[str]:
     Raises:
         Complaint: it does not tell.
     """
-    sending = subprocess.Popen(
-        ["btrfs", "-q", "send", "--no-data", "-p", before, after], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    telling = subprocess.run(["btrfs", "receive", "--dump"], stdin=sending.stdout, capture_output=True, check=False)
-    if sending.stdout:
-        sending.stdout.close()
-    said = sending.stderr.read() if sending.stderr else b""
-    if sending.wait() != 0 or telling.returncode != 0:
-        raise Complaint("store", f"what has changed is not told: {(said or telling.stderr).decode(errors='replace')}")
-    return parse_dump(telling.stdout)
+    sent = _ran("btrfs", "-q", "send", "--no-data", "-p", before, after)  # whole: who is told may stop listening sooner
+    return parse_dump(_ran("btrfs", "receive", "--dump", told=sent))
+
+
+def _ran(*argv: str, told: bytes = b"") -> bytes:
+    """What a program says that has to succeed."""
+    done = subprocess.run(argv, input=told, capture_output=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()[-200:]
+        raise Complaint("store", f"what has changed is not told ({argv[0]} {argv[1]}, {done.returncode}): {said}")
+    return done.stdout
 
 
 def parse_dump(out: bytes) -> set[str]:
@@ -147,12 +148,9 @@ def changed_since(
     Raises:
         Complaint: it can't be looked through.
     """
-    argv = ["find", root, "-mindepth", "0", "-newerct", f"@{since:.3f}", "-printf", "%y%P\\0"]
-    looked = subprocess.run(argv, capture_output=True, check=False)
-    if looked.returncode != 0:
-        raise Complaint("store", f"what has changed is not seen: {looked.stderr.decode(errors='replace')[-200:]}")
+    seen = _ran("find", root, "-newerct", f"@{since:.3f}", "-printf", "%y%P\\0")
     found = set()
-    for told in looked.stdout.split(b"\0")[:-1]:
+    for told in seen.split(b"\0")[:-1]:
         path = os.fsdecode(told[1:])
         if path:
             found.add(path)
