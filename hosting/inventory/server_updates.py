@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hosting.inventory import cases, deeds, instances, leases, servers
+from hosting.inventory import cases, deeds, instances, leases, moves, servers
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.levels import terms_of_instances
 from hosting.policy.placement import PAUSED
 from hosting.policy.server_updates import CANARY
-from hosting.policy.states import InstanceState
+from hosting.policy.states import InstanceState, MoveState
 from hosting.policy.terms import STANDARD
 
 if TYPE_CHECKING:
@@ -121,10 +121,12 @@ def last_backups(session: Session, server: str) -> dict[str, datetime | None]:
 
 
 def worked_on(session: Session, server: str, now: datetime) -> list[str]:
-    """Who works on an instance of a server, a sentence each."""
+    """Who works on an instance of a server, and what comes to it just now, a sentence each."""
     held = [leases.lease_of(session, one.name) for one in open_instances(session, server)]
     living = [one for one in held if one is not None and now < one.expires_at]
-    return [f"{one.instance_name} is worked on by {one.owner} ({one.purpose})." for one in living]
+    at_work = moves.all_moves(session, MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED)
+    coming = [f"{one.instance_name} comes from {one.source_name}." for one in at_work if one.target_name == server]
+    return [*(f"{one.instance_name} is worked on by {one.owner} ({one.purpose})." for one in living), *coming]
 
 
 def halt(session: Session, server: str, why: str, *, facts: Mapping[str, Any], now: datetime) -> CaseFacts:

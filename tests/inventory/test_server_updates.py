@@ -6,10 +6,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from hosting.inventory import deeds, leases, server_updates, servers
+from hosting.inventory import deeds, leases, moves, server_updates, servers
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.placement import takes_instances
 from hosting.policy.server_updates import Change, Transaction
+from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tests.inventory.words import NOW, server, with_servers
 from tests.service.records import opened, with_backup
@@ -74,6 +75,11 @@ def test_whom_work_on_a_server_concerns(inventory: Inventory) -> None:
         assert server_updates.last_backups(session, "app1") == {name: NOW - HOUR}
         assert server_updates.worked_on(session, "app1", NOW) == [f"{name} is worked on by run 7 (move)."]
         assert server_updates.worked_on(session, "app1", NOW + HOUR) == []
+    plan = partial(moves.plan_move, instance=name, target="app2", why="", by="olga", due_at=NOW, now=NOW)
+    move = in_transaction(inventory, partial(plan, without_backup=True))
+    in_transaction(inventory, partial(moves.record_state, move_id=move.id, to=MoveState.COPYING, now=NOW))
+    with inventory.reading() as session:
+        assert server_updates.worked_on(session, "app2", NOW + HOUR) == [f"{name} comes from app1."]
 
 
 def test_a_server_is_marked_as_the_one_where_updates_are_tried_first(inventory: Inventory) -> None:
