@@ -27,6 +27,7 @@ from blocks.loading import load, provide
 from blocks.service_settings import ServiceSettings
 from fleet import certificates
 from hosting.policy.own_domain import OwnDomain
+from tasks.names import ensure_names_served
 from tests.service import names, own_domains
 from tests.service.names import Asked
 from tests.service_fixture import running_service
@@ -139,6 +140,7 @@ def fill(service: Service, instance: InstanceFacts, count: int, *, host: str, zo
     words = f"{instance.name} {host} {count} {zone} {stem}"
     done = service.fleet.run(service.host, f"bash -s {words}", seconds=300, text_in=FILL)
     assert done.returncode == 0, done.stderr[-500:]
+    ensure_names_served.fn(service.server())  # files that are newer than the last load are loaded by the first step
 
 
 def measured(service: Service, urls: list[str], what: str, run: Callable[[], Outcome]) -> str:
