@@ -20,12 +20,12 @@ KEYWORDS = {"yes": "1", "on": "1", "true": "1", "no": "", "off": "", "false": ""
 """What bare words become."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_SECTION = re.compile(r"\[([A-Za-z0-9_]+)\][ \t]*(?:;.*)?")
+_SECTION = re.compile(r"\[([A-Za-z0-9_]+)\] *(?:;.*)?")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)(\[[A-Za-z0-9_]*\])?[ \t]*=[ \t]*(.*)", re.DOTALL)
-_QUOTED = re.compile(r'"([^"\\\0]*)"[ \t]*(?:;.*)?')
-_SINGLE = re.compile(r"'([^'\\\0]*)'[ \t]*(?:;.*)?")
-_NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)[ \t]*(?:;.*)?")
-_WORD = re.compile(r"([A-Za-z0-9_./:@,-]*[a-z][A-Za-z0-9_./:@,-]*)[ \t]*(?:;.*)?")
+_QUOTED = re.compile(r'"([^"\\\0]*)" *(?:;.*)?')
+_SINGLE = re.compile(r"'([^'\\\0]*)' *(?:;.*)?")
+_NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?) *(?:;.*)?")
+_WORD = re.compile(r"([A-Za-z0-9_./:@,-]*[a-z][A-Za-z0-9_./:@,-]*) *(?:;.*)?")
 _CALM = re.compile(r"[A-Za-z0-9 \t_./:@,+%*-]*(?:;.*)?")
 """Values that PHP reads somehow, and that break nothing else of the file."""
 
@@ -53,13 +53,13 @@ def read_ini(text: str) -> OldIni:
     doubtful: set[Key] = set()
     section, opened = "", set[str]()
     lines = _LINE_END.split(text)
-    if ";" in lines[-1]:
-        return OldIni(unreadable=len(lines))  # PHP takes a comment without a line end for a fault
+    if ";" in lines[-1] or (lines[-1].strip() and lines[-1][-1] in " \t"):
+        return OldIni(unreadable=len(lines))  # without a line end PHP reads blanks and comments otherwise
     for number, line in enumerate(lines, 1):
-        bare = line.strip(" \t")
-        if not bare or bare.startswith(";"):
+        bare = line.lstrip(" \t").rstrip(" ")  # PHP keeps a tab at the end of a value
+        if not bare.strip("\t ") or bare.startswith(";"):
             continue
-        if header := _SECTION.fullmatch(bare):
+        if header := _SECTION.fullmatch(line):
             section = header[1]
             if _is_constant(section) or section in KEYWORDS or section in opened:
                 return OldIni(unreadable=number)  # a doubled one replaces the first in PHP 8, and not in all before
@@ -69,7 +69,7 @@ def read_ini(text: str) -> OldIni:
         if assignment is None or assignment[1].lower() in KEYWORDS or "\0" in bare:
             return OldIni(unreadable=number)
         key, value = (section, assignment[1]), _value(assignment[3])
-        if value is None and _CALM.fullmatch(assignment[3]) is None:
+        if value is None and not _is_calm(assignment[3]):
             return OldIni(unreadable=number)
         if value is None or assignment[2] is not None:
             doubtful.add(key)
@@ -113,6 +113,13 @@ def _value(text: str) -> str | None:
     if (match := _WORD.fullmatch(text)) is None:
         return None
     return KEYWORDS.get(match[1].lower(), match[1])
+
+
+def _is_calm(value: str) -> bool:
+    """Whether a value that can't be told spoils nothing else of its file; a keyword beside other words is a fault."""
+    return _CALM.fullmatch(value) is not None and not any(
+        word.lower() in KEYWORDS for word in re.findall("[A-Za-z]+", value)
+    )
 
 
 def _is_constant(word: str) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hosting.product.old_settings import OldIni, merged, read_ini, read_old_driver
 from hosting.product.settings import FIRST_LINE, ini
 
-MANY = 10 if os.environ.get("PHM_HYPOTHESIS") == "search" else 1
+MANY = 40 if os.environ.get("PHM_HYPOTHESIS") == "search" else 1
 READ = (
     "$found = @parse_ini_string(stream_get_contents(STDIN), true);"
     "echo json_encode($found, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);"
