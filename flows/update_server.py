@@ -180,7 +180,7 @@ def proven(server: ServerFacts, begun: BegunUpdate, by: str, watch: Outside) -> 
     """What was updated is as well as it was before; else it is taken back."""
     restart_what_was_replaced(server)
     if ill := what_grew_ill(server, begun.before):
-        raise taken_back(server, begun, "; ".join(ill.values()), by, watch)
+        raise taken_back(server, begun, " ".join(dict.fromkeys(ill.values())), by, watch)
     record_turns(server, begun.key, watch.stop)
     seconds = record_updated(server, begun, watch.stop, by)
     return f"{len(begun.versions)} packages updated in {seconds:.0f} s"

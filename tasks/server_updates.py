@@ -222,7 +222,7 @@ def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str
     except StepFailed as error:
         said += f" {error}"
     ill = what_grew_ill.fn(server, begun.before)
-    now_it_is = f"Still ill: {'; '.join(ill.values())}" if ill else "All is as well as it was before."
+    now_it_is = f"Still ill: {' '.join(dict.fromkeys(ill.values()))}" if ill else "All is as well as it was before."
     message = f"The update of {server.name} was taken back: {why} {said} {now_it_is}"
 
     def told(session: Session) -> None:
