@@ -120,7 +120,7 @@ def ensure_zone_leads_to(machine: ServerFacts, gone: ServerFacts) -> bool:
 def prove_name_answered(machine: ServerFacts, gone: ServerFacts) -> int:
     """Every instance answers under the old name by the new server as it does at its own; how many were asked.
 
-    So it does under a domain of its own. An instance that nobody serves just now keeps no server from its end.
+    So it does under its live domain. An instance that nobody serves just now keeps no server from its end.
 
     Raises:
         Unreachable: the new server does not answer, or its certificate is not good.
@@ -136,7 +136,7 @@ def prove_name_answered(machine: ServerFacts, gone: ServerFacts) -> int:
             old = web.ask("GET", f"{url_of(gone, instance)}api.php").status_code
             if old != own or old >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 wrong.append(f"{url_of(gone, instance)} answers {old}, {url_of(server, instance)} {own}")
-            for naming in read_domains(instance):
+            for naming in filter(is_to_be_proven, read_domains(instance)):
                 old, own = (_asked_at(one, naming) for one in (machine, server))
                 if old != own:
                     wrong.append(f"{naming.url} answers {old} on {machine.name}, {own} on {server.name}")
@@ -185,6 +185,12 @@ def read_domains(instance: InstanceFacts) -> list[Naming]:
     with inventory().reading() as session:
         ended = {naming.name.id for naming in known if former_homes.is_ended(session, naming.name)}
     return [one for one in known if one.name.kind is NameKind.DOMAIN and one.name.id not in ended]
+
+
+def is_to_be_proven(naming: Naming) -> bool:
+    """Whether a domain has to answer where it is passed on: once it is live, until its certificate has ended."""
+    certificate = naming.certificate
+    return naming.name.state is NameState.LIVE and certificate is not None and certificate.not_after > now()
 
 
 def read_told(gone: ServerFacts) -> list[tuple[InstanceFacts, ServerFacts]]:

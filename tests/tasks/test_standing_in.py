@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 
 from blocks import loading
 from blocks.dns_zone import DnsZone, ZoneRecord
@@ -22,7 +23,7 @@ from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
 from hosting.policy.pointing import Seen
-from hosting.policy.states import MoveState, ServerState, WorkState
+from hosting.policy.states import MoveState, NameState, ServerState, WorkState
 from tasks import own_domains, standing_in
 from tasks.capacity import find_needs
 from tasks.evacuations import go_on_with, go_on_with_evacuations, telling_evacuation_failure
@@ -32,7 +33,7 @@ from tasks.name_records import Naming, read_naming
 from tasks.own_domains import read_pointing
 from tasks.passing_on import pass_on
 from tasks.runs import dispatch_open_work
-from tasks.standing_in import NameElsewhere, ensure_zone_leads_to
+from tasks.standing_in import NameElsewhere, ensure_zone_leads_to, is_to_be_proven
 from tests.inventory.words import server, with_servers
 from tests.service.records import opened, provided
 
@@ -310,6 +311,15 @@ def test_a_domain_is_passed_on_anew_after_each_move_until_its_instance_is_where_
     assert read_naming.fn(domain.name.id).stand_ins == ()
     assert pass_on(facts(inventory, "app1"), domain.instance, facts(inventory, "app3"))
     assert passed_to(machines)[-1] == ("app3", domain.site_file.name, "")
+
+
+def test_a_domain_that_is_not_up_or_whose_certificate_has_ended_keeps_no_server_from_its_end(domain: Naming) -> None:
+    assert domain.certificate is not None
+    with time_machine.travel(domain.certificate.not_after - timedelta(days=1), tick=False):
+        assert is_to_be_proven(domain)
+        assert not is_to_be_proven(replace(domain, name=replace(domain.name, state=NameState.ASSIGNING)))
+    with time_machine.travel(domain.certificate.not_after + timedelta(days=1), tick=False):
+        assert not is_to_be_proven(domain)
 
 
 def test_a_domain_that_leads_to_the_machine_that_stands_in_is_not_astray(
