@@ -18,6 +18,7 @@ import idna
 from hosting.policy import import_rules as rules
 from hosting.policy.addresses import is_odd_spelling, is_public
 from hosting.policy.findings import shown
+from hosting.policy.quota import MIB
 from hosting.policy.terms import GIB
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from hosting.policy.addresses import Network
     from hosting.policy.findings import Finding
+    from hosting.policy.terms import Terms
 
 PORTS = {"https": 443, "sftp": 22, "http": 80, "ftp": 21}
 SECURED = ("https", "sftp")
@@ -201,6 +203,24 @@ def fetch_limits(pool_gib: int) -> FetchLimits:
     most = pool_gib * GIB
     seconds = min(max(most // SLOWEST_BYTES_A_SECOND, int(LEAST_TIME.total_seconds())), int(MOST_TIME.total_seconds()))
     return FetchLimits(most, seconds)
+
+
+def check_archive(
+    size: int, sha256: str, limits: FetchLimits, told_sha256: str, terms: Terms
+) -> tuple[Finding, ...]:  # fmt: skip
+    """What speaks against an archive as it came: larger than what is booked holds, or another one than was meant.
+
+    Args:
+        size: its bytes, or those that the source states before it is fetched.
+        sha256: of what came; empty before.
+        limits: of the booking.
+        told_sha256: as the customer or an earlier look told it; empty if nobody did.
+        terms: of the contract.
+    """
+    facts = {"size_mib": -(-size // MIB), "most_mib": limits.bytes // MIB, "step_gib": terms.storage_step_gib}
+    other = bool(sha256 and told_sha256) and sha256.lower() != "".join(told_sha256.split()).lower()
+    refusals = ((rules.TOO_LARGE.found(**facts), size > limits.bytes), (rules.CHECKSUM_DIFFERS.found(), other))
+    return tuple(finding for finding, applies in refusals if applies)
 
 
 def _split(text: str) -> SplitResult | Finding:

@@ -177,6 +177,24 @@ def test_what_is_encoded_twice_is_found_and_mended(text: str) -> None:
     assert (letters.is_twice, mended(twice(text).encode())) == (True, text.encode())
 
 
+TOOLS = {
+    "mysqldump 8": "/*!50503 SET NAMES utf8mb4 */;\nSET @MYSQLDUMP_TEMP_LOG_BIN = @@SESSION.SQL_LOG_BIN;\nSET @@SESSION.SQL_LOG_BIN= 0;\n"
+    "SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5';\n/*!50503 SET character_set_client = utf8mb4 */;",
+    "MariaDB 11": "/*M!999999\\- enable the sandbox mode */\n/*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */;",
+    "phpMyAdmin 5": 'SET SQL_MODE = "NO_AUTO_VALUE_ON_ZERO";\nSTART TRANSACTION;\nSET time_zone = "+00:00";\n/*!40101 SET NAMES utf8mb4 */;',
+    "phpMyAdmin 2": "# phpMyAdmin SQL Dump\n# Datenbank: `mail`\n# --------------------------------------------------------\n",
+    "HeidiSQL": "/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n/*!40101 SET SQL_MODE=IFNULL(@OLD_LOCAL_SQL_MODE, '') */;\n"
+    "/*!40014 SET FOREIGN_KEY_CHECKS=IFNULL(@OLD_FOREIGN_KEY_CHECKS, 1) */;",
+    "Adminer": "-- Adminer 4.8.1 MySQL 5.5 dump\n\nSET NAMES utf8;\nSET time_zone = '+00:00';\nSET foreign_key_checks = 0;\nSET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';",
+    "mysqldump 4.0": "-- MySQL dump 9.11\n--\n-- Host: localhost    Database: mail\n-- ------------------------------------------------------\n-- Server version\t4.0.27",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_what_tools_write_around_their_tables_is_taken(tool: str) -> None:
+    assert found_in(f"{TOOLS[tool]}\n{dump()}").candidates() == [("", "phm")]
+
+
 ROWS = "INSERT INTO phm_user VALUES "
 HOSTILE = {
     "LOAD DATA": ("load_data", "LOAD DATA LOCAL INFILE '/etc/passwd' INTO TABLE x;"),

@@ -136,3 +136,12 @@ def test_no_two_refusals_say_the_same() -> None:
     for language in LANGUAGES:
         sentences = [getattr(rule, language) for rule in REFUSALS.values()]
         assert len(set(sentences)) == len(sentences)
+
+
+def test_no_sentence_stands_there_unused() -> None:
+    """What is told about the way here is told by some rule's code."""
+    policy = Path(__file__).parents[2] / "hosting/policy"
+    used = "".join((policy / f"import_{name}.py").read_text(encoding="utf-8") for name in ("source", "conditions"))
+    named = re.findall(r"^([A-Z_]+) = Rule\(", (policy / "import_rules.py").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(named) > 20
+    assert [name for name in named if f"rules.{name}.found" not in used] == []

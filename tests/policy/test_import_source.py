@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hosting.policy.addresses import is_public, networks
-from hosting.policy.import_source import Source, check_source, choose_address, fetch_limits, follow
-from hosting.policy.terms import GIB
+from hosting.policy.import_source import Source, check_archive, check_source, choose_address, fetch_limits, follow
+from hosting.policy.terms import GIB, STANDARD
 
 if TYPE_CHECKING:
     import ipaddress
@@ -184,3 +184,12 @@ def test_what_is_fetched_follows_the_booking() -> None:
     small, large = fetch_limits(5), fetch_limits(500)
     assert (small.bytes, large.bytes) == (5 * GIB, 500 * GIB)
     assert small.seconds < large.seconds <= 48 * 3600
+
+
+def test_an_archive_that_is_too_large_or_another_one_is_told() -> None:
+    limits, known = fetch_limits(5), "ab" * 32
+    assert check_archive(5 * GIB, known, limits, known.upper(), STANDARD) == ()
+    assert check_archive(5 * GIB, "", limits, known, STANDARD) == ()
+    found = check_archive(5 * GIB + 1, "cd" * 32, limits, known, STANDARD)
+    assert [finding.code for finding in found] == ["too_large", "checksum_differs"]
+    assert "has 5121 MiB; for your booking at most 5120 MiB" in str(found[0])

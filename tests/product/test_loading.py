@@ -36,9 +36,9 @@ def mariadb() -> Iterator[PrivateMariadb]:
         server.remove()
 
 
-def loaded(server: PrivateMariadb, old: OldOne) -> tuple[str, Mapping[str, int]]:
+def loaded(server: PrivateMariadb, old: OldOne, dump: bytes = b"") -> tuple[str, Mapping[str, int]]:
     """The database that it went into, and the rows that were passed on."""
-    dump = old.dump()
+    dump = dump or old.dump()
     found = survey([dump])
     ((section, prefix),) = found.candidates()
     out: list[bytes] = []
@@ -89,6 +89,32 @@ def test_all_rows_and_letters_arrive_in_todays_tables(mariadb: PrivateMariadb, o
         ("InnoDB", "utf8mb3"),
         ("InnoDB", "utf8mb4"),
     }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [], ["--databases"], ["--skip-extended-insert"], ["--complete-insert", "--hex-blob"], ["--skip-opt", "--skip-comments"],
+        ["--default-character-set=latin1"], ["--skip-set-charset"], ["--quote-names=0"], ["--replace", "--skip-add-locks", "--no-autocommit"], ["--tz-utc=0"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_the_real_program_dumps_comes_back_the_same(mariadb: PrivateMariadb, options: list[str]) -> None:
+    old = OldOne(subjects=[*SUBJECTS[:5], "ß"], mails=6)
+    first, _ = loaded(mariadb, old)
+    name = first.partition("?")[0].rpartition("/")[2]
+    flags = [*options, name] if "--databases" in options else [name, *options]
+    dumped = subprocess.run(
+        ["mariadb-dump", "--no-defaults", f"--socket={mariadb.folder}/socket", "-u", "root", *flags],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    second, rows = loaded(mariadb, old, dumped)
+    assert rows["phlymail_email_index"] == old.users * old.mails
+    for table in ("user", "email_index", "calendar_groups", "admin"):
+        question = f"CHECKSUM TABLE phlymail_{table}"
+        assert asked(second, question)[0][1] == asked(first, question)[0][1], table
 
 
 def test_what_could_be_a_clients_command_stays_a_text(mariadb: PrivateMariadb) -> None:

@@ -26,7 +26,8 @@ HARMLESS = {
 
 _ONE = re.compile(
     r"\s*(?:(?:SESSION|LOCAL)\s+|@@(?:SESSION|LOCAL)\s*\.\s*|@@(?!GLOBAL))?(@?\w+)\s*:?=\s*"
-    r"('[^'\\]*'|\"[^\"\\]*\"|-?\d+|@{0,2}[\w.]+)\s*(,|$)",
+    r"('[^'\\]*'|\"[^\"\\]*\"|-?\d+|IFNULL\(@\w+,\s*(?:'[^'\\]*'|\d+)\)|@{0,2}[\w.]+)"
+    r"\s*(,|$)",
     re.IGNORECASE,
 )
 _NAMES = re.compile(
@@ -74,7 +75,7 @@ def heard(text: bytes, line: int, before: Reading) -> Reading:
 
 def _one(name: str, value: str, line: int, before: Reading) -> Reading:
     """One assignment."""
-    if name.startswith("@") or value.startswith("@") or value.upper() in {"DEFAULT", "NULL"}:
+    if name.startswith("@") or value.upper().startswith(("@", "IFNULL(")) or value.upper() in {"DEFAULT", "NULL"}:
         if name.startswith("@") or name in HARMLESS:
             return before
         raise Refusal("setting", line=line, word=name)
