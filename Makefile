@@ -15,7 +15,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 PACKAGES := python3-venv postgresql mariadb-server php8.2-cli php8.2-mysql php8.2-mbstring php8.2-gd php8.2-xml php8.2-curl \
   openssh-client curl chromium fonts-dejavu-core nftables iproute2
 
-.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup bench-move bench-names images clean
+.PHONY: help demo test check soak setup packages lock lint types imports pure bench-provision bench-backup bench-move bench-names bench-update images clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -43,6 +43,9 @@ bench-backup: setup packages  ## backups and restores beside plain scripts and b
 bench-names: setup packages  ## one name more on a server that has five hundred, while others work; domains of customers' own, too
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.names
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.names --domains
+
+bench-update: setup packages  ## how long an instance is closed by a product update, beside the plain way
+	@$(AS_ROOT) $(BIN)/python -m tests.bench.update
 
 bench-move: setup packages  ## how long an instance is closed while it moves, beside a plain offline move
 	@$(AS_ROOT) $(BIN)/python -m tests.bench.move

@@ -412,6 +412,29 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.update_application.roll_out_release",
+        queue=INTERACTIVE,
+        promises=("P15", "P17"),
+        what=(
+            "Brings a release to the instances that are behind it: canaries first, then server by server.\n\n"
+            "Shows the rings unless told otherwise. What it records is gone on with by `dispatch-due-work`, off-peak, "
+            "or at once for a grave bug; it halts by itself where too much fails (`phm update`)."
+        ),
+        runbook="docs/runbooks/update.md",
+    ),
+    Deployment(
+        entrypoint="flows.update_application.update_application",
+        queue=BULK,
+        promises=("P15", "P17"),
+        what=(
+            "Updates the instances of a server whose turn it is in a roll-out: each gets a recovery point, the new "
+            "code beside the old, its migration tried on a copy; then it is closed for seconds.\n\n"
+            "Runs are made by `dispatch-due-work`. One that fails is back at its old release by itself, with its data "
+            "as before. Harmless to start at any time: what a killed run left is gone on with, or gone back from."
+        ),
+        runbook="docs/runbooks/update.md",
+    ),
+    Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",
         queue=BULK,
         promises=("P08", "P24"),

@@ -15,6 +15,7 @@ from tasks.name_applications import judge_wishes_of_the_shop
 from tasks.name_letters import tell_customers_of_names
 from tasks.run_ends import settle_ended_runs
 from tasks.runs import ask_for_paid_orders, dispatch_open_work
+from tasks.update_dispatch import ask_for_due_updates
 from tasks.update_letters import see_to_announcements
 
 BEATS = (
@@ -22,6 +23,7 @@ BEATS = (
     ask_for_due_bookings,
     see_to_room,
     ask_for_due_backups,
+    ask_for_due_updates,
     settle_ended_runs,
     go_on_with_evacuations,
     see_to_agreements,

@@ -241,6 +241,7 @@ def prepare(server: ServerFacts, update: Update) -> Trial:
 def stop_and_switch(server: ServerFacts, update: Update, trial: Trial, point: str) -> Update:
     """Closed, kept, switched, migrated, proven behind the gate, open; or back as it was. Watched from outside."""
     with watched(url_of(server, update.instance)) as watch:
+        watch.served_again()
         kept = {"way": trial.way.told(), "point": point}
         update = record(update, UpdateState.STOPPED, evidence=kept)
         try:

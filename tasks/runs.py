@@ -29,6 +29,7 @@ from hosting.inventory.work import (
     PROVISION,
     RELEASE_SUBDOMAIN,
     RENEW_CERTIFICATE,
+    UPDATE_APPLICATION,
     WorkFacts,
     ask_for,
     mark_dispatched,
@@ -38,6 +39,7 @@ from hosting.policy.states import WorkState
 from tasks.bookings import parameters_of
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
+from tasks.update_dispatch import parameters_of as update_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,7 @@ PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
     CONNECT_DOMAIN: name_orders.parameters_of,
     DISCONNECT_DOMAIN: name_orders.parameters_of,
     RENEW_CERTIFICATE: name_orders.parameters_of,
+    UPDATE_APPLICATION: update_parameters,
 }
 """How a kind of work becomes the parameters of its deployment, which has the kind's name."""
 

@@ -37,7 +37,7 @@ CRON_SECONDS = 100
 
 @step
 def ensure_new_code(server: ServerFacts, update: Update) -> bool:
-    """The new release's code for the instance, beside the one that serves; its pool and site know how to switch and to close."""
+    """The new release's code, beside the one that serves; the instance's pool can be switched, and its site closed."""
     ssh, new = load(SshHost).connection(server), update.new
     hook = ensure_file(new.hook, render("php/SystemProvisioning.php.j2", room_file=ROOM_FILE))
     tree = updating.ensure_tree(new.unpacked, new.code, new.data, new.step_lock)

@@ -70,6 +70,7 @@ VERBS = (
     ),
     Verb("move", "deployments.console.move", "Moves between servers: plan, offer, agree, run, postpone, …"),
     Verb("release", "deployments.console.release", "Product releases: add, list."),
+    Verb("update", "deployments.console.update", "Product updates: plan, run, status, halt, resume, …"),
     Verb("case", "deployments.console.case", "Matters for a person: list, show, settle."),
     Verb("calendar", "deployments.console.service_days", "Days closed or opened for set-ups: close, open, list."),
     Verb("level", "deployments.console.level", "Service levels: set, list, terms."),

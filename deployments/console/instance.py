@@ -29,7 +29,7 @@ app = typer.Typer(help="Instances: customers' phlyMail.")
 Name = Annotated[str, typer.Argument(help="The instance's name.")]
 COLUMNS = {
     "name": "instance", "state": "state", "order": "order", "server": "server", "accounts": "accounts",
-    "storage_gib": "GB", "version": "release", "active_at": "open since", "url": "URL",
+    "storage_gib": "GB", "version": "release", "behind": "behind", "active_at": "open since", "url": "URL",
 }  # fmt: skip
 TITLES = {
     "name": "instance", "state": "state", "url": "URL", "order": "order", "customer": "customer", "server": "server",
@@ -42,13 +42,21 @@ FIRST_ACCESS = "first access"
 
 @app.command("list")
 def list_instances(*, as_json: Json = False) -> None:
-    """List all instances, those that have ended too."""
+    """List all instances, those that have ended too; who is behind the current release is told which that is."""
     from hosting.inventory.instances import all_instances  # noqa: PLC0415  # not before it is needed: help is quick
+    from hosting.inventory.releases import all_releases  # noqa: PLC0415  # as above
     from hosting.inventory.servers import all_servers  # noqa: PLC0415  # as above
+    from hosting.policy.roll_outs import behind  # noqa: PLC0415  # as above
 
     with reading() as session:
         servers = {server.name: server for server in all_servers(session)}
-        found = [row_of(one, servers[one.server_name]) for one in all_instances(session)]
+        known = all_instances(session)
+        current = next((one for one in all_releases(session) if one.current), None)
+    late = {one.name for one in behind(known, current)} if current else set()
+    found = [
+        {**row_of(one, servers[one.server_name]), "behind": current.version if current and one.name in late else ""}
+        for one in known
+    ]
     emit(found, COLUMNS, as_json=as_json, empty="There is no instance.")
 
 

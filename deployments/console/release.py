@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003  # Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Releases of the product.")
 
 COLUMNS = {
-    "short": "release", "version": "version", "build": "build", "edition": "edition", "bytes": "bytes",
-    "current": "current", "added_at": "added", "added_by": "by",
+    "short": "release", "version": "version", "instances": "instances", "build": "build", "edition": "edition",
+    "bytes": "bytes", "current": "current", "added_at": "added", "added_by": "by",
 }  # fmt: skip
 
 
@@ -68,10 +69,14 @@ def register(session: Session, archive: ReleaseArchive, by: str, at: datetime, *
 @app.command("list")
 def list_releases(*, as_json: Json = False) -> None:
     """List the registered releases, the newest build first."""
+    from hosting.inventory.instances import all_instances  # noqa: PLC0415  # as above
     from hosting.inventory.views import all_releases  # noqa: PLC0415  # as above
+    from hosting.policy.states import InstanceState  # noqa: PLC0415  # as above
+    from hosting.policy.values import ReleaseId  # noqa: PLC0415  # as above
 
     with reading() as session:
-        found = [asdict(release) for release in all_releases(session)]
+        there = Counter(one.release.id for one in all_instances(session) if one.state is not InstanceState.ENDED)
+        found = [{**asdict(one), "instances": there.get(ReleaseId(one.id), 0)} for one in all_releases(session)]
     if not as_json:
         found = [{**row, "short": row["id"][:12]} for row in found]
     emit(found, COLUMNS, as_json=as_json, empty="No release is registered; register one: phm release add FILE.")
