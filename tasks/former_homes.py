@@ -129,7 +129,7 @@ def look_at(one: PassedOn) -> tuple[PassedOn, Next]:
     """Where a name leads by each of the service's resolvers, recorded; what is to be done about it."""
     found = read_pointing.fn(read_naming.fn(one.name.id))
     seen = in_transaction(inventory(), partial(former_homes.record_look, one=one, found=found, now=now()))
-    due = next_step(seen.passing, now())
+    due = next_step(seen.passing, now()) if found.known else Next.WAIT
     if due is Next.TELL:
         tell = partial(former_homes.tell_still_passed_on, one=seen, finding=found.told, now=now())
         in_transaction(inventory(), tell)

@@ -35,6 +35,7 @@ from hosting.policy.agreements import (
     window_without_answer,
 )
 from hosting.policy.move_plan import STOP_SECONDS
+from hosting.policy.placement import takes_instances
 from hosting.policy.states import InstanceState, MoveState, OfferState, step
 from hosting.policy.values import ServerName
 
@@ -58,6 +59,7 @@ SAID = {
     OfferState.OTHERS_ASKED: "The customer asks for other times for the move",
     OfferState.DECLINED: "The customer declines the move",
     OfferState.UNANSWERED: "The customer has not answered the offer of times for the move",
+    OfferState.WITHDRAWN: "Nobody keeps the times that the customer was offered for the move",
 }
 
 
@@ -328,6 +330,8 @@ def overtaken(session: Session, offer: OfferFacts) -> str:
         return f"The instance is {instance.state}."
     if instance.server_name == offer.target_name:
         return f"The instance is on {offer.target_name} already."
+    if not takes_instances(target := server_facts(session, offer.target_name)):
+        return f"{target.name} takes no instances any more ({target.state})."
     move = moves.open_move(session, offer.instance_name)
     return f"Move {move.id} was agreed on in another way." if move else ""
 
@@ -370,13 +374,19 @@ def _end(session: Session, row: MoveOffer, to: OfferState, *, by: str, now: date
     session.flush()
     evidence = {"offer": row.id, "to": row.target_name, "move": row.move_id}
     _record(session, row, by, f"times for a move {to.replace('_', ' ')}", now, why=words, evidence=evidence)
-    return facts_of(row)
+    ended = facts_of(row)
+    by_itself = to is OfferState.WITHDRAWN and by == deeds.SERVICE
+    if by_itself and not takes_instances(server_facts(session, row.target_name)):
+        _put_before_a_person(session, ended, now)  # the customer has a letter with times that nobody keeps
+    return ended
 
 
 def _put_before_a_person(session: Session, offer: OfferFacts, now: datetime) -> None:
     """What came to no agreement by itself, with what can be done."""
     said = f"{offer.instance_name}: {SAID[offer.state]} to {offer.target_name}"
-    said += f", and says: {offer.answer}" if offer.answer else ""
+    if offer.answer:
+        overtaken_by = f". {offer.answer.rstrip('.')}"
+        said += overtaken_by if offer.state is OfferState.WITHDRAWN else f", and says: {offer.answer}"
     do = f"phm move agree {offer.instance_name}, or phm move offer {offer.instance_name}."
     if offer.move_id is not None:
         as_told = "; as he was told, the first window holds" if offer.state is OfferState.UNANSWERED else ""

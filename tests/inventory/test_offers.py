@@ -17,7 +17,7 @@ from hosting.inventory.offers import NothingOffered, NothingToOffer, OfferAnswer
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.agreements import Answer, WithoutAnswer
 from hosting.policy.placement import choose_server
-from hosting.policy.states import MoveState, OfferState, WorkState
+from hosting.policy.states import MoveState, OfferState, ServerState, WorkState
 from hosting.policy.terms import STANDARD
 from tests.inventory.words import HOUR, NOW, RELEASE, at_once, placed, received, server, take, with_servers
 
@@ -244,6 +244,25 @@ def test_an_offer_that_was_overtaken_is_withdrawn_by_its_answer(inventory: Inven
     done = accepted(inventory, offer)
     assert (done.state, done.answer) == (OfferState.WITHDRAWN, "Move 1 was agreed on in another way.")
     assert len(read(inventory, lambda session: moves.moves_of(session, name))) == 1
+
+
+def test_times_into_a_server_that_takes_nothing_any_more_are_taken_back_and_a_person_is_told(
+    inventory: Inventory, name: str
+) -> None:
+    offer = offered(inventory, name)
+    in_transaction(
+        inventory,
+        lambda session: servers.set_server_state(session, "app2", ServerState.DRAINING, by="olga", why="w", now=NOW),
+    )
+    done = accepted(inventory, offer)
+    assert (done.state, done.move_id) == (OfferState.WITHDRAWN, None)
+    [said] = told_cases(inventory)
+    assert said == (
+        f"{name}: Nobody keeps the times that the customer was offered for the move to app2. app2 takes no instances any "
+        f"more (draining). phm move agree {name}, or phm move offer {name}."
+    )
+    offered(inventory, name, "app3", now=NOW + DAY)
+    assert told_cases(inventory) == []
 
 
 def test_an_offer_can_be_taken_back(inventory: Inventory, name: str) -> None:
