@@ -79,14 +79,20 @@ def check_old_server(old: ServerFacts, *, lost: bool) -> bool:
     Raises:
         OldServerSilent: it does not, and nobody stated that it is lost.
     """
-    try:
-        load(SshHost).connection(old).run(Command("look", ("true",)))
-    except Unreachable as error:
-        if lost:
-            return False
+    error = silence_of(old)
+    if error and not lost:
         message = f"{old.name} does not answer, and would serve the old state if it came back. {error.what}"
         raise OldServerSilent(message, "Bring it back, or state that it is lost for good.") from error
-    return True
+    return error is None
+
+
+def silence_of(server: ServerFacts) -> Unreachable | None:
+    """Why a server does not answer; None where it does."""
+    try:
+        load(SshHost).connection(server).run(Command("look", ("true",)))
+    except Unreachable as error:
+        return error
+    return None
 
 
 def make_place(server: ServerFacts, instance: InstanceFacts) -> None:

@@ -12,6 +12,7 @@ from hosting.inventory.cases import LEFT_BEHIND
 from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, SWITCHED
 from hosting.inventory.session import in_transaction
 from hosting.policy.placement import check_takes
+from tasks.elsewhere import silence_of
 from tasks.records import inventory, now
 from tasks.restoring import Restore, read_tables
 from tasks.step import reading
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CLOSED = "closed, passes its requests on and goes like what a move leaves."
 NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state and fetches its mail."
+NOT_TAKEN_AWAY = "What was set up there has to go before that server is used again; nobody was led to it."
 
 
 class RestoreUnderWay(Refused):
@@ -37,7 +39,8 @@ def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFact
     """A restore that is begun now, or the one of the same point that a run before this one had begun.
 
     One of another point, which had replaced nothing yet, is called off: a point that can't be brought back keeps
-    nobody from another one. On another server its room is taken from here on.
+    nobody from another one. So is one whose server does not answer, however far it has come there. On another server
+    its room is taken from here on.
 
     Raises:
         RestoreUnderWay: one of another point, or of another part, has come further and is not at its end.
@@ -45,13 +48,12 @@ def begin_restore(server: ServerFacts, instance: InstanceFacts, point: PointFact
     """
     wish = point.id, server.name, what
     tables = read_tables.fn(server, instance)
+    lost = _silent_place(server, instance)
 
     def begin(session: Session) -> Restore:
         begun = restores.open_restore(session, instance.name)
-        if begun is not None and begun.wish != wish and can_be_called_off(begun, server):
-            told = {"point": begun.point, "stamp": begun.stamp, "why": f"{point.id} was asked for instead."}
-            subject = instances.subject_of(instance.name)
-            deeds.record(session, deeds.SERVICE, CALLED_OFF, subject, evidence=told, now=now())
+        if begun is not None and begun.wish != wish and (can_be_called_off(begun, server) or begun.server == lost):
+            _give_up(session, begun, instance, f"{point.id} was asked for instead.", lost=begun.server == lost)
             begun = None
         if begun is None:
             begun = _begin(session, server, instance, wish, tables)
@@ -80,6 +82,41 @@ def _begin(
     subject = instances.subject_of(instance.name)
     deeds.record(session, deeds.SERVICE, BEGUN, subject, evidence=told, now=at)
     return restores.RestoreFacts(instance.name, point, server.name, str(told["stamp"]), at, told)
+
+
+def _silent_place(server: ServerFacts, instance: InstanceFacts) -> str:
+    """The other server of a restore that was begun before, by name, where it does not answer; empty where it does."""
+    with inventory().reading() as session:
+        begun = restores.open_restore(session, instance.name)
+        place = servers.server_facts(session, begun.server) if begun and begun.server != server.name else None
+    return str(place.name) if place and silence_of(place) else ""
+
+
+def _give_up(session: Session, begun: RestoreFacts, instance: InstanceFacts, why: str, *, lost: bool) -> None:
+    """Another restore is begun instead of one; what it leaves on a server that does not answer is for a person."""
+    told = {"point": begun.point, "stamp": begun.stamp, "why": f"{why} {begun.server} did not answer." if lost else why}
+    subject, what = instances.subject_of(instance.name), ENDED if begun.switched else CALLED_OFF
+    deeds.record(session, deeds.SERVICE, what, subject, evidence=told, now=now())
+    if begun.switched:
+        closed = bool(begun.switched["old_closed"])
+        _tell_left(session, begun.instance, begun.stamp, begun.server, begun.left, closed, ())
+    elif lost and begun.server != instance.server_name:
+        summary = (
+            f"{instance.name} was to be restored on {begun.server}, which did not answer any more. {NOT_TAKEN_AWAY}"
+        )
+        key, facts = f"left:{instance.name}:{begun.stamp}", {"server": begun.server}
+        cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=now())
+
+
+def _tell_left(  # noqa: PLR0917  # the columns of the case
+    session: Session, name: str, stamp: str, server: str, old: str, closed: bool, silent: Iterable[str]
+) -> None:
+    """What a restore on another server left on the old one is put before a person."""
+    summary = f"{name} was restored on {server}. What {old} still has of it is {CLOSED if closed else NOT_CLOSED}"
+    if unknowing := ", ".join(silent):
+        summary += f" Its requests are not passed on by {unknowing}, which did not answer."
+    key, facts, subject = f"left:{name}:{stamp}", {"server": old, "closed": closed}, instances.subject_of(name)
+    cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=now())
 
 
 def _under_way(begun: RestoreFacts, instance: InstanceFacts) -> RestoreUnderWay:
@@ -150,13 +187,7 @@ def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFact
 
     def end(session: Session) -> None:
         _record(session, restore, ENDED, evidence)
-        summary = f"{name} was restored on {server.name}. What {old.name} still has of it is "
-        summary += CLOSED if closed else NOT_CLOSED
-        if evidence["silent"]:
-            summary += f" Its requests are not passed on by {', '.join(evidence['silent'])}, which did not answer."
-        key, facts = f"left:{name}:{restore.stamp}", {"server": old.name, "closed": closed}
-        subject = instances.subject_of(name)
-        cases.raise_case(session, key, LEFT_BEHIND, subject, summary, facts=facts, now=now())
+        _tell_left(session, name, restore.stamp, server.name, old.name, closed, evidence["silent"])
 
     in_transaction(inventory(), end)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
+from datetime import timedelta
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 from prefect import Task
 
 from flows import restore_instance as flow
@@ -20,7 +22,7 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.placement import NoServerHasRoom
 from tasks import elsewhere, restore_records
 from tasks.restore_records import begin_restore
-from tests.inventory.words import NOW
+from tests.inventory.words import NOW, server, with_servers
 from tests.service.records import opened, provided, with_backup
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class Servers:
         self.ends_at = self.passed = 0
         self.wrong = self.silent = False
         self.letters: list[str] = []
+        self.dead: set[str] = set()
         self.begin("")
         self._put_steps()
 
@@ -79,6 +82,7 @@ class Servers:
         self.patch.setattr(flow, "working_on", lambda *_: contextlib.nullcontext())
         self.patch.setattr(restore_records, "read_tables", SimpleNamespace(fn=lambda *_: ()))
         self.patch.setattr(elsewhere, "take_away", self.take_away)
+        self.patch.setattr(restore_records, "silence_of", self.silence_of)
         for name in NOTHING:
             self.step(name, lambda *_, **__: None)
         for name in (*RECORDING, "drop_place"):
@@ -109,6 +113,9 @@ class Servers:
         if self.silent and not lost:
             raise elsewhere.OldServerSilent("silent", "state it")
         return not self.silent
+
+    def silence_of(self, server: ServerFacts) -> Unreachable | None:
+        return Unreachable("silent", "wait") if server.name in self.dead else None
 
     def make_place(self, server: ServerFacts, _instance: InstanceFacts) -> None:
         self.data.add(server.name)
@@ -284,3 +291,55 @@ def test_another_restore_has_to_wait_for_one_that_is_half_way_on_another_server(
     with pytest.raises(Refused, match="was begun and is not at its end") as refused:
         run(world, point, server="")
     assert f"phm restore {world.name} {point.id} --server {NEW} --yes" in refused.value.do
+
+
+THIRD = "app3"
+
+
+def facts_of(world: Servers, *hosts: str) -> tuple[InstanceFacts, *tuple[ServerFacts, ...]]:
+    with world.inventory.reading() as session:
+        found = (servers.server_facts(session, host) for host in hosts)
+        return instances.instance_facts(session, world.name), *found
+
+
+def left(world: Servers) -> list[str]:
+    with world.inventory.reading() as session:
+        return [str(one.facts["server"]) for one in cases.cases_of(session, f"instance:{world.name}")]
+
+
+def room_on(world: Servers, host: str) -> int:
+    with world.inventory.reading() as session:
+        return servers.server_facts(session, host).booked_gib
+
+
+@pytest.mark.parametrize("brought_back", [False, True])
+@pytest.mark.parametrize("place", [OLD, NEW])
+def test_a_restore_whose_server_is_dead_keeps_nobody_from_a_third_one(
+    world: Servers, place: str, brought_back: bool
+) -> None:
+    with_servers(world.inventory, server(THIRD, 1000, address="192.0.2.3"))
+    point = instance_with_point(world, 1)
+    facts, dead, third = facts_of(world, place, THIRD)
+    begun = begin_restore.fn(dead, facts, point, "all")
+    if brought_back:
+        restore_records.record_brought_back.fn(begun)
+    with pytest.raises(Refused, match="is not at its end"):
+        begin_restore.fn(third, facts, point, "all")  # as long as it answers
+    world.dead = {place}
+    with time_machine.travel(NOW + timedelta(days=1)):
+        assert not begin_restore.fn(third, facts, point, "all").brought_back
+    assert left(world) == ([NEW] if place == NEW else [])
+    assert (room_on(world, NEW), room_on(world, THIRD)) == (0, facts.storage_gib)
+
+
+def test_an_instance_whose_new_server_dies_before_all_is_settled_there_goes_to_a_third_one(world: Servers) -> None:
+    with_servers(world.inventory, server(THIRD, 1000, address="192.0.2.3"))
+    point = instance_with_point(world, 1)
+    facts, old, new, third = facts_of(world, OLD, NEW, THIRD)
+    begun = begin_restore.fn(new, facts, point, "all")
+    restore_records.record_switched.fn(begun, new, old, {"old_closed": True})
+    world.dead = {NEW}
+    facts, *_ = facts_of(world)
+    with time_machine.travel(NOW + timedelta(days=1)):
+        assert begin_restore.fn(third, facts, point, "all").switched is None
+    assert (world.home, left(world)) == (NEW, [OLD])
