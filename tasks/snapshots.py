@@ -196,7 +196,7 @@ def _repository(server: str, instance: str, generation: GenerationFacts) -> dict
 
 def _point(instance: InstanceFacts, result: Mapping[str, Any]) -> PointFacts:
     """What the conductor made, by its own word."""
-    manifest = {**result["manifest"], "peak_kib": result["peak_kib"]}
+    manifest = {**result["manifest"], "peak_kib": result["peak_kib"], "phases": result.get("phases", {})}
     return PointFacts(
         id=manifest["point"],
         instance_name=InstanceName(instance.name),

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blocks.store_client import read_models
 from deployments.runtime.warm_requests import CannotServe, Request, agree, close, listen, receive
 from hosting import templates
 from hosting.errors import ServiceError
@@ -188,6 +189,7 @@ def preload(modules: Sequence[str]) -> None:
         message = f"A flow module starts threads when it is imported: {names}."
         raise CannotServe(message, "Open things in tasks, not at import.")
     templates.read_all()
+    read_models()
     gc.collect()
     gc.freeze()
 

@@ -62,7 +62,7 @@ class Tally:
     def add(self, piece: bytes) -> None:
         """The next bytes of the dump."""
         self.bytes += len(piece)
-        self._tail = (self._tail + piece)[-TAIL_BYTES:]
+        self._tail = (self._tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         whole = self._carry + piece
         cut = whole.rfind(b"\n") + 1
         self._carry = whole[cut:]

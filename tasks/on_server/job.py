@@ -32,16 +32,31 @@ class Complaint(Exception):
 
 
 class Progress:
-    """Tells how far a job is, twice a second at most."""
+    """Tells how far a job is, twice a second at most, and keeps what each phase took."""
 
     def __init__(self, folder: Path) -> None:
         """Nothing is told yet."""
         self.folder = folder
         self._told_at = 0.0
+        self._phase, self._since = "", time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    def phases(self) -> dict[str, float]:
+        """The seconds of each phase so far, in the order in which they began."""
+        self._enter(self._phase)
+        return {phase: round(seconds, 2) for phase, seconds in self._seconds.items() if phase}
+
+    def _enter(self, phase: str) -> None:
+        """From now on it is this phase."""
+        moment = time.monotonic()
+        self._seconds[self._phase] = self._seconds.get(self._phase, 0.0) + moment - self._since
+        self._phase, self._since = phase, moment
 
     def tell(self, phase: str, done: int = 0, whole: int = 0, *, now: bool = False) -> None:
         """A phase with its bytes done and in all (0: not known)."""
         moment = time.monotonic()
+        if phase != self._phase:
+            self._enter(phase)
         if now or moment - self._told_at >= PROGRESS_SECONDS:
             self._told_at = moment
             write_whole(self.folder / "progress", {"phase": phase, "done": done, "whole": whole})

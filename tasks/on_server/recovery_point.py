@@ -60,7 +60,8 @@ def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
             restic.drop_stale_locks()  # restic tells those of the dead from those of the living
         told = taken(request, restic, work, progress) | {"repository_made": made}
         unfinished.unlink()
-        return told | {"seconds": round(time.monotonic() - began, 3), "peak_kib": most_memory()}
+        took = {"seconds": round(time.monotonic() - began, 3), "phases": progress.phases()}
+        return told | took | {"peak_kib": most_memory()}
     except ResticSaid as error:
         raise Complaint(error.kind, str(error)) from None
     except DatabaseSaid as error:
@@ -78,25 +79,32 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
     database = Backup(
         restic, [*tag, "--tag", "database", "--stdin", "--stdin-filename", "database.sql"], lambda _: None, feed=True
     )
+    side = ThreadPoolExecutor(1)
     try:
+        progress.tell("locking the tables", now=True)
         with one_dump_at_a_time(), dumping(request, moment, point / "data") as (dump, reader):
+            listing = side.submit(list_files, request, work, point)  # beside the dump
             with counting(reader, request, moment, point / "data") as counted:
                 said = pass_on(dump, tally, database, progress, request)
+                progress.tell("counting rows", now=True)
             moment.rows, missing = counted()
         check_kept_in_time(moment)
         check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said), dump.returncode, said)
         database.end_input()
         progress.tell("reading files", now=True)
-        known = {} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl"))
-        entries = file_tree.tree(str(point / "data"), known)
+        entries = listing.result()
         manifest = manifest_of(request, moment, tally, entries, missing)
         file_tree.write_lines(str(point / "files.jsonl"), entries)
         (point / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        progress.tell("storing files", now=True)
         files = back_up_files(restic, tag, point, entries, progress, hard_links=not request["btrfs"])
+        progress.tell("storing the database", now=True)
         stored = database.finish()
     except BaseException:
         database.kill()
         raise
+    finally:
+        side.shutdown(wait=False)  # where something failed the folder goes, and with it who reads it
     if stored["total_bytes_processed"] != tally.bytes:
         said = f"restic stored {stored['total_bytes_processed']} bytes of a dump of {tally.bytes} bytes"
         raise Complaint("store", said)
@@ -107,6 +115,12 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
         "files_snapshot": files["snapshot_id"],
         "bytes_added": stored["data_added"] + files["data_added"],
     }
+
+
+def list_files(request: dict[str, Any], work: Path, point: Path) -> dict[str, list[Any]]:
+    """Every file of the point with its sum; what did not change since the last point keeps the sum it had."""
+    known = {} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl"))
+    return file_tree.tree(str(point / "data"), known)
 
 
 def pass_on(

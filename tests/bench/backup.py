@@ -31,13 +31,27 @@ from tests.service.plans import Plan
 from tests.service_fixture import running_service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from hosting.policy.values import InstanceFacts, PointFacts
+    from tests.service.plans import Outcome as RunOutcome
     from tests.service_fixture import Service
 
 HERE = Path(__file__).parent
 SECONDS = 1800
 MIB = 2**20
 AUTHORITIES = "/etc/phm/authorities.pem"
+
+COLD = """
+import os, sys
+os.sync()
+for folder, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        file = os.open(os.path.join(folder, name), os.O_RDONLY)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(file)
+"""
+"""The mails are not in memory when a backup begins, as by night: those just written would be, for who reads them in place."""
 
 MEASURE = """
 import json, os, resource, subprocess, sys, time
@@ -69,6 +83,7 @@ class Bench:
         self.store = load(BackupStore)
         self.password = secrets.token_hex(16)
         self.prefix = f"{service.host}/plain/{secrets.token_hex(4)}"
+        self.parts: list[dict[str, float]] = []
 
     def fill(self, mails: int, mib: int, seed: int) -> None:
         """Mails and rows."""
@@ -77,6 +92,12 @@ class Bench:
         done = self.service.fleet.run(
             self.service.host, command, seconds=SECONDS, text_in=(HERE / "fill_instance.py").read_text()
         )
+        assert done.returncode == 0, done.stderr[-500:]
+
+    def cold(self) -> None:
+        """None of the mails is in memory."""
+        command = f"python3 - {self.layout.data}/storage/user"
+        done = self.service.fleet.run(self.service.host, command, seconds=SECONDS, text_in=COLD)
         assert done.returncode == 0, done.stderr[-500:]
 
     def on_server(self, argv: list[str], environment: dict[str, str], stdin: str = "") -> Measured:
@@ -108,6 +129,7 @@ class Bench:
     def plain(self, *, first: bool) -> Measured:
         """The plain script; its repository is made within the first run, as ours is."""
         init = Measured(0, 0)
+        self.cold()
         if first:
             init = self.on_server(["restic", "--cacert", AUTHORITIES, "init"], self.restic_environment())
         done = self.script("back_up_plain.sh", self.layout.database, str(self.layout.data))
@@ -115,6 +137,7 @@ class Bench:
 
     def flow(self) -> tuple[Measured, PointFacts]:
         """The flow, from its start to its end."""
+        self.cold()
         began = time.monotonic()
         outcome = self.service.runner.run(
             Plan(flow="flows.back_up_server.back_up_instance", parameters={"instance": self.instance.name})
@@ -125,6 +148,7 @@ class Bench:
             point = recovery_points.points_of(session, self.instance.name)[-1]
         peak = float(point.manifest.get("peak_kib", 0)) / 1024
         prefix = self.store.prefix(point.server_name, point.instance_name, point.generation)
+        self.parts.append(parts(seconds, outcome, point))
         return Measured(seconds, peak, self.stored(prefix)), point
 
     def stored(self, prefix: str) -> float:
@@ -176,8 +200,10 @@ hooks:
             self.service.host, "mkdir -p /etc/borgmatic; cat >/etc/borgmatic/config.yaml", text_in=config
         )
         made = self.on_server(["borgmatic", "init", "--encryption", "repokey-blake2"], {})
+        self.cold()
         first = self.on_server(["borgmatic", "create"], {})
         self.fill(50, 1, 3)
+        self.cold()
         second = self.on_server(["borgmatic", "create"], {})
         size = int(self.service.on("du -sm /srv/borg | cut -f1"))
         self.service.on("rm -rf /srv/borg")
@@ -214,6 +240,29 @@ def install_borgmatic(service: Service) -> bool:
     return True
 
 
+def parts(seconds: float, outcome: RunOutcome, point: PointFacts) -> dict[str, float]:
+    """Where the time of a run of the flow went: phases of the job on the server, and what is around it."""
+    job, taking = dict(point.manifest["phases"]), outcome.took["take_point"]
+    around = {
+        "the store looked at": outcome.took["ensure_store_ready"],
+        "the job started, followed, its answer fetched": taking - sum(job.values()),
+        "lease, lock on the server, records": outcome.took["back_up"] - taking,
+        "the point's page": outcome.took["show_point"],
+        "the flow's own beginning and end": outcome.seconds - sum(
+            outcome.took[one] for one in ("ensure_store_ready", "back_up", "show_point")
+        ),
+        "the process": seconds - outcome.seconds,
+    }  # fmt: skip
+    return {f"on the server: {phase}": one for phase, one in job.items()} | around
+
+
+def parts_table(runs: Sequence[Mapping[str, float]]) -> list[str]:
+    """Where the time went, run by run."""
+    named = list(dict.fromkeys(name for run in runs for name in run))
+    rows = [f"| {name} | " + " | ".join(f"{run.get(name, 0.0):.2f}" for run in runs) + " |" for name in named]
+    return ["", "| the flow's seconds | first run | second run |", "| --- | --- | --- |", *rows]
+
+
 def row(what: str, first: Measured, second: Measured) -> str:
     """A row of the table."""
     return (
@@ -230,7 +279,7 @@ def main() -> None:
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="phm-bench-") as folder, running_service(Path(folder)) as service:
         load(BackupStore).ensure_ready()
-        lines = one_instance(Bench(service, wish.mails, wish.mib), wish)
+        lines = one_instance(Bench(service, wish.mails, wish.mib), wish) if wish.mails else []
         if wish.small:
             lines += small_ones(service, wish.small)
     print(f"\n## Backups, {datetime.now(UTC):%Y-%m-%d}\n")
@@ -260,6 +309,7 @@ def one_instance(bench: Bench, wish: argparse.Namespace) -> list[str]:
             f"| ratio to the script (aim ≤ 1.1) | {first.seconds / plain[0].seconds:.2f} | | "
             f"{second.seconds / plain[1].seconds:.2f} | | |"
         ),
+        *parts_table(bench.parts),
         "",
         (
             f"Restore: script {back_plain.seconds:.1f} s, flow {back.seconds:.1f} s, ratio "

@@ -66,7 +66,8 @@ def main(database: str, data: str, user: str, mails: int, mib: int, seed: int) -
     sql.stdin.write("COMMIT;\n")
     sql.stdin.close()
     assert sql.wait() == 0
-    subprocess.run(["chown", "-R", f"{user}:{user}", f"{data}/storage/user"], check=True)
+    owned = ["find", f"{data}/storage/user", "!", "-user", user, "-exec", "chown", f"{user}:{user}", "{}", "+"]
+    subprocess.run(owned, check=True)  # what was there before keeps its times
 
 
 if __name__ == "__main__":

@@ -92,12 +92,14 @@ def serve(folder: Path) -> None:
     machine's load, which says nothing of theirs: nobody waits for it.
     """
     import flows
+    from blocks import store_client
     from tasks import snapshots
     from tests.service import watched_run
 
     for module in pkgutil.iter_modules(flows.__path__):
         importlib.import_module(f"flows.{module.name}")
     snapshots.LOAD_MOST_A_CORE = 1000.0
+    store_client.read_models()  # as the service's own parent of runs does
     out = os.dup(1)
     os.dup2(2, 1)  # what the runs print is no answer
     while line := sys.stdin.readline():
