@@ -140,6 +140,14 @@ class Shop:
         """
         return self.send(wished(reference, name))
 
+    def unwish(self, reference: str, name: str) -> Answer:
+        """Tell that the customer of an order wants his name no longer.
+
+        Raises:
+            ShopUnheard: it wasn't taken.
+        """
+        return self.send(wished(reference, name, kind="name.cancelled"))
+
     def send(self, event: Event) -> Answer:
         """Send an event until it is taken, a bounded number of times.
 
@@ -221,9 +229,9 @@ def rent(kind: str, reference: str, cents: int, due_on: date, event_id: str | No
     return event(kind, data, event_id)
 
 
-def wished(reference: str, name: str, event_id: str | None = None) -> Event:
-    """`name.ordered`."""
-    return event("name.ordered", {"order": reference, "name": name}, event_id)
+def wished(reference: str, name: str, event_id: str | None = None, *, kind: str = "name.ordered") -> Event:
+    """`name.ordered` or `name.cancelled`."""
+    return event(kind, {"order": reference, "name": name}, event_id)
 
 
 def _text(moment: datetime) -> str:

@@ -11,6 +11,7 @@ from blocks.service_settings import ServiceSettings
 from hosting.inventory import name_applications, name_views, name_wishes, operators
 from hosting.inventory.session import in_transaction
 from hosting.name_lists import load_lists
+from hosting.policy.listed_names import NameLists
 from hosting.policy.states import EventState
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.letters import local, tell_findings
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from hosting.inventory.name_views import ApplicationView
     from hosting.inventory.name_wishes import Wish
     from hosting.policy.findings import Finding
-    from hosting.policy.listed_names import NameLists
 
 
 def lists() -> NameLists:
@@ -38,29 +38,30 @@ def lists() -> NameLists:
 
 @reading
 def judge_wishes_of_the_shop() -> int:
-    """Names that customers ordered in the shop are judged once their instances are there, each in its turn.
+    """Names that customers ordered in the shop are judged once their instances are there; those cancelled there go.
 
     Returns:
         How many were taken up, or put before a person.
 
     Raises:
-        ListsBroken: a list can't be read; every wish is kept.
-        NotAllDone: some wishes were not judged; they are judged the next time.
+        NotAllDone: some wishes were not seen to, e.g. since a list can't be read; they are kept for the next time.
     """
     with inventory().reading() as session:
         waiting = name_wishes.waiting_wishes(session)
-    if not waiting:
-        return 0
-    known, zone, seen, failures = lists(), load(ServiceSettings).zone, 0, list["ServiceError"]()
+    seen, failures = 0, list["ServiceError"]()
     for wish in waiting:
-
-        def judge(session: Session, wish: Wish = wish) -> EventState:
-            return name_wishes.judge_wish(session, wish, known, zone=zone, now=now())
-
         with kept_for_the_end(failures, f"event {wish.event}"):
-            seen += in_transaction(inventory(), judge) is not EventState.WAITING
+            seen += see_to_wish(wish) is not EventState.WAITING
     check_all_done(failures, "It is tried again each minute.")
     return seen
+
+
+def see_to_wish(wish: Wish) -> EventState:
+    """One wish, in a transaction of its own; a name is taken away whether the lists can be read or not."""
+    known, zone = NameLists(()) if wish.is_cancelled else lists(), load(ServiceSettings).zone
+    return in_transaction(
+        inventory(), lambda session: name_wishes.judge_wish(session, wish, known, zone=zone, now=now())
+    )  # fmt: skip
 
 
 @reading

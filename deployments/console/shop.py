@@ -65,10 +65,11 @@ def name(
     reference: Reference,
     wish: Annotated[str, typer.Argument(help="The subdomain, as the customer wrote it.")],
     *,
+    cancel: Annotated[bool, typer.Option("--cancel", help="He wants it no longer; a domain of his own, too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell that a customer wishes for a subdomain."""
-    answer = the_shop().wish(reference, wish)
+    """Tell that a customer wishes for a subdomain, or wants his name no longer."""
+    answer = the_shop().unwish(reference, wish) if cancel else the_shop().wish(reference, wish)
     row = {"order": reference, "name": wish, "taken": answer.content.get("taken"), "status": answer.status}
     emit_one(row, {"order": "order", "name": "name", "taken": "receiver says"}, as_json=as_json)
 

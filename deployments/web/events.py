@@ -15,7 +15,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from deployments.web.declined import Declined
 from hosting.inventory.models import TEXT_MOST
-from hosting.inventory.notices import MoneyMoved, NameOrdered, Notice, NoticeType, OrderPlaced, RentNotice
+from hosting.inventory.notices import MoneyMoved, NameNotice, Notice, NoticeType, OrderPlaced, RentNotice
 
 if TYPE_CHECKING:
     from deployments.web.signatures import Delivery
@@ -154,14 +154,14 @@ class RentForm(_Form):
 
 
 class NameForm(_Form):
-    """`data` of `name.ordered`: the name as the customer wrote it, without the zone or with it."""
+    """`data` of `name.ordered` and `name.cancelled`: the name as the customer wrote it, with the zone or without."""
 
     order: Reference
     name: Text
 
-    def told(self) -> NameOrdered:
+    def told(self) -> NameNotice:
         """What the inventory takes."""
-        return NameOrdered(self.order, self.name)
+        return NameNotice(self.order, self.name)
 
 
 class OrderEvent(_Form):
@@ -186,9 +186,9 @@ class RentEvent(_Form):
 
 
 class NameEvent(_Form):
-    """A customer wishes for a subdomain."""
+    """A customer wishes for a subdomain, or wants his name no longer."""
 
-    type: Literal["name.ordered"]
+    type: Literal["name.ordered", "name.cancelled"]
     data: NameForm
 
 

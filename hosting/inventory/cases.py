@@ -25,7 +25,7 @@ NOT_DONE = "work not done"
 """The kind of the case that work is whose runs came to nothing."""
 
 NAME_NOT_JUDGED = "name not judged"
-"""The kind of the case that a name is which a customer ordered in the shop, and that can't be judged as things are."""
+"""The kind of the case that a name is of which a customer told the shop something that can't be done as it stands."""
 
 NAME_WAITS = "name to decide on"
 """The kind of the case that a name is which a customer wishes for, until a person has decided (P28)."""

@@ -1,4 +1,4 @@
-"""Names that customers order in the shop: kept with the event, judged once their instance is there (P26, P28)."""
+"""Names that customers order or cancel in the shop: kept with the event, seen to once their instance is there (P28)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, instances, name_applications, orders
+from hosting.inventory import cases, instances, name_applications, name_orders, names, orders
 from hosting.inventory.deeds import SHOP
 from hosting.inventory.models import Order, ShopEvent
 from hosting.inventory.notices import NoticeType
 from hosting.inventory.turns import take_turn
+from hosting.policy.labels import normal
 from hosting.policy.states import EventState, OrderState, step
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
     from hosting.policy.listed_names import NameLists
 
+KINDS = (NoticeType.NAME_ORDERED, NoticeType.NAME_CANCELLED)
 NO_INSTANCE_COMES = frozenset({OrderState.REFUSED, OrderState.CANCELLED})
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A name that was ordered in the shop.
+    """A name that was ordered in the shop, or cancelled there.
 
     Args:
         event: the shop's.
@@ -39,17 +41,21 @@ class Wish:
     event: str
     order: str
     name: str
+    is_cancelled: bool
 
 
 def waiting_wishes(session: Session) -> list[Wish]:
-    """The wishes that nobody has judged, the first ordered first."""
-    kind, waits = ShopEvent.type == NoticeType.NAME_ORDERED, ShopEvent.state == EventState.WAITING
+    """The wishes that nobody has seen to, the first told first."""
+    kind, waits = ShopEvent.type.in_(KINDS), ShopEvent.state == EventState.WAITING
     rows = session.scalars(select(ShopEvent).where(kind, waits).order_by(ShopEvent.delivered_at, ShopEvent.id))
-    return [Wish(row.id, row.order_reference, json.loads(row.body)["data"]["name"]) for row in rows]
+    return [
+        Wish(row.id, row.order_reference, json.loads(row.body)["data"]["name"], row.type == NoticeType.NAME_CANCELLED)
+        for row in rows
+    ]
 
 
 def judge_wish(session: Session, wish: Wish, lists: NameLists, *, zone: str, now: datetime) -> EventState:
-    """A wish becomes an application, once its instance is there; what can't be one is put before a person.
+    """A wish becomes an application, or takes a name away, once its instance is there; else a person sees to it.
 
     Returns:
         What became of it: it still waits where the order or its instance is not there yet.
@@ -63,11 +69,16 @@ def judge_wish(session: Session, wish: Wish, lists: NameLists, *, zone: str, now
         return EventState.WAITING
     objection = f"Order {wish.order} is {order.state}."
     if instance is not None:
-        objection = _applied_for(session, instance.name, wish, lists, zone=zone, now=now)
+        try:
+            _done(session, instance.name, wish, lists, zone=zone, now=now)
+            objection = ""
+        except Refused as refused:
+            objection = str(refused)
     row.state = step(EventState.WAITING, EventState.FOR_A_PERSON if objection else EventState.APPLIED)
     cases.settle_by_key(session, f"order_unknown:{wish.event}", SHOP, "The order has arrived.", now)
     if objection:
-        summary = f"The name {wish.name} was ordered in the shop and can't be judged. {objection}"
+        said = ("ordered", "judged") if not wish.is_cancelled else ("cancelled", "taken away")
+        summary = f"The name {wish.name} was {said[0]} in the shop and can't be {said[1]}. {objection}"
         key, facts = f"name_not_judged:{wish.event}", {"event": wish.event, "name": wish.name}
         subject = orders.subject_of(wish.order)
         cases.raise_case(session, key, cases.NAME_NOT_JUDGED, subject, summary, facts=facts, now=now)
@@ -75,11 +86,19 @@ def judge_wish(session: Session, wish: Wish, lists: NameLists, *, zone: str, now
     return EventState(row.state)
 
 
-def _applied_for(session: Session, instance: str, wish: Wish, lists: NameLists, *, zone: str, now: datetime) -> str:
-    """The application handed in as the customer's; why that can't be done, empty if it is."""
-    why = f"ordered in the shop (event {wish.event})"
-    try:
+def _done(session: Session, instance: str, wish: Wish, lists: NameLists, *, zone: str, now: datetime) -> None:
+    """An application handed in as the customer's, or a name on its way from the instance (P28, P29, P32).
+
+    Raises:
+        Refused: as `name_applications.apply_for`, and where the instance does not have the name.
+    """
+    if not wish.is_cancelled:
+        why = f"ordered in the shop (event {wish.event})"
         name_applications.apply_for(session, instance, wish.name, lists, zone=zone, by=SHOP, why=why, now=now)
-    except Refused as refused:
-        return str(refused)
-    return ""
+        return
+    said, why = normal(wish.name), f"cancelled in the shop (event {wish.event})"
+    for name in names.names_of(session, instance):
+        if said in {name.a_label, normal(name.as_ordered), name.host_name(zone), f"{normal(name.as_ordered)}.{zone}"}:
+            name_orders.order_release(session, instance, name.a_label, by=SHOP, why=why, now=now)
+            return
+    raise names.NoSuchNameHere(f"Instance {instance} does not have it.", f"Look at: phm name list {instance}.")

@@ -20,6 +20,7 @@ class NoticeType(StrEnum):
     RENT_OVERDUE = "rent.overdue"
     RENT_SETTLED = "rent.settled"
     NAME_ORDERED = "name.ordered"
+    NAME_CANCELLED = "name.cancelled"
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class RentNotice:
 
 
 @dataclass(frozen=True)
-class NameOrdered:
-    """A customer wishes for a subdomain: the name as he wrote it."""
+class NameNotice:
+    """A name that a customer wishes for, or wants no longer, as he wrote it; the notice's type says which."""
 
     order: str
     name: str
@@ -82,7 +83,7 @@ class Notice:
     type: NoticeType
     delivered_at: datetime
     body: str
-    data: OrderPlaced | MoneyMoved | RentNotice | NameOrdered
+    data: OrderPlaced | MoneyMoved | RentNotice | NameNotice
 
     @property
     def body_sha256(self) -> str:
@@ -94,7 +95,7 @@ class Taken(StrEnum):
     """What became of a notice; each of them is answered alike."""
 
     APPLIED = "applied"
-    WAITING = "waiting"  # for its order; a name, for being judged
+    WAITING = "waiting"  # for its order; a name, for being seen to
     FOR_A_PERSON = "for_a_person"
     REPEATED = "repeated"  # known already: changes nothing
     CONTRADICTED = "contradicted"  # its id is known with another body: changes nothing, a person looks

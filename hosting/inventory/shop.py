@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hosting.inventory.models import Order, Payment, ShopEvent
-from hosting.inventory.notices import MoneyMoved, NameOrdered, Notice, NoticeType, OrderPlaced, RentNotice, Taken
+from hosting.inventory.notices import MoneyMoved, NameNotice, Notice, NoticeType, OrderPlaced, RentNotice, Taken
 from hosting.inventory.orders import subject_of
 from hosting.inventory.placing import place_order
 from hosting.inventory.settlements import settle_order
@@ -67,7 +67,7 @@ def take_notice(session: Session, notice: Notice, now: datetime, holidays_state:
             state = _move_money(taking, notice.data)
         case RentNotice():
             state = _note_rent(taking, notice.data)
-        case NameOrdered():
+        case NameNotice():
             state = _keep_name(taking, notice.data)
     event.state = step(EventState.WAITING, state)
     session.flush()
@@ -119,9 +119,9 @@ def _note_rent(taking: Taking, data: RentNotice) -> EventState:
     return EventState.FOR_A_PERSON
 
 
-def _keep_name(taking: Taking, data: NameOrdered) -> EventState:
-    """Keep a name that a customer wishes for until it is judged (`name_wishes`): his instance may not be there yet."""
-    taking.record("name ordered", "", {"name": data.name})
+def _keep_name(taking: Taking, data: NameNotice) -> EventState:
+    """Keep what a customer says of a name until it is seen to (`name_wishes`): his instance may not be there yet."""
+    taking.record(taking.notice.type.replace(".", " "), "", {"name": data.name})
     if taking.session.get(Order, data.order) is None:
         summary = f"The name {data.name} for order {data.order}, which is unknown; kept until the order arrives."
         taking.put_before_a_person("order_unknown", taking.notice.id, summary, {"name": data.name})

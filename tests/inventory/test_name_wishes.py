@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from hosting.inventory import instances, name_application_rows, name_applications, name_wishes, servers
+import pytest
+
+from hosting.inventory import (
+    instances,
+    name_application_rows,
+    name_applications,
+    name_orders,
+    name_wishes,
+    names,
+    servers,
+    work,
+)
 from hosting.inventory.cancelling import cancel_order
 from hosting.inventory.models import ShopEvent
-from hosting.inventory.notices import NameOrdered, Notice, NoticeType, Taken
+from hosting.inventory.notices import NameNotice, Notice, NoticeType, Taken
 from hosting.inventory.releases import current_release
 from hosting.inventory.session import in_transaction
 from hosting.policy.listed_names import merged, read_list
-from hosting.policy.states import ApplicationState, EventState
+from hosting.policy.states import ApplicationState, EventState, NameState
 from tests.inventory.words import (
     HOUR,
     NOW,
@@ -38,7 +49,12 @@ LATER = NOW + 13 * HOUR
 
 def ordered(name: str, event: str = "name-1", order: str = "A-1") -> Notice:
     body = json.dumps({"type": "name.ordered", "data": {"order": order, "name": name}})
-    return Notice(event, NoticeType.NAME_ORDERED, NOW + 12 * HOUR, body, NameOrdered(order, name))
+    return Notice(event, NoticeType.NAME_ORDERED, NOW + 12 * HOUR, body, NameNotice(order, name))
+
+
+def cancelled(name: str, event: str = "gone-1") -> Notice:
+    body = json.dumps({"type": "name.cancelled", "data": {"order": "A-1", "name": name}})
+    return Notice(event, NoticeType.NAME_CANCELLED, NOW + 12 * HOUR, body, NameNotice("A-1", name))
 
 
 def opened(inventory: Inventory) -> str:
@@ -170,3 +186,28 @@ def test_whatever_is_wished_for_is_found_out_and_nobody_s_by_itself(inventory: I
     assert [one.wished for one in waiting] == ["phlymail\u0430"]  # a person decides; what looks like ours is refused
     with inventory.reading() as session:
         assert name_applications.names_of_others(session, f"not {name}") == ()
+
+
+@pytest.mark.parametrize("said", ["Bücher", "xn--bcher-kva", "bücher.phlymail.test", "XN--BCHER-KVA.phlymail.test"])
+def test_a_name_that_is_cancelled_in_the_shop_is_on_its_way_at_once(inventory: Inventory, said: str) -> None:
+    name = opened(inventory)
+    in_transaction(inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    in_transaction(
+        inventory,
+        lambda session: name_orders.order_subdomain(session, name, "xn--bcher-kva", "bücher", by="olga", now=NOW),
+    )
+    assert take(inventory, cancelled(said), cancelled(said)) == [Taken.WAITING, Taken.REPEATED]
+    assert judged(inventory) == [EventState.APPLIED]
+    with inventory.reading() as session:
+        (held,) = names.names_of(session, name)
+        kinds = [one.kind for one in name_orders.open_works(session, held)]
+    assert (held.state, kinds) == (NameState.RELEASING, [work.RELEASE_SUBDOMAIN])
+    assert open_kinds(inventory) == []
+
+
+def test_a_name_that_the_instance_does_not_have_is_taken_from_nobody(inventory: Inventory) -> None:
+    opened(inventory)
+    take(inventory, ordered("muster"), cancelled("muster"))
+    assert sorted(judged(inventory)) == [EventState.APPLIED, EventState.FOR_A_PERSON]
+    assert open_kinds(inventory) == ["name not judged", "name to decide on"]
+    assert any("muster was cancelled in the shop and can't be taken away." in one for one in summaries(inventory))

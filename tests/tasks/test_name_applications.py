@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from flows.decide_subdomain import DecisionRequest
 from flows.dispatch_due_work import BEATS
 from hosting.inventory import name_views, names
-from hosting.inventory.notices import NameOrdered, Notice, NoticeType
+from hosting.inventory.notices import NameNotice, Notice, NoticeType
 from hosting.inventory.session import in_transaction
 from hosting.policy.listed_names import ListsBroken
 from hosting.policy.states import ApplicationState
@@ -82,7 +82,7 @@ def test_a_name_that_was_ordered_in_the_shop_is_answered_without_an_operator(
     assert BEATS.index(judge_wishes_of_the_shop) < BEATS.index(tell_customers_of_names)
     for number, wish in enumerate(("phlymail", "bücher")):
         body = json.dumps({"type": "name.ordered", "data": {"order": "A-1", "name": wish}})
-        take(inventory, Notice(f"n-{number}", NoticeType.NAME_ORDERED, NOW, body, NameOrdered("A-1", wish)), now=NOW)
+        take(inventory, Notice(f"n-{number}", NoticeType.NAME_ORDERED, NOW, body, NameNotice("A-1", wish)), now=NOW)
     assert [judge_wishes_of_the_shop.fn(), judge_wishes_of_the_shop.fn()] == [2, 0]
     with relay.up():
         assert at(NOW) == 2
@@ -100,10 +100,10 @@ def test_while_the_lists_can_not_be_read_what_is_ordered_in_the_shop_waits(
         raise ListsBroken("brands.csv has a line that can't be read.", "Correct it.")
 
     body = json.dumps({"type": "name.ordered", "data": {"order": "A-1", "name": "muster"}})
-    take(inventory, Notice("n-1", NoticeType.NAME_ORDERED, NOW, body, NameOrdered("A-1", "muster")), now=NOW)
+    take(inventory, Notice("n-1", NoticeType.NAME_ORDERED, NOW, body, NameNotice("A-1", "muster")), now=NOW)
     with monkeypatch.context() as patched:
         patched.setattr(name_applications, "lists", broken)
-        with pytest.raises(ListsBroken):
+        with pytest.raises(NotAllDone, match="has a line that can't be read"):
             judge_wishes_of_the_shop.fn()
     assert judge_wishes_of_the_shop.fn() == 1
     with inventory.reading() as session:

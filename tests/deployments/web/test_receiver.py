@@ -197,7 +197,15 @@ data = st.fixed_dictionaries(
     },
 )  # fmt: skip
 types = st.sampled_from(
-    ["order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled", "name.ordered"]
+    [
+        "order.placed",
+        "payment.received",
+        "payment.refunded",
+        "rent.overdue",
+        "rent.settled",
+        "name.ordered",
+        "name.cancelled",
+    ]
 )
 event_bodies = (
     st.builds(lambda kind, content: json.dumps({"type": kind, "data": content}), types | st.text(), data | json_values)

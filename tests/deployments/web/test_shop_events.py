@@ -82,7 +82,7 @@ async def test_the_examples_of_the_document_are_taken(service: Service, example:
 def test_the_document_has_an_example_of_each_type() -> None:
     assert [example["type"] for example in EXAMPLES] == [
         "order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled",
-        "name.ordered",
+        "name.ordered", "name.cancelled",
     ]  # fmt: skip
 
 
