@@ -14,8 +14,7 @@ from hosting.commands.server_link import take_writes
 from hosting.errors import DriftFound
 from hosting.inventory import instances, kept_source, moves, servers
 from hosting.inventory.session import in_transaction
-from hosting.policy.kept_source import Loss, NothingKept, difference, files_differing
-from hosting.policy.states import MoveState
+from hosting.policy.kept_source import Loss, difference, files_differing
 from hosting.product.layout import InstanceLayout
 from tasks.leases import hold_on
 from tasks.move_after_check import DIFFERS
@@ -105,14 +104,11 @@ def check_kept(move: Move) -> None:
     """See that what is to be served again is still what the last move left there, and is there.
 
     Raises:
-        NothingKept: it was given up meanwhile.
+        NothingKept: meanwhile it can't be, or its loss was accepted too long ago.
         DriftFound: the server does not have it.
     """
     with inventory().reading() as session:
-        kept = moves.move_facts(session, int(move.facts.evidence[kept_source.SERVES_KEPT]))
-    if kept.state is not MoveState.DONE or kept.source_name != move.target.name:
-        message = f"{move.target.name} keeps nothing of {move.name} any more."
-        raise NothingKept(message, kept_source.DO)
+        kept_source.check_return(session, move.facts, now())
     check_is_there(move.target, move.instance)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from hosting.inventory import deeds, former_homes, instances, moves, servers, work
-from hosting.policy.kept_source import NothingKept
+from hosting.inventory import deeds, former_homes, instances, moves, restores, servers, work
+from hosting.policy.kept_source import ACCEPTED_FOR, NothingKept
 from hosting.policy.states import MoveState, ServerState
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from hosting.inventory.moves import MoveFacts
     from hosting.policy.kept_source import Loss
 
-SERVES_KEPT = "serves_kept"
-"""The entry of a move's evidence that names the move whose source is served again as it was left."""
-
+SERVES_KEPT = moves.SERVES_KEPT
 CHANGED = "release changed"
 DO = "Bring it back from a backup (phm restore), or move it with its present data (phm move back)."
 
@@ -38,6 +36,35 @@ def kept_move(session: Session, instance: str) -> MoveFacts:
     if open_move := moves.open_move(session, instance):
         message = f"Instance {instance} moves just now, to {open_move.target_name} ({open_move.state})."
         raise NothingKept(message, f"Wait for its end, or: phm move cancel {instance}.")
+    _check_whole(session, move)
+    return move
+
+
+def check_return(session: Session, move: MoveFacts, now: datetime) -> None:
+    """See that a move which is to serve a kept state may still do it: nothing has changed, and it was accepted lately.
+
+    Raises:
+        NothingKept: it may not.
+    """
+    kept = moves.move_facts(session, int(move.evidence[SERVES_KEPT]))
+    if kept.state is not MoveState.DONE or kept.source_name != move.target_name:
+        raise NothingKept(f"{move.target_name} keeps nothing of {move.instance_name} any more.", DO)
+    if now - move.agreed_at > ACCEPTED_FOR:
+        message = f"What {move.instance_name} loses was accepted at {move.agreed_at:%H:%M} UTC; it is more now."
+        raise NothingKept(message, f"See what it is now: phm move to-kept-source {move.instance_name}.")
+    _check_whole(session, kept)
+
+
+def _check_whole(session: Session, move: MoveFacts) -> None:
+    """See that what a move left can be served as it is, and that nothing else is done about the instance.
+
+    Raises:
+        NothingKept: it can't.
+    """
+    instance = move.instance_name
+    if begun := restores.open_restore(session, instance):
+        message = f"A restore of {instance} to {begun.point} was begun and is not at its end."
+        raise NothingKept(message, f"Run it to its end first: phm restore {instance} {begun.point} --yes.")
     if former_homes.is_owed(session, move.id) or not _has_all(move):
         message = f"What {move.source_name} keeps of {instance} was not fenced or not compared at the switch."
         raise NothingKept(message, DO)
@@ -47,7 +74,6 @@ def kept_move(session: Session, instance: str) -> MoveFacts:
     found = deeds.deeds_of(session, instances.subject_of(instance))
     if any(deed.what == CHANGED and deed.at >= since for deed in found):
         raise NothingKept(f"Instance {instance} has another release since it left {move.source_name}.", DO)
-    return move
 
 
 def plan_return(session: Session, instance: str, why: str, loss: Loss, *, by: str, now: datetime) -> MoveFacts:

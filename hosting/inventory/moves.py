@@ -33,6 +33,9 @@ BEFORE_SWITCH = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN)
 PUT_OFF = "put_off"
 """The entry of a move's evidence that counts how often it was put off."""
 
+SERVES_KEPT = "serves_kept"
+"""The entry of a move's evidence that names the move whose source is served again as it was left."""
+
 SWITCHED_EVER = (MoveState.SWITCHED, MoveState.DONE, MoveState.RETIRED)
 """The states of a move whose source has been left for good."""
 
@@ -164,7 +167,7 @@ def postpone(
         because: why it may be sooner than what stands, or not off-peak.
 
     Raises:
-        MoveNotPlanned: no move of the instance is planned, or it has begun.
+        MoveNotPlanned: no move of the instance is planned, or it has begun, or its loss was accepted for now alone.
         EarlierThanAgreed: it would come sooner than what stands, and nobody says why it may.
         NotOffPeak: the time is not off-peak, and nobody says why it is taken.
     """
@@ -173,6 +176,9 @@ def postpone(
     if row is None or row.state != MoveState.PLANNED:
         stands = row.state if row else "not planned"
         raise MoveNotPlanned(f"A move of {instance} is {stands}.", f"Look at it: phm move status {instance}.")
+    if SERVES_KEPT in row.evidence:
+        message = f"What {instance} loses by serving what {row.target_name} has kept was accepted for now: it grows."
+        raise MoveNotPlanned(message, f"phm move cancel {instance}; later: phm move to-kept-source {instance}.")
     move_window(due_at, terms_of_instance(session, instance), agreed=row.due_at, because=because)
     evidence = {"move": row.id, "from": row.due_at.isoformat(), "to": due_at.isoformat()}
     row.due_until = row.due_until and due_at + (row.due_until - row.due_at)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+
+ACCEPTED_FOR = timedelta(minutes=15)
+"""A loss that was accepted grows with each minute: what does not begin within this time has to be accepted anew."""
 
 
 class NothingKept(Refused):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import deeds, former_homes, instances, kept_source, moves, servers, work
+from hosting.inventory import deeds, former_homes, instances, kept_source, moves, restores, servers, work
 from hosting.inventory.session import Inventory, in_transaction
-from hosting.policy.kept_source import Loss, NothingKept
+from hosting.policy.kept_source import ACCEPTED_FOR, Loss, NothingKept
 from hosting.policy.placement import NoServerHasRoom
 from hosting.policy.states import MoveState, ServerState
 from tests.inventory.words import HOUR, NOW, server, with_servers
 from tests.service.records import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
     from hosting.inventory.moves import MoveFacts
@@ -138,3 +141,64 @@ def test_one_move_at_a_time(inventory: Inventory, name: str) -> None:
     returns(inventory, name)
     with pytest.raises(NothingKept, match="moves just now, to app1"):
         kept(inventory, name)
+
+
+def begun_restore(session: Session, name: str) -> None:
+    told = {"point": f"{name}-p", "server": "app2", "what": "all", "stamp": "1"}
+    deeds.record(session, deeds.SERVICE, restores.BEGUN, f"instance:{name}", evidence=told, now=NOW)
+
+
+def owes(session: Session, name: str) -> None:
+    [move] = [one for one in moves.moves_of(session, name) if one.source_name == "app1"]
+    former_homes.record_owed(session, move.id, "silent", NOW)
+
+
+def updated(session: Session, name: str) -> None:
+    deeds.record(session, deeds.SERVICE, "release changed", f"instance:{name}", now=NOW)
+
+
+def retired(session: Session, name: str) -> None:
+    assert instances.instance_facts(session, name).server_name != "app1"
+    for state in (ServerState.DRAINING, ServerState.RETIRED):
+        servers.set_server_state(session, "app1", state, by="olga", why="w", now=NOW)
+
+
+def may_return(inventory: Inventory, move: MoveFacts, later: timedelta = timedelta()) -> None:
+    with inventory.reading() as session:
+        kept_source.check_return(session, move, move.agreed_at + later)
+
+
+def test_nothing_is_served_again_while_a_restore_of_the_instance_is_begun(inventory: Inventory, name: str) -> None:
+    in_transaction(inventory, partial(begun_restore, name=name))
+    with pytest.raises(NothingKept, match="was begun and is not at its end"):
+        kept(inventory, name)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "said"),
+    [
+        (begun_restore, "A restore"),
+        (owes, "not fenced or not compared"),
+        (updated, "has another release"),
+        (retired, "is retired"),
+    ],
+)
+def test_what_has_changed_since_the_loss_was_accepted_is_found_when_it_begins(
+    inventory: Inventory, name: str, meanwhile: Callable[..., None], said: str
+) -> None:
+    made = returns(inventory, name)
+    may_return(inventory, made)
+    in_transaction(inventory, partial(meanwhile, name=name))
+    with pytest.raises(NothingKept, match=said):
+        may_return(inventory, made)
+
+
+def test_a_loss_is_accepted_for_some_minutes_and_is_not_put_off(inventory: Inventory, name: str) -> None:
+    made = returns(inventory, name)
+    may_return(inventory, made, ACCEPTED_FOR)
+    with pytest.raises(NothingKept, match="it is more now"):
+        may_return(inventory, made, ACCEPTED_FOR + timedelta(seconds=1))
+    with pytest.raises(moves.MoveNotPlanned, match="was accepted for now"):
+        in_transaction(
+            inventory, lambda session: moves.postpone(session, name, NOW + 9 * HOUR, "asked", by="olga", now=NOW)
+        )
