@@ -342,7 +342,8 @@ def _check_can_move(session: Session, instance: str, target: str) -> InstanceFac
     if facts.server_name == target:
         raise NothingToOffer(f"Instance {instance} is on {target} already.", "Name another server.")
     if facts.state is not InstanceState.ACTIVE:
-        raise NothingToOffer(f"Instance {instance} is {facts.state}.", "Only one that is open is moved.")
+        do = "Only who is served is asked; a suspended one moves without: phm move run."
+        raise NothingToOffer(f"Instance {instance} is {facts.state}.", do)
     if move := moves.open_move(session, instance):
         message = f"Instance {instance} moves already, from {move.source_name} to {move.target_name} ({move.state})."
         raise moves.MoveUnderWay(message, f"Look at it: phm move status {instance}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ import time_machine
 from blocks import loading
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
+from flows import see_to_former_homes as flow
 from hosting.errors import StepFailed, Unreachable
 from hosting.inventory import cases, deeds, former_homes, moves, name_orders, names, servers, work
 from hosting.inventory.name_certificates import CertificateFacts
@@ -32,7 +34,7 @@ from tests.service.records import opened, provided
 from tests.service.relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -56,11 +58,6 @@ class Machines:
         if of.name in self.silent:
             raise Unreachable(f"{of.name} does not answer.", "Look at it.")
         return Machine(str(of.name), self)
-
-    def names_told(self) -> list[tuple[str, bool]]:
-        """Which machines were told of a name's site, and whether it was to go."""
-        sites = [(machine, one) for machine, one in self.told if "/etc/apache2/phm/names/" in str(one.argv)]
-        return [(machine, "uninstall" in one.name or one.stdin in {None, b""}) for machine, one in sites]
 
 
 @dataclass
@@ -264,3 +261,52 @@ def test_the_letter_after_a_move_names_the_domains_that_lead_to_the_old_server(
     assert "CNAME  app2.phlymail.test" in relay.text()
     leads["post.example"] = "192.0.2.2"
     assert move_letters.domains_astray(move) == []
+
+
+@pytest.fixture
+def deeds_done(monkeypatch: pytest.MonkeyPatch, machines: Machines) -> list[str]:
+    """What the quarter of an hour's look does on servers, in order; a source that is silent lets nothing be done."""
+    done: list[str] = []
+
+    def does(what: str) -> Callable[..., None]:
+        def act(move: Move, *_: object) -> None:
+            if move.source.name in machines.silent:
+                raise Unreachable(f"{move.source.name} does not answer.", "Look at it.")
+            done.append(what)
+
+        return act
+
+    for what in ("ensure_source_fenced", "record_after_check", "ensure_way_closed"):
+        monkeypatch.setattr(flow, what, does(what))
+    monkeypatch.setattr(flow, "prove_instance_answers", lambda place, _: done.append(f"asked {place.host_name}"))
+    monkeypatch.setattr(flow, "working_on", lambda *_: contextlib.nullcontext())
+    for task in ("read_owed", "read_move", "read_serving", "read_passed_on", "ensure_homes_pass_on"):
+        monkeypatch.setattr(flow, task, getattr(flow, task).fn)
+    return done
+
+
+def test_what_is_owed_is_done_as_soon_as_the_server_answers_and_not_before(
+    inventory: Inventory, machines: Machines, deeds_done: list[str]
+) -> None:
+    number = goes(inventory, opened(inventory, "A-1", AT), "app2")
+    in_transaction(inventory, partial(former_homes.record_owed, move_id=number, finding="silent", now=AT))
+    machines.silent = {"app1"}
+    flow.see_to_former_homes.fn()
+    assert (owed(inventory), deeds_done) == ([number], ["asked app1.phlymail.test"])
+    machines.silent, deeds_done[:] = set(), []
+    flow.see_to_former_homes.fn()
+    assert deeds_done == ["ensure_source_fenced", "record_after_check", "asked app1.phlymail.test", "ensure_way_closed"]
+    assert owed(inventory) == []
+
+
+def test_nothing_is_fenced_where_the_instance_is_again(
+    inventory: Inventory, machines: Machines, deeds_done: list[str]
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    first = goes(inventory, name, "app2")
+    in_transaction(inventory, partial(former_homes.record_owed, move_id=first, finding="silent", now=AT))
+    goes(inventory, name, "app1")
+    flow.see_to_former_homes.fn()
+    assert deeds_done == ["ensure_way_closed"]
+    assert [machine for machine, _ in machines.told] == ["app2"]
+    assert owed(inventory) == []
