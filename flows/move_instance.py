@@ -49,7 +49,7 @@ from tasks.move_database import (
     frozen_database,
     load_database,
 )
-from tasks.move_ends import given_up, telling_move_failure
+from tasks.move_ends import given_up, given_up_if_undone, telling_move_failure
 from tasks.move_files import compare_files, copy_files, hold_files, last_round
 from tasks.move_letters import tell_customer_moved
 from tasks.move_records import (
@@ -139,12 +139,13 @@ def move_instance(request: MoveRequest) -> Any:
 
 def brought_over(move: Move) -> Move:
     """The instance on its target, the switch recorded; undone where that fails."""
-    end_backup_job(move.source, move.instance)
-    sizes = read_sizes(move)
-    found = replace(read_obstacles(move), **read_sides(move))
-    objected = objections(move.instance, move.source, move.target, sizes=sizes, found=found, now=now())
-    check(move.instance, move.target, objected)
-    check_disks(move.target)
+    with given_up_if_undone(move):
+        end_backup_job(move.source, move.instance)
+        sizes = read_sizes(move)
+        found = replace(read_obstacles(move), **read_sides(move))
+        objected = objections(move.instance, move.source, move.target, sizes=sizes, found=found, now=now())
+        check(move.instance, move.target, objected)
+        check_disks(move.target)
     what = plan(sizes, replicating=found.replicating)
     move = record_begun(move, what)
     try:

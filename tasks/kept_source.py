@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from blocks.loading import load
@@ -11,15 +12,17 @@ from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands import kept_state, mariadb, replication
 from hosting.commands.server_link import take_writes
-from hosting.errors import DriftFound
-from hosting.inventory import instances, kept_source, moves, servers
+from hosting.errors import DriftFound, Unreachable
+from hosting.inventory import former_homes, instances, kept_source, moves, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.kept_source import Loss, difference, files_differing
 from hosting.product.layout import InstanceLayout
+from tasks.former_homes import kept_if_silent
 from tasks.leases import hold_on
 from tasks.move_after_check import DIFFERS
 from tasks.move_database import columns_of, sums_of
 from tasks.move_records import Move, read_move
+from tasks.passing_on import pass_on
 from tasks.records import inventory, now
 from tasks.step import reading, step
 
@@ -110,6 +113,21 @@ def check_kept(move: Move) -> None:
     with inventory().reading() as session:
         kept_source.check_return(session, move.facts, now())
     check_is_there(move.target, move.instance)
+
+
+@step
+def ensure_keeper_passes_on(move: Move) -> bool:
+    """The server whose kept state was to be served passes requests on again, as the one that it left by its move owes.
+
+    One that does not answer keeps nobody from the end of the undoing: it is tried again by itself.
+    """
+    silent: list[Unreachable] = []
+    with kept_if_silent(silent):
+        return pass_on(move.target, move.instance, move.source)
+    kept = int(move.facts.evidence[kept_source.SERVES_KEPT])
+    owe = partial(former_homes.record_owed, move_id=kept, finding=silent[0].what, now=now())
+    in_transaction(inventory(), owe)
+    return False
 
 
 @step

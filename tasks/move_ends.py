@@ -40,6 +40,17 @@ def telling_move_failure(move: Move) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def given_up_if_undone(move: Move) -> Iterator[None]:
+    """A move whose undoing ended just now, and which then can't begin anew: nothing of it is left, it is given up."""
+    try:
+        yield
+    except Exception as error:
+        if move.facts.state is MoveState.COPYING:
+            given_up(move, error)
+        raise
+
+
 @reading
 def given_up(move: Move, error: Exception) -> None:
     """The move is undone: planned as before where the reason passes, else called off."""

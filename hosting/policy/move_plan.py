@@ -195,6 +195,15 @@ def _of_places(instance: InstanceFacts, source: ServerFacts, target: ServerFacts
     return said
 
 
+def check_versions(instance: InstanceFacts, source: ServerFacts, target: ServerFacts) -> None:
+    """See that a target is not behind the source; for an instance that finds its state there already.
+
+    Raises:
+        MoveForbidden: it is.
+    """
+    check(instance, target, _of_versions(source, target))
+
+
 def _of_versions(source: ServerFacts, target: ServerFacts) -> list[str]:
     """A target is never behind its source."""
     said = []

@@ -15,6 +15,7 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.move_attempts import NotInTime
 from hosting.policy.move_plan import Obstacles, Sizes, plan
 from hosting.policy.states import MoveState, WorkState
+from tasks import move_ends
 from tasks.move_after_check import _record
 from tasks.move_ends import given_up, telling_move_failure
 from tasks.move_records import read_kept_too_long, read_move, record_begun, record_state
@@ -143,6 +144,27 @@ def test_whatever_fails_before_the_switch_is_undone_first_of_all(
     assert undone == [move.name]
     passes = isinstance(error, NotInTime)
     assert stands(inventory, move)[0] is (MoveState.PLANNED if passes else MoveState.CALLED_OFF)
+
+
+@pytest.mark.parametrize(
+    ("error", "then"),
+    [
+        (StepFailed("The disk is full.", "Look."), MoveState.CALLED_OFF),
+        (Unreachable("app2 does not answer.", "Look."), MoveState.PLANNED),
+    ],
+)
+def test_a_move_that_was_undone_and_can_not_begin_anew_is_given_up(
+    inventory: Inventory, move: Move, monkeypatch: pytest.MonkeyPatch, error: Exception, then: MoveState
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    stand_in(monkeypatch, check_disks=fail)
+    monkeypatch.setattr(move_ends, "given_up", given_up.fn)
+    assert move.facts.state is MoveState.COPYING
+    with pytest.raises(type(error)):
+        move_instance.brought_over(move)
+    assert stands(inventory, move)[0] is then
 
 
 def test_what_was_switched_is_not_undone(inventory: Inventory, move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
