@@ -195,9 +195,10 @@ def test_where_an_instance_is_closed_the_next_run_is_made_at_once_whatever_becam
     from prefect.states import Cancelling, Running
 
     number = frozen_move(inventory, LATER)
-    (made,) = dispatch(inventory, LATER, client)
+    others = [one for one in dispatch(inventory, LATER, client) if one.work.kind != work.MOVE]
+    made = run_of_move(inventory, number)
     ends = {"cancelled": Cancelled(), "failed": Failed(message="KeyError"), "silent": Running()}
-    end_run(client, made.flow_run_id, ends.get(end, Cancelling()))
+    end_run(client, made, ends.get(end, Cancelling()))
     ended = end in {"cancelled", "failed"}
     now = datetime.now(UTC) + timedelta(seconds=90)
     settled = settle_ended(inventory, now, client)
@@ -209,8 +210,17 @@ def test_where_an_instance_is_closed_the_next_run_is_made_at_once_whatever_becam
     run = client.read_flow_run(UUID(again.flow_run_id))
     assert run.expected_start_time is not None
     assert run.expected_start_time <= now + timedelta(seconds=30)
-    for one in (made, again):
-        client.delete_flow_run(UUID(one.flow_run_id))
+    for run_id in (made, again.flow_run_id, *(one.flow_run_id for one in others)):
+        client.delete_flow_run(UUID(run_id))
+
+
+def run_of_move(inventory: Inventory, number: int) -> str:
+    """The run that was made for a move."""
+    with inventory.reading() as session:
+        found = work.work_of(session, work.MOVE, str(number))
+    assert found is not None
+    assert found.flow_run_id is not None
+    return found.flow_run_id
 
 
 def frozen_move(inventory: Inventory, at: datetime) -> int:
