@@ -259,6 +259,33 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.update_server.update_servers",
+        queue=BULK,
+        promises=("P14", "P15"),
+        what=(
+            "Every night: security updates on one server after another, the canary first; in the night to Sunday all "
+            "updates.\n\n"
+            "What removes packages, changes the series of PHP, database or Apache, or touches what is held waits for a "
+            "person. What makes an instance ill is taken back, and keeps the other servers as they are until a person "
+            "has looked. Reboots have a turn of their own, told to customers before. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/update-servers.md",
+        crons={"nightly": "20 4 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.update_server.update_server",
+        queue=INTERACTIVE,
+        promises=("P13", "P14", "P16"),
+        what=(
+            "Updates one server now: looked at, tried on paper, made by a job on the server, proven from outside, or "
+            "taken back.\n\n"
+            "Off-peak only, unless it is urgent: then customers are told at once. Run again after a failure, it goes "
+            "on from there."
+        ),
+        runbook="docs/runbooks/update-servers.md",
+    ),
+    Deployment(
         entrypoint="flows.evacuate_server.evacuate_server",
         queue=INTERACTIVE,
         promises=("P10", "P12", "P24"),

@@ -53,7 +53,7 @@ GROUPS = (
     "names",
     "restore_elsewhere",
     "rehearse_restore",
-    "expire_backups",
+    "update_server expire_backups",
     "restore_beside",
 )
 """Modules of flows, the longest groups first; those that are not named here are a group of their own."""

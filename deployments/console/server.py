@@ -12,6 +12,7 @@ import typer
 
 from deployments.console.context import Reason, Yes, acting, ask, reading, reason_given
 from deployments.console.output import Json, emit, emit_one
+from deployments.console.server_packages import announced, canary, facts, update
 from deployments.console.wording import heading, local, show_history
 from hosting.errors import Refused
 from hosting.policy.evacuation import PARALLEL, PARALLEL_MOST
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from deployments.console.enrolling import Enrolment
 
 app = typer.Typer(help="Servers: where instances live.")
+for verb in (facts, update, announced, canary):
+    app.command(verb.__name__)(verb)
 
 Name = Annotated[str, typer.Argument(help="The server's name.")]
 COLUMNS = {

@@ -88,6 +88,19 @@ def announced(session: Session, key: str, instance: str) -> Announced | None:
     return next((one for one in announced_of(session, key) if one.instance_name == instance), None)
 
 
+def turns_since(session: Session, since: datetime, instance: str = "") -> list[Announced]:
+    """The turns whose windows close after a moment, of all instances or of one, the first to open first."""
+    query = (
+        select(AnnouncedInstance, Announcement)
+        .join(Announcement, Announcement.id == AnnouncedInstance.announcement_id)
+        .where(AnnouncedInstance.closes > since)
+        .order_by(AnnouncedInstance.opens, AnnouncedInstance.id)
+    )
+    if instance:
+        query = query.where(AnnouncedInstance.instance_name == instance)
+    return [facts_of(row, announcement) for row, announcement in session.execute(query)]
+
+
 def waiting_words(session: Session, since: datetime) -> list[Announced]:
     """The turns of open instances about which a letter may still be due, since a moment, the first to open first."""
     query = (
