@@ -9,14 +9,15 @@ from prefect.states import Completed
 
 from hosting.errors import ServiceError, Unreachable
 from hosting.policy.former_homes import Next
+from hosting.policy.placement import is_there
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.former_homes import (
     end_passing_on,
     ensure_homes_pass_on,
-    is_there,
     kept_if_silent,
     look_at,
     old_place,
+    owed_if_it_fails,
     read_owed,
     read_passed_on,
     read_serving,
@@ -26,7 +27,7 @@ from tasks.former_homes import (
 from tasks.leases import working_on
 from tasks.move_after_check import record_after_check
 from tasks.move_records import read_move
-from tasks.move_sides import ensure_source_fenced, ensure_way_closed
+from tasks.move_sides import ensure_can_pass_on, ensure_source_fenced, ensure_way_closed
 from tasks.name_records import read_naming
 from tasks.probes import prove_instance_answers
 
@@ -55,22 +56,27 @@ def see_to_former_homes() -> Any:
 
 
 def try_again(debt: Owed) -> None:
-    """Everything that a move does on servers that were left, each as far as it can be done now."""
+    """Everything that a move does on servers that were left, each as far as it can be done now.
+
+    Where the instance came by a restore, nothing is compared: what was left is older, or of a server that was lost.
+    """
     move = read_move(debt.move_id)
     serving, silent = read_serving(move.instance), list[Unreachable]()
-    with working_on(serving, move.instance, "former homes"):
+    with owed_if_it_fails(move), working_on(serving, move.instance, "former homes"):
         if is_there(move.source) and serving.name != move.source.name:
             with kept_if_silent(silent):
                 ensure_source_fenced(move)
-            if serving.name == move.target.name:
-                with kept_if_silent(silent):
+            with kept_if_silent(silent):
+                if move.by_restore:
+                    ensure_can_pass_on(move)
+                elif serving.name == move.target.name:
                     record_after_check(move)
         with kept_if_silent(silent):
             ensure_homes_pass_on(move, serving)
         if serving.name != move.source.name:
             with kept_if_silent(silent):
                 prove_instance_answers(old_place(move, serving), move.instance)
-        if is_there(move.source) and not silent:
+        if not silent:
             with kept_if_silent(silent):
                 ensure_way_closed(move)
         record_tried(move, silent)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hosting.errors import Unreachable
+from hosting.errors import ServiceError, StepFailed, Unreachable
 from hosting.inventory import former_homes, servers, work
+from hosting.inventory.leases import LeaseHeld, LeaseLost
 from hosting.inventory.session import in_transaction
 from hosting.policy.attempts import AGAIN_AFTER
 from hosting.policy.former_homes import Next, next_step
-from hosting.policy.states import ServerState
 from hosting.policy.terms import STANDARD
 from tasks.held_name_letters import tell_about_name
 from tasks.move_database import end_following
@@ -26,7 +26,7 @@ from tasks.records import inventory, now
 from tasks.step import reading, run_logger, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hosting.inventory.former_homes import PassedOn
     from hosting.inventory.home_rows import Owed
@@ -94,7 +94,19 @@ def leave_for_later(move: Move, silent: list[Unreachable]) -> None:
     record_tried(move, silent)
 
 
-def record_tried(move: Move, silent: list[Unreachable]) -> None:
+@contextlib.contextmanager
+def owed_if_it_fails(move: Move) -> Iterator[None]:
+    """Whatever fails but that another run works on the instance is still owed, so that a person is told of it, too."""
+    try:
+        yield
+    except (LeaseHeld, LeaseLost):
+        raise
+    except ServiceError as error:
+        record_tried(move, [error])
+        raise
+
+
+def record_tried(move: Move, silent: Sequence[ServiceError]) -> None:
     """How it went: still owed, or done."""
     if silent:
         said = " ".join(dict.fromkeys(error.what for error in silent))
@@ -156,14 +168,18 @@ def remind_customer(one: PassedOn) -> bool:
 def end_passing_on(one: PassedOn) -> bool:
     """No server that the instance has left knows the name, or its key; whether that is so.
 
-    One that does not answer is waited for some days; then a person sees to it.
+    One that does not do it is waited for some days; then a person sees to it. Nothing is done where the instance has
+    begun another move since the name was looked at.
     """
+    with inventory().reading() as session:
+        if not former_homes.is_last(session, one.move):
+            return False
     naming, silent = read_naming.fn(one.name.id), list[str]()
     for home in naming.passing_on:
         try:
             ensure_no_name_site.fn(naming, home)
             ensure_no_other_certificate.fn(naming, home, all_gone=True)
-        except Unreachable as error:
+        except (Unreachable, StepFailed) as error:
             run_logger().warning("%s", error)
             silent.append(str(home.name))
     waited = now() - (one.passing.quiet_since or now()) - STANDARD.passed_on_rests
@@ -176,8 +192,3 @@ def end_passing_on(one: PassedOn) -> bool:
 def old_place(move: Move, serving: ServerFacts) -> ServerFacts:
     """The address under which a move's source is known, as it is proven: the present server behind the old name."""
     return replace(serving, host_name=move.source.host_name)
-
-
-def is_there(server: ServerFacts) -> bool:
-    """Whether a server is still in the service's hands: nothing is done on one that is retired."""
-    return server.state is not ServerState.RETIRED

@@ -16,6 +16,7 @@ from hosting.commands.files import ensure_file, ensure_gone
 from hosting.commands.server_link import DATABASE_PORTS, ensure_tunnel
 from hosting.errors import StepFailed, Unreachable
 from hosting.policy.move_attempts import NotInTime
+from hosting.policy.placement import is_there
 from tasks.jobs import end_job
 from tasks.move_jobs import Job
 from tasks.move_records import new_password
@@ -224,15 +225,21 @@ def compare_database(move: Move) -> dict[str, int]:
 
 
 def end_following(move: Move) -> bool:
-    """Neither replication nor filter nor its user is left on either server; each may be asked for alone."""
+    """Neither replication nor filter nor its user is left on either server; nothing is done on one that is retired.
+
+    No other move writes its filter meanwhile (`replication.alone`).
+    """
     ssh = load(SshHost)
     changed = False
-    with mariadb_of(ssh.connection(move.target)) as database:
-        if not _follows_another(database, move):
-            changed = _end_following(database)
-            changed |= ssh.connection(move.target).run(ensure_gone(Path(replication.FILTER_FILE))).changed
-    with mariadb_of(ssh.connection(move.source)) as database:
-        database.run(replication.drop_mover(move.mover))
+    if is_there(move.target):
+        with mariadb_of(ssh.connection(move.target)) as database:
+            database.rows(replication.alone())
+            if not _follows_another(database, move):
+                changed = _end_following(database)
+                changed |= ssh.connection(move.target).run(ensure_gone(Path(replication.FILTER_FILE))).changed
+    if is_there(move.source):
+        with mariadb_of(ssh.connection(move.source)) as database:
+            database.run(replication.drop_mover(move.mover))
     return changed
 
 

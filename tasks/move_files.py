@@ -11,6 +11,7 @@ from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.server_link import hold, let_go
 from hosting.errors import ServiceError
+from hosting.policy.placement import is_there
 from tasks.jobs import end_job
 from tasks.move_database import NotTheSame
 from tasks.move_jobs import Job
@@ -50,7 +51,8 @@ class Round:
     def clear(self) -> None:
         """Nothing of its jobs is left."""
         for job in (self.counting, self.fetching):
-            end_job(job.server, job.id)
+            if is_there(job.server):
+                end_job(job.server, job.id)
 
 
 def round_of(move: Move, number: int, *, last: bool) -> Round:

@@ -89,6 +89,11 @@ class Move:
         return f"phm_move_{self.instance.name}"
 
     @property
+    def by_restore(self) -> bool:
+        """Of a move that has ended: whether its instance came to the target by a restore."""
+        return "proof" not in self.facts.evidence
+
+    @property
     def serves_kept(self) -> bool:
         """Whether nothing is copied: the target serves again what an earlier move left there."""
         return kept_source.SERVES_KEPT in self.facts.evidence

@@ -15,6 +15,7 @@ from hosting.commands.services import APACHE, PHP_FPM, install, uninstall
 from hosting.commands.storage import parse_free, read_free, used_bytes
 from hosting.commands.system_users import ensure_no_user
 from hosting.policy.move_plan import Sizes
+from hosting.policy.placement import is_there
 from hosting.templates import render
 from tasks.former_homes import pass_on_side_by_side
 from tasks.jobs import end_job
@@ -123,10 +124,10 @@ def ensure_source_fenced(move: Move) -> bool:
 
 @step
 def ensure_way_closed(move: Move) -> bool:
-    """No key, tunnel, replication or job of the move is left on either server."""
+    """No key, tunnel, replication or job of the move is left on either server, as far as they are not retired."""
     changed = end_following(move)
     end_jobs(move)
-    for server in (move.target, move.source):
+    for server in filter(is_there, (move.target, move.source)):
         ssh = load(SshHost).connection(server)
         changed |= ssh.run(dismiss(move.name)).changed
         changed |= ssh.run(replacing.drop_folders(move.work)).changed
@@ -163,7 +164,8 @@ def retire_source(move: Move) -> bool:
 def end_jobs(move: Move) -> None:
     """No job of the move is left on either server."""
     for id_ in (database_job(move.name), sums_job_of(move.name)):
-        end_job(move.target, id_)
+        if is_there(move.target):
+            end_job(move.target, id_)
     end_files_jobs(move)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
-from hosting.inventory import cases, deeds, instances, moves, releases, restores, servers
+from hosting.inventory import cases, deeds, former_homes, instances, moves, releases, restores, servers
 from hosting.inventory.cases import LEFT_BEHIND
 from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, SWITCHED
 from hosting.inventory.session import in_transaction
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, PointFacts, ServerFacts
 
 CLOSED = "closed, passes its requests on and goes like what a move leaves."
-NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state and fetches its mail."
+NOT_CLOSED = "not closed, since it did not answer: if it comes back, it serves the old state until it is closed."
 NOT_TAKEN_AWAY = "What was set up there has to go before that server is used again; nobody was led to it."
 
 
@@ -167,7 +167,9 @@ def record_switched(restore: Restore, server: ServerFacts, old: ServerFacts, evi
             moves.call_off_planned(session, name, why, by=deeds.SERVICE, now=at)
         instances.record_server(session, name, server.name, why, at)
         instances.record_release(session, name, restore.point.release_id, at)
-        moves.record_left(session, name, old.name, server.name, why=why, now=at, kept=closed)
+        left = moves.record_left(session, name, old.name, server.name, why=why, now=at, kept=closed)
+        if not closed:  # if it comes back, it is fenced and passes on, like one that was silent when it was left
+            former_homes.record_owed(session, left.id, f"{old.name} did not answer.", at)
         _record(session, restore, SWITCHED, {**evidence, "from": old.name})
 
     in_transaction(inventory(), switch)
@@ -188,6 +190,9 @@ def end_restore_elsewhere(restore: Restore, server: ServerFacts, old: ServerFact
     def end(session: Session) -> None:
         _record(session, restore, ENDED, evidence)
         _tell_left(session, name, restore.stamp, server.name, old.name, closed, evidence["silent"])
+        left = former_homes.last_move(session, name)
+        if left is not None and (silent := [*([] if closed else [str(old.name)]), *evidence["silent"]]):
+            former_homes.record_owed(session, left.id, f"{', '.join(silent)} did not answer.", now())
 
     in_transaction(inventory(), end)
 

@@ -104,6 +104,12 @@ def last_move(session: Session, instance: str) -> MoveFacts | None:
     return next((one for one in reversed(moves.moves_of(session, instance)) if one.state in moves.SWITCHED_EVER), None)
 
 
+def is_last(session: Session, move: MoveFacts) -> bool:
+    """Whether an instance is where a move brought it, and is not on its way again."""
+    last = last_move(session, move.instance_name)
+    return last is not None and last.id == move.id and moves.open_move(session, move.instance_name) is None
+
+
 def names_passed_on(session: Session, now: datetime) -> list[PassedOn]:
     """The live names of instances that have moved, which may lead elsewhere still and weren't looked at lately."""
     found = []
@@ -153,12 +159,12 @@ def record_reminded(session: Session, one: PassedOn, now: datetime) -> None:
 
 
 def record_ended(session: Session, one: PassedOn, silent: Sequence[str], now: datetime) -> None:
-    """No server that was left passes the name on; those that did not answer may still know it.
+    """No server that was left passes the name on; those that did not do it may still know it.
 
     Args:
         session: of the transaction.
         one: the name.
-        silent: servers that did not answer for days: it goes from them once they do (`clear-left-names`).
+        silent: servers that did not do it for days: it goes from them once they do (`clear-left-names`).
         now: the moment.
     """
     row = passed_row(session, one.name.id, one.move.id)
@@ -169,7 +175,9 @@ def record_ended(session: Session, one: PassedOn, silent: Sequence[str], now: da
     subject = instances.subject_of(one.name.instance_name)
     deeds.record(session, deeds.SERVICE, "name passed on no more", subject, evidence=evidence, now=now)
     if silent:
-        summary = f"{one.name.as_ordered} is passed on no more, but {', '.join(silent)} did not answer and may know it."
+        summary = (
+            f"{one.name.as_ordered} is passed on no more, but {', '.join(silent)} did not take it off and may know it."
+        )
         key, facts = f"{cases.LEFT_NAME}{one.name.id}:move {one.move.id}", {"servers": [*silent], "number": one.name.id}
         cases.raise_case(session, key, cases.LEFT_BEHIND, subject, summary, facts=facts, now=now)
     session.flush()

@@ -36,6 +36,11 @@ class MoveNeeded(Refused):
         super().__init__(message, f"Agree on a move to {there.name} with the customer; then confirm the booking again.")
 
 
+def is_there(server: ServerFacts) -> bool:
+    """Whether a server is still in the service's hands: nothing is done on one that is retired."""
+    return server.state is not ServerState.RETIRED
+
+
 def takes_instances(server: ServerFacts) -> bool:
     """Whether a server may take an instance at all: in Germany, dedicated, active, not draining, not being updated."""
     active = server.state is ServerState.ACTIVE and not server.facts.get(PAUSED)

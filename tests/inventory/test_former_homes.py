@@ -145,6 +145,20 @@ def test_a_name_is_looked_at_each_hour_and_ends_after_its_rest(inventory: Invent
     assert told.count("name passed on no more") == 1
 
 
+def test_only_the_last_move_of_an_instance_that_is_not_on_its_way_is_its_last(inventory: Inventory, name: str) -> None:
+    def is_last(move: MoveFacts) -> bool:
+        with inventory.reading() as session:
+            return former_homes.is_last(session, move)
+
+    first = goes(inventory, name, "app2")
+    assert is_last(first)
+    second = goes(inventory, name, "app3", NOW + DAY)
+    assert (is_last(first), is_last(second)) == (False, True)
+    again = partial(moves.plan_move, due_at=NOW, without_backup=True, now=NOW)
+    in_transaction(inventory, lambda session: again(session, name, "app1", "w", "olga"))
+    assert not is_last(second)
+
+
 def test_after_another_move_it_is_passed_on_again(inventory: Inventory, name: str) -> None:
     has_name(inventory, name)
     goes(inventory, name, "app2")
@@ -191,7 +205,7 @@ def test_a_server_that_stays_silent_keeps_no_name_for_ever_and_is_put_right_late
     in_transaction(inventory, partial(former_homes.record_ended, one=seen, silent=["app1"], now=NOW + 6 * DAY))
     [(kind, said)] = open_cases(inventory)
     assert kind == cases.LEFT_BEHIND
-    assert "app1 did not answer and may know it" in said
+    assert "app1 did not take it off and may know it" in said
     with inventory.reading() as session:
         [case] = cases.open_cases(session)
     assert case.key.startswith(cases.LEFT_NAME)

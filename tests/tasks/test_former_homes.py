@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,8 @@ from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from flows import see_to_former_homes as flow
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import cases, deeds, former_homes, moves, name_orders, names, servers, work
+from hosting.inventory import cases, deeds, former_homes, instances, moves, name_orders, names, servers, work
+from hosting.inventory.leases import LeaseLost
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.attempts import AGAIN_AFTER
@@ -26,11 +28,13 @@ from hosting.policy.pointing import Seen
 from hosting.policy.states import MoveState
 from hosting.policy.terms import STANDARD
 from tasks import former_homes as tasks
-from tasks import move_letters, own_domains, standing_in
+from tasks import move_letters, own_domains, restore_records, standing_in
+from tasks.failures import NotAllDone
 from tasks.move_records import read_kept_too_long, read_move
 from tasks.name_records import read_naming
+from tasks.restoring import Restore
 from tests.inventory.words import server, with_servers
-from tests.service.records import opened, provided
+from tests.service.records import opened, provided, with_backup
 from tests.service.relay import Relay
 
 if TYPE_CHECKING:
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hosting.inventory.session import Inventory
-    from hosting.policy.values import ServerFacts
+    from hosting.policy.values import InstanceFacts, ServerFacts
     from tasks.move_records import Move
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -107,7 +111,7 @@ def goes(inventory: Inventory, name: str, target: str, *, done: bool = True) -> 
             moves.record_state(session, made.id, state, AT)
         moves.switch(session, made.id, {}, AT)
         if done:
-            moves.record_state(session, made.id, MoveState.DONE, AT)
+            moves.record_state(session, made.id, MoveState.DONE, AT, evidence={"proof": {"url": "x"}})
         return made.id
 
     return in_transaction(inventory, move)
@@ -116,6 +120,11 @@ def goes(inventory: Inventory, name: str, target: str, *, done: bool = True) -> 
 def facts(inventory: Inventory, name: str) -> ServerFacts:
     with inventory.reading() as session:
         return servers.server_facts(session, name)
+
+
+def instance_of(inventory: Inventory, name: str) -> InstanceFacts:
+    with inventory.reading() as session:
+        return instances.instance_facts(session, name)
 
 
 def has_domain(inventory: Inventory, instance: str, host: str = "post.example") -> int:
@@ -276,7 +285,7 @@ def deeds_done(monkeypatch: pytest.MonkeyPatch, machines: Machines) -> list[str]
 
         return act
 
-    for what in ("ensure_source_fenced", "record_after_check", "ensure_way_closed"):
+    for what in ("ensure_source_fenced", "record_after_check", "ensure_can_pass_on", "ensure_way_closed"):
         monkeypatch.setattr(flow, what, does(what))
     monkeypatch.setattr(flow, "prove_instance_answers", lambda place, _: done.append(f"asked {place.host_name}"))
     monkeypatch.setattr(flow, "working_on", lambda *_: contextlib.nullcontext())
@@ -310,3 +319,102 @@ def test_nothing_is_fenced_where_the_instance_is_again(
     assert deeds_done == ["ensure_way_closed"]
     assert [machine for machine, _ in machines.told] == ["app2"]
     assert owed(inventory) == []
+
+
+def test_what_fails_by_another_reason_than_silence_is_owed_too_and_told_after_some_days(
+    inventory: Inventory, machines: Machines, deeds_done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Move) -> None:
+        raise StepFailed("Apache does not take it.", "Look.")
+
+    number = goes(inventory, opened(inventory, "A-1", AT), "app2")
+    in_transaction(inventory, partial(former_homes.record_owed, move_id=number, finding="silent", now=AT))
+    monkeypatch.setattr(flow, "ensure_source_fenced", refuse)
+    with time_machine.travel(AT + 9 * DAY, tick=False), pytest.raises(NotAllDone):
+        flow.see_to_former_homes.fn()
+    with inventory.reading() as session:
+        [debt] = former_homes.all_owed(session)
+        [case] = cases.open_cases(session)
+    assert (debt.tries, debt.finding) == (2, "Apache does not take it.")
+    assert (case.kind, "Apache does not take it." in case.summary) == (former_homes.HOME_SILENT, True)
+
+
+def test_what_another_run_works_on_is_no_try(
+    inventory: Inventory, machines: Machines, deeds_done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object) -> None:
+        raise LeaseLost("a", "b")
+
+    number = goes(inventory, opened(inventory, "A-1", AT), "app2")
+    in_transaction(inventory, partial(former_homes.record_owed, move_id=number, finding="silent", now=AT))
+    monkeypatch.setattr(flow, "working_on", held)
+    with pytest.raises(NotAllDone):
+        flow.see_to_former_homes.fn()
+    with inventory.reading() as session:
+        assert [debt.tries for debt in former_homes.all_owed(session)] == [1]
+
+
+def test_a_lost_server_that_comes_back_is_fenced_and_passes_on_and_nothing_is_compared(
+    inventory: Inventory, machines: Machines, deeds_done: list[str]
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    known, point = instance_of(inventory, name), with_backup(inventory, name, "g1", AT)
+    old, new = (facts(inventory, one) for one in ("app1", "app2"))
+    restore = Restore(known, point, "1", ())
+    machines.silent = {"app1"}
+    restore_records.record_switched.fn(restore, new, old, {"old_closed": False})
+    with time_machine.travel(AT + DAY, tick=False):
+        restore_records.end_restore_elsewhere.fn(restore, new, old, {"old_closed": False, "silent": []})
+    assert len(owed(inventory)) == 1
+    machines.silent = set()
+    flow.see_to_former_homes.fn()
+    assert deeds_done[:2] == ["ensure_source_fenced", "ensure_can_pass_on"]
+    assert owed(inventory) == []
+
+
+def test_an_earlier_home_that_did_not_answer_a_restore_is_told_later_where_the_instance_is(
+    inventory: Inventory, machines: Machines
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    point = with_backup(inventory, name, "g1", AT)
+    goes(inventory, name, "app3")
+    restore = Restore(instance_of(inventory, name), point, "1", ())
+    old, new = (facts(inventory, one) for one in ("app3", "app2"))
+    restore_records.record_switched.fn(restore, new, old, {"old_closed": True})
+    assert owed(inventory) == []
+    restore_records.end_restore_elsewhere.fn(restore, new, old, {"old_closed": True, "silent": ["app1"]})
+    [number] = owed(inventory)
+    assert {one.name for one in read_move.fn(number).homes} >= {"app1"}
+
+
+def test_a_name_stays_passed_on_where_the_instance_moves_on_since_it_was_looked_at(
+    inventory: Inventory, machines: Machines, leads: dict[str, str]
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    has_domain(inventory, name)
+    goes(inventory, name, "app2")
+    leads["post.example"] = "192.0.2.2"
+    [one] = tasks.read_passed_on.fn()
+    goes(inventory, name, "app3")
+    assert not tasks.end_passing_on.fn(one)
+    assert machines.told == []
+
+
+def test_a_name_that_a_server_does_not_take_off_is_told_after_some_days(
+    inventory: Inventory, machines: Machines, leads: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StepFailed("Apache does not take it.", "Look.")
+
+    name = opened(inventory, "A-1", AT)
+    has_domain(inventory, name)
+    goes(inventory, name, "app2")
+    leads["post.example"] = "192.0.2.2"
+    monkeypatch.setattr(tasks, "ensure_no_name_site", SimpleNamespace(fn=refuse))
+    with time_machine.travel(AT + DAY, tick=False):
+        seen, _ = tasks.look_at.fn(tasks.read_passed_on.fn()[0])
+        assert not tasks.end_passing_on.fn(seen)
+    with time_machine.travel(AT + 30 * DAY, tick=False):
+        assert tasks.end_passing_on.fn(seen)
+    with inventory.reading() as session:
+        assert [case.kind for case in cases.open_cases(session)] == [cases.LEFT_BEHIND]
