@@ -55,6 +55,12 @@ class Timetable:
             self.source, self.target, self.sizes, after=after, until=until, taken=self.taken, parallel=self.parallel
         )
 
+    def next_within(self, opens: datetime, closes: datetime) -> datetime | None:
+        """The first moment at which it may begin and is through, as estimated, before a window closes."""
+        begins = self.next_free(opens, closes)
+        in_time = begins is not None and turn(self.source, self.target, begins, self.sizes).ends <= closes
+        return begins if in_time else None
+
 
 def timetable(session: Session, instance: InstanceFacts, target: ServerName, now: datetime) -> Timetable:
     """What is agreed on and offered to all others, seen for one instance's move; read with all servers locked."""

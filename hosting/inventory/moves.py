@@ -179,9 +179,9 @@ def postpone(
     if SERVES_KEPT in row.evidence:
         message = f"What {instance} loses by serving what {row.target_name} has kept was accepted for now: it grows."
         raise MoveNotPlanned(message, f"phm move cancel {instance}; later: phm move to-kept-source {instance}.")
-    move_window(due_at, terms_of_instance(session, instance), agreed=row.due_at, because=because)
+    window = move_window(due_at, terms_of_instance(session, instance), agreed=row.due_at, because=because)
     evidence = {"move": row.id, "from": row.due_at.isoformat(), "to": due_at.isoformat()}
-    row.due_until = row.due_until and due_at + (row.due_until - row.due_at)
+    row.due_until = row.due_until and window.closes
     row.due_at, row.evidence = due_at, {**row.evidence, PUT_OFF: row.evidence.get(PUT_OFF, 0) + 1}
     asked = work.ask_for(session, work.MOVE, str(row.id), due_at, by=by, now=now)
     work.reschedule(session, asked.id, due_at)

@@ -360,7 +360,7 @@ def _accept(session: Session, row: MoveOffer, window: Window, *, by: str, now: d
 def _planned(session: Session, offer: OfferFacts, window: Window, *, by: str, why: str, now: datetime) -> int:
     """The move of a window, at its first moment that is nobody else's, with its work; its number."""
     times = timetable(session, instances.instance_facts(session, offer.instance_name), offer.target_name, now)
-    begins = times.next_free(window.opens, window.closes) or window.opens  # something else was agreed on meanwhile
+    begins = times.next_within(window.opens, window.closes) or window.opens  # it is begun later if it has to be
     move = moves.plan_move(
         session, offer.instance_name, offer.target_name, why, by, begins, without_backup=False, now=now,
         due_until=window.closes,

@@ -11,14 +11,18 @@ import pytest
 from hosting.errors import Refused
 from hosting.inventory import cases, deeds, instances, moves, offers, servers, work
 from hosting.inventory.links import LinkExpired
+from hosting.inventory.move_turns import Timetable
 from hosting.inventory.moves import MoveNotPlanned, MovePutOff, MoveUnderWay
 from hosting.inventory.offer_rows import UnknownOffer
 from hosting.inventory.offers import NothingOffered, NothingToOffer, OfferAnswered, OfferOpen, WindowNotOffered
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.agreements import Answer, WithoutAnswer
+from hosting.policy.move_plan import Sizes
+from hosting.policy.move_turns import TURN, Turn
 from hosting.policy.placement import choose_server
 from hosting.policy.states import MoveState, OfferState, ServerState, WorkState
 from hosting.policy.terms import STANDARD
+from hosting.policy.values import ServerName
 from tests.inventory.words import HOUR, NOW, RELEASE, at_once, placed, received, server, take, with_servers
 
 if TYPE_CHECKING:
@@ -295,6 +299,28 @@ def test_a_letter_that_is_late_tells_later_windows(inventory: Inventory, name: s
     in_transaction(inventory, partial(offers.record_told, offer_id=offer.id, now=NOW + 2 * DAY))
     told = in_transaction(inventory, partial(in_time, now=NOW + 4 * DAY))
     assert told.windows == late.windows  # what a customer was told stays
+
+
+@pytest.mark.parametrize(("gib", "turns"), [(0, 6), (40, 0)])
+def test_a_move_begins_early_enough_in_its_window_for_what_it_takes(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch, gib: int, turns: int
+) -> None:
+    app1, app2, opens = ServerName("app1"), ServerName("app2"), NOW + 2 * DAY
+    sizes = Sizes(gib * 2**30 // 4, gib * 2**30, {})  # of 40 GiB it takes three turns
+    times = Timetable(app1, app2, sizes, (Turn(app1, app2, opens, opens + 6 * TURN),), 2)
+    monkeypatch.setattr(offers, "timetable", lambda *_: times)
+    assert STANDARD.move_window == 8 * TURN
+    assert move_of(inventory, agreed(inventory, name)).due_at == opens + turns * TURN
+
+
+def test_a_move_that_was_to_begin_late_in_its_window_is_put_off_to_a_whole_one(inventory: Inventory, name: str) -> None:
+    done = accepted(inventory, offered(inventory, name))
+    before, later = move_of(inventory, done), move_of(inventory, done).due_at + 3 * DAY
+    late = before.due_at + 7 * TURN
+    in_transaction(inventory, lambda session: moves.set_begin(session, before.id, late, "busy"))
+    put_off = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
+    after = in_transaction(inventory, partial(put_off, because="by phone"))
+    assert after.due_until == later + STANDARD.move_window
 
 
 def test_a_planned_move_is_put_off_until_it_begins(inventory: Inventory, name: str) -> None:
