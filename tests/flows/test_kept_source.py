@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import kept_source, letters
+from hosting.inventory import former_homes, kept_source, letters
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import MoveState
 from tasks.kept_source import preview
 from tests.service import moves
 from tests.service.customer import site
 from tests.service.moves import Sides, check_moved
-from tests.service.plans import Fault
+from tests.service.plans import Fault, Plan
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts
@@ -54,7 +56,11 @@ def test_the_kept_state_serves_again_and_what_was_changed_since_is_kept_aside(se
     before = with_user(service, made, "before")
     there = moves.plan(service, made, sides.target)
     check_moved(sides, made, moves.run(service, there), there.id)
-    nothing = preview(made.name)
+    owes = partial(former_homes.record_owed, move_id=there.id, finding="It was silent.", now=datetime.now(UTC))
+    in_transaction(service.inventory, owes)
+    looked = service.runner.run(Plan(flow="flows.see_to_former_homes.see_to_former_homes"))
+    assert looked.completed, looked
+    nothing = preview(made.name)  # refused, as long as something is owed
     assert nothing.loss.files_lost == nothing.loss.files_back == 0
     after = with_user(service, moves.now_on(service, made), "after")
     found = preview(made.name)
