@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
-from hosting.errors import ServiceError, StepFailed
+from hosting.errors import ServiceError, StepFailed, Unreachable
 from hosting.policy.maintenance import OutsideWindow
 from hosting.policy.months import day_of
 from hosting.policy.server_updates import (
@@ -21,6 +21,7 @@ from hosting.policy.server_updates import (
     scope_on,
 )
 from tasks.failures import check_all_done, kept_for_the_end
+from tasks.jobs import JobInterrupted
 from tasks.records import now, read_server, record_operator
 from tasks.server_reports import (
     Outside,
@@ -41,6 +42,7 @@ from tasks.server_updates import (
     read_health,
     read_left,
     read_system,
+    record_not_made,
     record_updated,
     refresh_lists,
     restart_what_was_replaced,
@@ -129,7 +131,7 @@ def update_servers(request: UpdateServersRequest = WHAT_IS_DUE) -> Any:
             told[server.name] = updated(server, wish, request.operator or SERVICE)
         except OutsideWindow as error:  # the night is over, or this run comes late
             told[server.name] = f"Not now: {error}"
-        except NotNow as error:
+        except (NotNow, Unreachable) as error:
             told[server.name] = str(error)
             with kept_for_the_end(failures, server.name):
                 raise
@@ -171,6 +173,10 @@ def made(server: ServerFacts, begun: BegunUpdate, words: set[Word], by: str) -> 
     with watching(server) as watch:
         try:
             apply_packages(server, begun, words)
+        except JobInterrupted as error:
+            record_not_made(begun, error.what, by)
+            record_turns(server, begun.key, watch.stop)
+            raise
         except StepFailed as error:
             raise taken_back(server, begun, f"It could not be made: {error.what}", by, watch) from error
         return proven(server, begun, by, watch)

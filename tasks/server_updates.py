@@ -200,6 +200,16 @@ def record_updated(server: ServerFacts, begun: BegunUpdate, stop_seconds: float 
 
 
 @reading
+def record_not_made(begun: BegunUpdate, why: str, by: str) -> None:
+    """Nothing was changed; the server takes instances again."""
+    evidence = {"why": why}
+    in_transaction(
+        inventory(),
+        lambda session: server_updates.end(session, begun, server_updates.NOT_MADE, evidence, by=by, now=now()),
+    )
+
+
+@reading
 def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str:
     """Packages are back at their versions where those can be got, and held there; a person is told all of it.
 

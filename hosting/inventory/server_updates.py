@@ -34,6 +34,9 @@ HALTED = "server updates halted"
 UPDATED, REBOOTED = "server updated", "server rebooted"
 """The deeds by whose evidence the next ones' length is expected."""
 
+NOT_MADE = "server update not made"
+"""The deed of an update whose packages could not be fetched: nothing was changed."""
+
 
 @dataclass(frozen=True)
 class BegunUpdate:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WEB_LOCK = Path("/run/phm/web.lock")
 ARCHIVES = Path("/var/cache/apt/archives")
 LINES = 6
+NOT_FETCHED = ("Failed to fetch", "Unable to fetch")
 CONFIGURATION = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 OPTIONS = (*CONFIGURATION, "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0")
 QUIET = {
@@ -107,6 +108,8 @@ def _apt(kind: str, *words: str, before: str = "") -> None:
     """
     done = _run("apt-get", "-y", "-q", *OPTIONS, *words)
     if done.returncode:
+        if any(sign in done.stderr + done.stdout for sign in NOT_FETCHED):
+            kind = "store"  # an archive that does not answer may heal; nothing was changed
         lines = [line.strip() for line in (before + done.stdout + done.stderr).splitlines() if line.strip()]
         raise Complaint(kind, f"apt-get ended with {done.returncode}: {_last(lines)}")
 

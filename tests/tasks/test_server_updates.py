@@ -27,7 +27,8 @@ from hosting.policy.server_updates import NotNow, UpdateRefused
 from hosting.policy.terms import TIME_ZONE
 from tasks import server_turns
 from tasks import server_updates as updates
-from tasks.jobs import JobComplained
+from tasks.failures import NotAllDone
+from tasks.jobs import PASSING, JobComplained, JobInterrupted
 from tasks.on_server.job import Complaint
 from tasks.server_reports import UpdatesHalted
 from tasks.server_updates import UpdateTakenBack
@@ -86,6 +87,8 @@ class Two:
         try:
             return self.servers[server.name].job(work, request, self.monkeypatch)
         except Complaint as error:
+            if error.kind in PASSING:
+                raise JobInterrupted(error.what) from error
             raise JobComplained(error.kind, error.what, "Look.") from error
 
     def offer(self, *packages: Package) -> None:
@@ -196,6 +199,19 @@ def test_a_package_that_can_not_be_set_up_is_taken_back_too(two: Two, instance: 
     with pytest.raises(UpdateTakenBack, match=r"It could not be made: .*fl-plain"):
         two.update()
     assert two.has()["fl-plain"] == "1.0"
+
+
+def test_an_archive_that_does_not_answer_changes_nothing_and_halts_nobody(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    for one in two.servers.values():
+        (one.apt.archive / "fl-plain_1.1_all.deb").unlink()
+    with pytest.raises(NotAllDone, match="Failed to fetch"):
+        two.by_the_clock()
+    assert two.has("app2")["fl-plain"] == "1.0"
+    assert two.halted() == []
+    assert two.done("app2")[-1] == server_updates.NOT_MADE
+    with two.inventory.reading() as session:
+        assert takes_instances(servers.server_facts(session, "app2"))
 
 
 def test_what_breaks_the_canary_reaches_no_other_server_until_a_person_has_looked(two: Two, instance: str) -> None:
