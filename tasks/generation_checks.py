@@ -26,6 +26,7 @@ from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 CHECKED = "generation checked"
 """The deed of a check that found nothing."""
+
+NOT_CHECKED = "generation not checked"
+"""The deed of a check that could not be made."""
 
 GOOD = "good"
 
@@ -58,7 +62,7 @@ def read_checks() -> list[tuple[ServerFacts, list[NextCheck]]]:
         found = {one.instance.name: one for one in all_backups(session)}
         newest = {name: kept for name, one in found.items() if (kept := newest_kept(one.generations, one.points))}
         chosen: defaultdict[str, list[NextCheck]] = defaultdict(list)
-        for check in next_checks(newest, last_checks(session), now()):
+        for check in next_checks(newest, last_checks(session), now(), last_failures(session)):
             name = check.generation.instance_name
             if not in_use(session, name):
                 chosen[found[name].instance.server_name].append(check)
@@ -74,6 +78,17 @@ def last_checks(session: Session) -> dict[InstanceName, LastCheck]:
     return last
 
 
+def last_failures(session: Session) -> dict[InstanceName, datetime]:
+    """When the last try ended of each instance whose last check could not be made."""
+    failed: dict[InstanceName, datetime] = {}
+    for deed in deeds.deeds_called(session, CHECKED, NOT_CHECKED):
+        name = InstanceName(deed.subject.removeprefix(instances.subject_of("")))
+        failed.pop(name, None)
+        if deed.what == NOT_CHECKED:
+            failed[name] = deed.at
+    return failed
+
+
 @task(name="check_on", cache_policy=NO_CACHE, persist_result=False)
 def check_on(server: ServerFacts, checks: Sequence[NextCheck]) -> list[Checked]:
     """The checks of one server, one after another; what does not answer one would not answer the next: it is left."""
@@ -83,7 +98,7 @@ def check_on(server: ServerFacts, checks: Sequence[NextCheck]) -> list[Checked]:
             results.append(check_generation(server, check))
         except ServiceError as error:
             run_logger().error("%s: %s", check.generation.id, error)  # one sentence is what helps here
-            results.append(Checked(check, str(error)))
+            results.append(_not_checked(check, str(error)))
             if isinstance(error, Unreachable):
                 break
     return results
@@ -112,6 +127,17 @@ def check_generation(server: ServerFacts, check: NextCheck) -> Checked:
         inventory(), lambda session: deeds.record(session, deeds.SERVICE, CHECKED, subject, evidence=told, now=now())
     )
     return Checked(check, seconds=seconds)
+
+
+def _not_checked(check: NextCheck, why: str) -> Checked:
+    """Why it could not be made; recorded, so that it keeps no other generation from its check."""
+    id_, subject = check.generation.id, instances.subject_of(check.generation.instance_name)
+    told = {"generation": id_}
+    in_transaction(
+        inventory(),
+        lambda session: deeds.record(session, deeds.SERVICE, NOT_CHECKED, subject, why=why, evidence=told, now=now()),
+    )
+    return Checked(check, why)
 
 
 def _damaged(check: NextCheck, finding: str) -> Checked:

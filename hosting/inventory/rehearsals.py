@@ -78,6 +78,17 @@ def last_proofs(session: Session) -> dict[InstanceName, datetime | None]:
     return {InstanceName(name): at for name, at in session.execute(query.group_by(Snapshot.instance_name))}
 
 
+def last_failures(session: Session) -> dict[InstanceName, datetime]:
+    """When the last rehearsal ended of each instance whose last one did not pass."""
+    query = select(Rehearsal.instance_name, Rehearsal.outcome, func.max(Rehearsal.ended_at))
+    passed: dict[str, datetime] = {}
+    failed: dict[str, datetime] = {}
+    for name, outcome, at in session.execute(query.group_by(Rehearsal.instance_name, Rehearsal.outcome)):
+        of = passed if outcome == RehearsalOutcome.PASSED else failed
+        of[name] = max(at, of.get(name, at))
+    return {InstanceName(name): at for name, at in failed.items() if name not in passed or passed[name] < at}
+
+
 def _conclude(session: Session, point: Snapshot, rehearsal: RehearsalFacts, finding: str, now: datetime) -> None:
     """Mark its point and generation: as proven if it passed, else as damaged."""
     generation = locked_generation(session, point.generation)

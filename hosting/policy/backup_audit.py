@@ -31,6 +31,9 @@ DAILY_GROWTH = 10
 WEEKLY_GROWTH = 2
 """A full backup that is so many times larger or smaller than the one before is told."""
 
+LOST_SHARE = 0.01
+"""More of the files that a database names, gone since the point before, is wrong; less asks for a look."""
+
 HISTORY = 3
 """Incrementals that are needed to know what is usual."""
 
@@ -149,7 +152,9 @@ def _of_instance(one: AuditedInstance, states: Mapping[str, GenerationState], no
         last = "has never been proven" if stands.proven_at is None else f"was last proven on {_told(stands.proven_at)}"
         sentence = f"A restore of instance {one.name} {last}; a proof is owed every {days} days."
         yield Finding(Severity.WRONG, subject, sentence, f"Prove it now: phm rehearse {one.name}.")
-    yield from _growth(one, _good(one.points, states), now)
+    good = _good(one.points, states)
+    yield from _growth(one, good, now)
+    yield from _of_newest(one, good, now)
 
 
 def _stale(one: AuditedInstance, stands: BackupStanding) -> str:
@@ -180,6 +185,29 @@ def _growth(one: AuditedInstance, good: Sequence[PointFacts], now: datetime) -> 
             sizes = f"{point.bytes_added / GIB:.1f} GiB, where {usual / GIB:.1f} GiB were usual"
             sentence = f"The {point.kind} backup of instance {one.name} of {_told(point.taken_at)} has {sizes}."
             yield Finding(Severity.WATCH, f"instance:{one.name}", sentence, do)
+
+
+def _of_newest(one: AuditedInstance, good: Sequence[PointFacts], now: datetime) -> Iterator[Finding]:
+    """What the newest point lacks, if it is of the last day: files that its database names, and the salt.
+
+    Such a point is a true copy of an instance that has lost something: the points before it are what helps.
+    """
+    if not good or now - good[-1].taken_at > ONE_DAY:
+        return
+    newest, before = good[-1], good[-2].manifest if len(good) > 1 else {}
+    do = f"Restore what is gone from a point before it: phm snapshots {one.name}."
+    for what, seen in newest.manifest.get("named", {}).items():
+        earlier = before.get("named", {}).get(what, {}).get("missing", 0)
+        if (gone := seen["missing"] - earlier) > 0:
+            severity = Severity.WRONG if gone > LOST_SHARE * seen["named"] else Severity.WATCH
+            sentence = (
+                f"Of {seen['named']} {what} that the database of instance {one.name} names, {seen['missing']} were not "
+                f"in its folder on {_told(newest.taken_at)}; the point before lacked {earlier}."
+            )
+            yield Finding(severity, f"instance:{one.name}", sentence, do)
+    if newest.manifest.get("salt") is False:
+        sentence = f"The settings of instance {one.name} had no salt on {_told(newest.taken_at)}: nobody can log in."
+        yield Finding(Severity.WRONG, f"instance:{one.name}", sentence, do)
 
 
 def _usual(point: PointFacts, good: Iterable[PointFacts]) -> float | None:

@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from hosting.policy.backup_budget import LEAST_SECONDS, SLOWEST_MIB_A_SECOND
-from hosting.policy.backup_plan import KEPT, NEVER
+from hosting.policy.backup_plan import KEPT, NEVER, fair_turns
 from hosting.policy.backup_times import ONE_DAY, in_utc
 
 if TYPE_CHECKING:
@@ -51,20 +51,29 @@ def newest_kept(generations: Iterable[GenerationFacts], points: Iterable[PointFa
 
 
 def next_checks(
-    newest: Mapping[InstanceName, GenerationFacts], last: Mapping[InstanceName, LastCheck], now: datetime
+    newest: Mapping[InstanceName, GenerationFacts],
+    last: Mapping[InstanceName, LastCheck],
+    now: datetime,
+    failed: Mapping[InstanceName, datetime] | None = None,
 ) -> list[NextCheck]:
     """The checks of this night: those never done first, then the oldest; so many that a week is enough for all.
+
+    What could not be checked is tried again beside the others, so that it keeps nobody from a check.
 
     Args:
         newest: the newest generation of each instance.
         last: the last check of each instance that ever had one.
         now: the moment of the question.
+        failed: when the last try ended of those whose last one came to nothing.
     """
     latest = in_utc(now) - EVERY + ONE_DAY / 2  # a night's check at another minute than last week's is in time
     due = [name for name in newest if name not in last or last[name].at <= latest]
     due.sort(key=lambda name: (last[name].at if name in last else NEVER, name))
     most = ceil(len(newest) / NIGHTS)
-    return [NextCheck(newest[name], (last[name].count if name in last else 0) % PARTS + 1) for name in due[:most]]
+    return [
+        NextCheck(newest[name], (last[name].count if name in last else 0) % PARTS + 1)
+        for name in fair_turns(due, failed or {}, most)
+    ]
 
 
 def check_seconds(generation: GenerationFacts) -> float:

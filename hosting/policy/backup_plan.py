@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -133,9 +134,13 @@ def droppable(
     return [one.id for one in sorted(generations, key=_age) if goes(one)]
 
 
-def per_night(count: int, terms: Terms) -> int:
-    """How many rehearsals a night needs so that so many instances are proven in time, lost nights included (P20)."""
-    return ceil(count / max(1, terms.rehearse_within_days - SPARE_NIGHTS))
+def per_night(terms: Iterable[Terms]) -> int:
+    """How many rehearsals a night needs so that all are proven in time, lost nights included (P20).
+
+    Args:
+        terms: of each instance that has a point to prove.
+    """
+    return ceil(sum(Fraction(1, max(1, one.rehearse_within_days - SPARE_NIGHTS)) for one in terms))
 
 
 def next_rehearsals(
@@ -145,15 +150,19 @@ def next_rehearsals(
     most: int,
     *,
     levels: Mapping[InstanceName, Terms] | None = None,
+    failed: Mapping[InstanceName, datetime] | None = None,
 ) -> list[InstanceName]:
     """The instances whose backup is proven next: who never was, then whose proof runs out first (P20).
+
+    Who was tried and not proven is tried again beside the others, so that he keeps nobody from a proof.
 
     Args:
         last_proofs: of all instances that have a point to prove; None where none was proven.
         now: the moment of the question; who was proven within the last half day is left alone.
         terms: the standard ones.
-        most: how many at most.
+        most: how many at most, and at most so many of those that failed.
         levels: the terms of instances whose contract agreed on others.
+        failed: when the last try ended of those whose last one did not prove them.
     """
     recent = in_utc(now) - ONE_DAY / 2
     runs_out: dict[InstanceName, datetime] = {}
@@ -161,7 +170,17 @@ def next_rehearsals(
         if proven_at is None or proven_at <= recent:
             within = timedelta(days=(levels or {}).get(name, terms).rehearse_within_days)
             runs_out[name] = NEVER if proven_at is None else proven_at + within
-    return sorted(runs_out, key=lambda name: (runs_out[name], name))[:most]
+    return fair_turns(sorted(runs_out, key=lambda name: (runs_out[name], name)), failed or {}, most)
+
+
+def fair_turns(due: Sequence[InstanceName], failed: Mapping[InstanceName, datetime], most: int) -> list[InstanceName]:
+    """Whose turn it is: so many that did not fail, in their order, and at most as many of those that did.
+
+    Of those that failed, whose last try is the longest ago comes first.
+    """
+    waiting = [name for name in due if name not in failed]
+    again = sorted((name for name in due if name in failed), key=lambda name: failed[name])
+    return [*waiting[:most], *again[:most]]
 
 
 def _why_anew(

@@ -302,6 +302,7 @@ def test_a_rehearsal_that_passed_proves_its_point_and_is_kept_with_its_evidence(
         assert recovery_points.point(session, "G1-full").proven_at is None
         assert recovery_points.generation(session, "G1").verified_at == NOW + 31 * HOUR
         assert rehearsals.last_proofs(session) == {name: NOW + 31 * HOUR}
+        assert rehearsals.last_failures(session) == {}
     assert said(inventory, name)[-1] == "rehearsal passed"
     assert said(inventory, name).count("rehearsal passed") == 1
 
@@ -325,6 +326,7 @@ def test_a_rehearsal_that_failed_for_other_reasons_says_nothing_about_the_point(
         point = recovery_points.point(session, "G1-full")
         assert (point.proven_at, point.damaged) == (None, False)
         assert rehearsals.last_proofs(session) == {name: None}
+        assert list(rehearsals.last_failures(session)) == [name]
         deed = deeds.deeds_of(session, f"instance:{name}")[-1]
     assert states(inventory, name) == [("G1", "open")]
     assert (deed.what, deed.why) == (f"rehearsal {outcome}", "Server app2 is full.")

@@ -136,6 +136,34 @@ def test_without_the_stores_list_the_records_alone_are_looked_at() -> None:
 # The store -----------------------------------------------------------------------------------------------------------
 
 
+def naming(taken_at: datetime, missing: int, *, named: int = 400, **more: Any) -> PointFacts:
+    manifest = {"named": {"mails": {"named": named, "missing": missing, "examples": []}}, **more}
+    return point("G1", taken_at, manifest=manifest)
+
+
+def test_a_point_whose_mails_are_gone_though_the_database_names_them_is_no_green_backup() -> None:
+    [finding] = found(*HEALTHY[:1], naming(SUNDAY + DAY, 2), naming(NIGHT, 400))
+    assert finding.severity is Severity.WRONG
+    assert finding.sentence == (
+        "Of 400 mails that the database of instance k3v9aa names, 400 were not in its folder on 08 Dec 2026 23:00; "
+        "the point before lacked 2."
+    )
+    assert finding.do == "Restore what is gone from a point before it: phm snapshots k3v9aa."
+
+
+def test_single_mails_that_are_gone_ask_for_a_look_and_those_that_always_were_for_nothing() -> None:
+    [finding] = found(*HEALTHY[:1], naming(SUNDAY + DAY, 2), naming(NIGHT, 5))
+    assert finding.severity is Severity.WATCH
+    assert found(*HEALTHY[:1], naming(SUNDAY + DAY, 5), naming(NIGHT, 5)) == []
+    assert found(*HEALTHY[:1], naming(SUNDAY + DAY, 5), naming(NIGHT, 0, named=0)) == []
+
+
+def test_a_point_without_a_salt_is_told() -> None:
+    [finding] = found(*HEALTHY[:2], naming(NIGHT, 0, salt=False))
+    assert (finding.severity, "no salt" in finding.sentence) == (Severity.WRONG, True)
+    assert found(*HEALTHY[:2], naming(NIGHT, 0, salt=True)) == []
+
+
 def of_store(*stored: StoredGeneration, **changes: Any) -> list[str]:
     record = replace(G1, **changes)
     return [finding.sentence for finding in audit([], [record], stored, MORNING)]

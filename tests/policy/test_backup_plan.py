@@ -141,7 +141,7 @@ def test_each_example_of_the_page_is_what_the_program_lets_go(row: list[str]) ->
 @pytest.mark.parametrize("row", table("When it is proven"), ids=lambda row: f"{row[0]}: {row[1]}")
 def test_each_example_of_the_page_is_how_many_the_program_proves(row: list[str]) -> None:
     level, count, each_night = row
-    assert per_night(int(count), LEVELS[level]) == int(each_night)
+    assert per_night([LEVELS[level]] * int(count)) == int(each_night)
 
 
 # What is due ---------------------------------------------------------------------------------------------------------
@@ -420,6 +420,29 @@ def test_who_was_never_proven_comes_first_then_the_oldest_proof_and_levels_have_
     assert next_rehearsals({}, NOON, STANDARD, 2) == []
 
 
+def test_levels_with_a_shorter_time_ask_for_more_rehearsals_a_night() -> None:
+    strict = replace(STANDARD, rehearse_within_days=7)
+    assert per_night([STANDARD] * 24) == 1
+    assert per_night([STANDARD] * 24 + [strict] * 3) == 2
+    assert per_night([STANDARD] * 24 + [strict] * 4) == 3
+
+
+def test_who_can_not_be_proven_keeps_nobody_from_a_proof() -> None:
+    proofs: dict[InstanceName, datetime | None] = {InstanceName(f"i{number}"): None for number in range(24)}
+    stuck, failed = {InstanceName("i0"), InstanceName("i1"), InstanceName("i2")}, dict[InstanceName, datetime]()
+    for night in range(24):
+        now, most = NOON + night * DAY, per_night([STANDARD] * 24)
+        names = next_rehearsals(proofs, now, STANDARD, most, failed=failed)
+        assert len(names) <= 2 * most
+        for name in names:
+            if name in stuck:
+                failed[name] = now
+            else:
+                proofs[name] = now
+    assert {name for name, at in proofs.items() if at is None} == stuck
+    assert min(failed.values()) >= NOON + 20 * DAY, "each of them is tried again in turn"
+
+
 @given(st.integers(1, 60), st.frozensets(st.integers(0, 23), max_size=4), st.sampled_from([7, 14, 28]))
 def test_everyone_is_proven_in_time_though_four_nights_of_each_round_are_lost(
     count: int, lost: frozenset[int], days: int
@@ -430,7 +453,7 @@ def test_everyone_is_proven_in_time_though_four_nights_of_each_round_are_lost(
         now = NOON + night * DAY
         if night % days in lost:
             continue
-        for name in next_rehearsals(proofs, now, terms, per_night(count, terms)):
+        for name in next_rehearsals(proofs, now, terms, per_night([terms] * count)):
             last = proofs[name] or NOON
             assert now - last <= days * DAY
             proofs[name] = now
