@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deployments.console.context import now, reading, reason_given, who, working
+from deployments.console.output import Json, emit_one
 from deployments.console.wording import duration, local
 from hosting.errors import Refused, ServiceError
 from hosting.policy.backup_budget import restore_needs
@@ -30,10 +32,10 @@ def backup(
     full: Annotated[bool, typer.Option("--full", help="A full backup, which begins a generation.")] = False,
     reason: WhyOptional = "",
     no_wait: NoWait = False,
+    as_json: Json = False,
 ) -> None:
     """Back up an instance now, or all that is due on a server."""
-    from deployments.console.runs import start_run  # noqa: PLC0415  # not before it is needed: help is quick
-    from hosting.inventory.instances import instance_facts  # noqa: PLC0415  # as above
+    from hosting.inventory.instances import instance_facts  # noqa: PLC0415  # not before it is needed: help is quick
     from hosting.inventory.servers import server_facts  # noqa: PLC0415  # as above
 
     if bool(instance) == bool(server):
@@ -48,10 +50,9 @@ def backup(
             server_facts(session, server)
     if instance:
         request = {"instance": instance, "kind": "full" if full else "as due", **by}
-        said = start_run(settings, "back-up-instance", request, about=instance, wait=not no_wait)
+        run(settings, "back-up-instance", request, about=instance, wait=not no_wait, as_json=as_json)
     else:
-        said = start_run(settings, "back-up-server", {"server": server, **by}, about=server, wait=not no_wait)
-    typer.echo(said or "It is started.")
+        run(settings, "back-up-server", {"server": server, **by}, about=server, wait=not no_wait, as_json=as_json)
 
 
 def rehearse(
@@ -60,16 +61,15 @@ def rehearse(
     *,
     reason: WhyOptional = "",
     no_wait: NoWait = False,
+    as_json: Json = False,
 ) -> None:
     """Restore a point on trial into a copy, compare it, log in, and take the copy away again."""
-    from deployments.console.runs import start_run  # noqa: PLC0415  # as above
     from hosting.inventory.instances import instance_facts  # noqa: PLC0415  # as above
 
     with reading() as session:
         instance_facts(session, instance)
     request = {"instance": instance, "point": point, "operator": who(), "reason": reason}
-    said = start_run(load_settings(), "rehearse-restore", request, about=instance, wait=not no_wait)
-    typer.echo(said or "It is started.")
+    run(load_settings(), "rehearse-restore", request, about=instance, wait=not no_wait, as_json=as_json)
 
 
 def restore(
@@ -86,9 +86,9 @@ def restore(
     reason: WhyOptional = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it you see what it means.")] = False,
     no_wait: NoWait = False,
+    as_json: Json = False,
 ) -> None:
     """Bring an instance back to a point: all of it, only the database, only the files, or one path of them."""
-    from deployments.console.runs import start_run  # noqa: PLC0415  # as above
     from tasks.recovery_points import check_point_of  # noqa: PLC0415  # as above
 
     what, settings = part_of(database=database, files=files, path=path), load_settings()
@@ -99,15 +99,29 @@ def restore(
     })  # fmt: skip
     known, onto, wanted, terms = facts_of(instance, point, server)
     check_point_of(known, wanted, what)
-    typer.echo("\n".join(meaning_of(known, wanted, terms, what, path)))
+    meaning = meaning_of(known, wanted, terms, what, path)
     if onto.name != known.server_name:
-        typer.echo("\n".join(meaning_elsewhere(known, onto, lost=lost)))
+        meaning += meaning_elsewhere(known, onto, lost=lost)
     if not yes:
-        typer.echo(room_on(settings, onto, wanted, what))
-        typer.echo("Nothing was changed. To do it, give --yes and --reason.")
+        meaning += [room_on(settings, onto, wanted, what), "Nothing was changed. To do it, give --yes and --reason."]
+        emit_one({"changed": False, "meaning": meaning}, {}, as_json=True) if as_json else typer.echo(
+            "\n".join(meaning)
+        )
         return
-    said = start_run(settings, "restore-instance", request, about=instance, wait=not no_wait)
-    typer.echo(said or "It is started.")
+    if not as_json:
+        typer.echo("\n".join(meaning))
+    run(settings, "restore-instance", request, about=instance, wait=not no_wait, as_json=as_json)
+
+
+def run(settings: Settings, deployment: str, request: dict[str, Any], *, about: str, wait: bool, as_json: bool) -> None:
+    """Start a run, follow it if anybody waits, and tell what it said; raises as `start_run`."""
+    from deployments.console.runs import started_run  # noqa: PLC0415  # as above
+
+    started = started_run(settings, deployment, request, about=about, wait=wait)
+    if as_json:
+        emit_one({"deployment": deployment, "about": about, "waited": wait, **asdict(started)}, {}, as_json=True)
+        return
+    typer.echo(started.said or "It is started.")
 
 
 def checked_request(request: dict[str, Any]) -> dict[str, Any]:

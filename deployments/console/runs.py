@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -40,8 +41,30 @@ class RunFailed(ServiceError):
     """A run did not do what it was started for."""
 
 
+@dataclass(frozen=True)
+class StartedRun:
+    """A run that an operator started.
+
+    Args:
+        run: its id in Prefect.
+        page: its page in Prefect's UI.
+        said: what it said at its end; empty where nobody waited.
+    """
+
+    run: str
+    page: str
+    said: str
+
+
 def start_run(settings: Settings, deployment: str, request: dict[str, Any], *, about: str, wait: bool = True) -> str:
-    """Start a run of a deployment, and follow it; what it says at its end, empty if nobody waits.
+    """As `started_run`; what it says at its end, empty if nobody waits."""
+    return started_run(settings, deployment, request, about=about, wait=wait).said
+
+
+def started_run(
+    settings: Settings, deployment: str, request: dict[str, Any], *, about: str, wait: bool = True
+) -> StartedRun:
+    """Start a run of a deployment, and follow it.
 
     Args:
         settings: the service's.
@@ -59,7 +82,7 @@ def start_run(settings: Settings, deployment: str, request: dict[str, Any], *, a
         run = begin(client, deployment, request, about)
         page = f"{settings.prefect_api_url.removesuffix('/api')}/runs/flow-run/{run}"
         typer.echo(f"Run: {page}", err=True)
-        return said_by(follow(client, run, about, page)) if wait else ""
+        return StartedRun(str(run), page, said_by(follow(client, run, about, page)) if wait else "")
 
 
 def begin(client: SyncPrefectClient, deployment: str, request: dict[str, Any], about: str) -> UUID:

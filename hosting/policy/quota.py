@@ -137,7 +137,7 @@ def files_limit(storage_gib: int, database_bytes: int) -> int:
 
     In whole MiB, so that a database that grows by a page does not move the limit each time it is measured; never
     negative. The little more is there since the product stops by itself where the pool is full, by a figure that is up
-    to an hour old.
+    to an hour old from 80 % on, and up to a day below.
     """
     fence = storage_gib * GIB * (PER_MILLE + FENCE_ABOVE) // PER_MILLE
     return max(0, fence - database_bytes) // MIB * MIB

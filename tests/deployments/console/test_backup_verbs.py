@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -111,6 +112,7 @@ def test_without_yes_a_restore_tells_what_it_means_and_changes_nothing(phm: Cons
         "Nothing was changed. To do it, give --yes and --reason.",
     ]
     assert "What app1 has free can't be told" in said.err
+    assert phm("restore", good, point, "--json").json == {"changed": False, "meaning": said.out.splitlines()}
     only = phm("restore", good, point, "--path", "storage/user/3").out
     assert "Replaced is the path storage/user/3; " in only
     assert "Room that it needs on app1: 5 MiB on /srv.\n" in only
@@ -181,4 +183,7 @@ def test_a_run_is_started_in_the_operators_name_and_followed_to_its_end(service:
         assert [(bar.completed, bar.description) for bar in bars.tasks] == [(42.0, "k3v9: storing files")]
     started = service.phm("backup", good, "--no-wait")
     assert (started.returncode, started.stdout) == (0, "It is started.\n")
+    told_run = json.loads(service.phm("backup", good, "--no-wait", "--json").stdout)
+    assert told_run["page"].endswith(f"/runs/flow-run/{told_run['run']}")
+    assert (told_run["deployment"], told_run["about"], told_run["waited"]) == ("back-up-instance", good, False)
     inventory.close()
