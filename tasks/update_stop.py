@@ -22,17 +22,21 @@ from tasks.probes import prove_behind_gate
 from tasks.records import unsealed
 from tasks.step import reading, step
 from tasks.storage import ensure_storage_limit
-from tasks.update_tables import check_shape, keep_tables, prepare_keeping, put_tables_back
+from tasks.update_tables import check_shape, forget_kept, keep_tables, prepare_keeping, put_tables_back
 from tasks.update_trial import migrate
 from tasks.web import ensure_php_pool, ensure_site
 
 if TYPE_CHECKING:
+    from blocks.ssh_connection import SshConnection
     from hosting.policy.values import ServerFacts
     from hosting.policy.way_back import WayBack
     from tasks.update_records import Update
     from tasks.update_trial import Trial
 
 CRON_SECONDS = 100
+
+ROUNDS_MOST = 50
+"""So often the processes of an instance that is closed are ended: each round takes as many requests as its pool."""
 
 
 @step
@@ -68,10 +72,15 @@ def ensure_keeping_prepared(server: ServerFacts, update: Update, trial: Trial) -
 def close(server: ServerFacts, update: Update) -> bool:
     """The site answers 503 with a page that says why, and nothing of the instance runs."""
     ssh, old = load(SshHost).connection(server), update.old
-    closed, ended = ssh.run_in_a_row(
-        updating.close_gate(old.gate, update.token), replacing.end_processes_of_now(old.user)
-    )
-    return closed.changed or ended.changed
+    ssh.run(updating.close_gate(old.gate, update.token))
+    if not none_at_work(ssh, old.user):
+        raise StepFailed(f"New processes of {old.name} begin though it is closed.", "Look what asks its pool.")
+    return True
+
+
+def none_at_work(ssh: SshConnection, user: str) -> bool:
+    """End an instance's processes until no more come: FPM begins others for what had passed the gate before it shut."""
+    return any(not ssh.run(replacing.end_processes_of_now(user)).changed for _ in range(ROUNDS_MOST))
 
 
 @step
@@ -139,9 +148,8 @@ def open_again(server: ServerFacts, update: Update) -> bool:
 def put_back(server: ServerFacts, update: Update, way: WayBack) -> bool:
     """Code, files, database and rights as they were before the stop, and open; whatever the update had come to."""
     ssh, old = load(SshHost).connection(server), update.old
-    ssh.run_in_a_row(
-        updating.close_gate(old.gate, update.token), replacing.end_processes_of_now(old.user)
-    )  # a run that was killed may have left it half open
+    ssh.run(updating.close_gate(old.gate, update.token))  # a run that was killed may have left it half open
+    none_at_work(ssh, old.user)
     with mariadb_of(ssh) as database:
         changed = put_tables_back(database, old, way)
         ensure_database_and_user(database, old, unsealed(old.name, "database"))
@@ -157,6 +165,8 @@ def put_back(server: ServerFacts, update: Update, way: WayBack) -> bool:
     if answer.status not in {401, 503}:
         message = f"{old.name} is back at {old.release.version} and answers {answer.status}."
         raise StepFailed(message, "Look at its PHP log; it stays closed until it answers.")
+    with mariadb_of(ssh) as database:
+        forget_kept(database, old)  # what customers write from here on is never taken for the update's
     return ssh.run(updating.open_gate(old.gate)).changed or changed
 
 

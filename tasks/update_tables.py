@@ -105,6 +105,13 @@ def put_tables_back(database: MariadbServer, layout: InstanceLayout, way: WayBac
     return True
 
 
+def forget_kept(database: MariadbServer, layout: InstanceLayout) -> None:
+    """All is back, and whoever comes is served: what is still kept is never put back again."""
+    database.rows(tables_aside.unlogged())
+    if database.rows(mariadb.find_database(layout.kept_database)):
+        database.run(tables_aside.drop_new(layout.kept_database, (tables_aside.WHOLE,)))
+
+
 def next_numbers(database: MariadbServer, name: str) -> dict[str, int]:
     """The next number that each table gives; 0 where it gives none."""
     return {str(table): int(number) for table, _, number in database.rows(tables_aside.sizes_of(name))}

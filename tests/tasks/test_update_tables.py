@@ -16,7 +16,7 @@ from hosting.errors import DriftFound
 from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.policy.way_back import WayBack, way_back
 from hosting.product.layout import InstanceLayout
-from tasks.update_tables import check_shape, keep_tables, prepare_keeping, put_tables_back, read_tables
+from tasks.update_tables import check_shape, forget_kept, keep_tables, prepare_keeping, put_tables_back, read_tables
 from tests.inventory.databases import PrivateMariadb
 
 if TYPE_CHECKING:
@@ -155,6 +155,22 @@ def test_on_small_tables_the_migration_may_write_what_it_did_not_write_on_the_co
     assert server.rows(tables_aside.refusals()) == refused
     assert put_tables_back(server, LAYOUT, way)
     assert read_tables(server, LAYOUT.database)["notes"].content == before["notes"].content
+
+
+def test_what_customers_write_after_it_is_back_and_open_stays_whoever_goes_back_again(
+    private: PrivateMariadb, server: MariadbServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hosting.policy.way_back.SMALL_BYTES", 2**30)
+    way = tried(server)
+    forget_kept(server, LAYOUT)  # where nothing was kept yet
+    prepare_keeping(server, LAYOUT, way)
+    keep_tables(server, LAYOUT, way)
+    assert put_tables_back(server, LAYOUT, way)
+    for _ in range(2):
+        forget_kept(server, LAYOUT)
+    server.rows(Statement(f"INSERT INTO {LAYOUT.database}.notes VALUES (77)"))
+    assert not put_tables_back(server, LAYOUT, way)
+    assert (77,) in server.rows(Statement(f"SELECT id FROM {LAYOUT.database}.notes"))
 
 
 def test_what_was_not_kept_wholly_puts_nothing_back(server: MariadbServer) -> None:

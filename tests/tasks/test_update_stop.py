@@ -1,0 +1,88 @@
+"""The stop of an update: nothing of before works on once it is closed, nothing of after is lost once it is open (P17)."""
+
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hosting.errors import StepFailed
+from hosting.policy.values import ReleaseFacts, ReleaseId
+from hosting.policy.way_back import WayBack
+from hosting.product.layout import InstanceLayout
+from tasks import update_stop
+from tests.policy.test_move_plan import SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OLD = InstanceLayout("k3v9q2", 1, ReleaseFacts(ReleaseId("ab" * 32), 40470, "4.04.70", "free", 1))
+UPDATE: Any = SimpleNamespace(old=OLD, instance=None, token="0" * 32)
+
+
+class Server:
+    """What is told to a server, in order; so many times processes are found that had to be ended."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.comes = 0
+
+    def connection(self, _server: object) -> Server:
+        return self
+
+    def run(self, command: Any, _do: str = "") -> Any:
+        self.told.append(command.name)
+        if command.name == "end processes":
+            self.comes -= 1
+            return SimpleNamespace(changed=self.comes >= 0, out="")
+        return SimpleNamespace(changed=True, out="")
+
+    def run_in_a_row(self, *commands: Any) -> list[Any]:
+        return [self.run(one) for one in commands]
+
+    def ask(self, _command: Any) -> Any:
+        return SimpleNamespace(exit_code=1)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server()
+
+    @contextlib.contextmanager
+    def database(_ssh: object) -> Iterator[None]:
+        yield None
+
+    monkeypatch.setattr(update_stop, "load", lambda _kind: made)
+    monkeypatch.setattr(update_stop, "mariadb_of", database)
+    monkeypatch.setattr(update_stop, "unsealed", lambda *_: "secret")
+    monkeypatch.setattr(update_stop, "ensure_database_and_user", lambda *_: False)
+    monkeypatch.setattr(update_stop, "ensure_storage_limit", SimpleNamespace(fn=lambda *_: None))
+    monkeypatch.setattr(update_stop, "parse_answer", lambda _out: SimpleNamespace(status=401))
+    monkeypatch.setattr(update_stop, "put_tables_back", lambda *_: made.told.append("tables back"))
+    monkeypatch.setattr(update_stop, "forget_kept", lambda *_: made.told.append("kept is forgotten"))
+    return made
+
+
+def test_what_is_kept_is_forgotten_before_customers_are_let_in(server: Server) -> None:
+    update_stop.put_back.fn(SOURCE, UPDATE, WayBack())
+    assert server.told[0] == "close"
+    assert server.told[-2:] == ["kept is forgotten", "open"]
+    assert server.told.index("tables back") < server.told.index("kept is forgotten")
+
+
+@pytest.mark.parametrize("step", ["close", "put back"])
+def test_what_had_passed_the_gate_before_it_shut_is_ended_too(server: Server, step: str) -> None:
+    server.comes = 3
+    if step == "close":
+        update_stop.close.fn(SOURCE, UPDATE)
+    else:
+        update_stop.put_back.fn(SOURCE, UPDATE, WayBack())
+    assert server.told[:5] == ["close", *["end processes"] * 4]
+
+
+def test_nothing_is_kept_while_something_still_works(server: Server) -> None:
+    server.comes = 10**6
+    with pytest.raises(StepFailed, match="begin though it is closed"):
+        update_stop.close.fn(SOURCE, UPDATE)
