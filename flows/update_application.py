@@ -28,6 +28,7 @@ from tasks.snapshots import ensure_store_ready
 from tasks.update_records import (
     begin_roll_out,
     check_place,
+    next_of,
     outcome_of,
     read_due_updates,
     read_roll_out,
@@ -153,7 +154,7 @@ def update_application(request: UpdateApplicationRequest) -> Any:
         roll_out, server = read_roll_out(request.roll_out), read_server(request.server)
         outcomes: list[Outcome] = []
         left: list[ServiceError] = []
-        due = read_due_updates(roll_out.id, server.name)
+        due = next_of(read_due_updates(roll_out.id, server.name))
         if due:
             ensure_store_ready()
         while due:
@@ -166,7 +167,7 @@ def update_application(request: UpdateApplicationRequest) -> Any:
                 outcomes.append(outcome)
                 left += [error] if error else []
             done = {one.instance for one in outcomes}
-            due = [one for one in read_due_updates(roll_out.id, server.name) if one.instance not in done]
+            due = next_of(read_due_updates(roll_out.id, server.name), done, left=bool(left))
         report_updates(roll_out, server.name, outcomes)
         check_all_done(left, "The next run goes on with what is left.")
         well = sum(one.state == UpdateState.DONE for one in outcomes)

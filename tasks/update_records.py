@@ -26,7 +26,7 @@ from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -131,6 +131,19 @@ def due_updates(session: Session, number: int, server: str, at: datetime) -> lis
         if one.state in AT_WORK
         or (one.state not in ENDS and one.ring == going.ring and not going.halt and is_its_time(session, one, at))
     ]  # fmt: skip
+
+
+def next_of(due: Sequence[UpdateFacts], tried: Collection[str] = (), *, left: bool = False) -> list[UpdateFacts]:
+    """What a run takes up next: what another one left half done, which may be closed, before all else.
+
+    Args:
+        due: what it may go on with or begin.
+        tried: what it has taken up already, by name.
+        left: whether some of that stands half done: nothing else is begun then, so that the next run comes at once.
+    """
+    open_ = [one for one in due if one.instance not in tried]
+    begun = [one for one in open_ if one.state in AT_WORK]
+    return begun or ([] if left else open_)
 
 
 def is_its_time(session: Session, update: UpdateFacts, at: datetime) -> bool:

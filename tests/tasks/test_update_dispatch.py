@@ -17,7 +17,7 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.roll_outs import RollOutState, UpdateState
 from hosting.policy.values import ReleaseId
 from tasks.update_dispatch import ask_for_due_updates, parameters_of
-from tasks.update_records import due_updates
+from tasks.update_records import due_updates, next_of
 from tests.inventory.words import RELEASE
 from tests.service.records import opened, provided
 
@@ -119,3 +119,22 @@ def test_after_a_halt_nothing_new_is_asked_for(inventory: Inventory, names: list
     assert asked(NIGHT) == []
     with inventory.reading() as session:
         assert roll_outs.roll_out_facts(session, 1).state is RollOutState.HALTED
+
+
+def test_what_stands_half_done_comes_first_and_nothing_is_begun_once_something_is_left(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory, "app1", urgent=True)
+    first, second = names[:2]
+
+    def taken_up(*tried: str, left: bool = False) -> list[str]:
+        due = in_transaction(inventory, lambda session: due_updates(session, 1, "app1", NOON))
+        return [one.instance for one in next_of(due, tried, left=left)]
+
+    assert taken_up() == [first, second]
+    assert taken_up(first) == [second]
+    assert taken_up(first, left=True) == []
+    comes(inventory, second, UpdateState.STOPPED)
+    assert taken_up() == [second]
+    assert taken_up(first, left=True) == [second]
+    assert taken_up(second, left=True) == []
