@@ -18,7 +18,7 @@ from hosting.inventory.leases import LeaseHeld, LeaseLost
 from hosting.inventory.roll_out_rows import subject_of
 from hosting.inventory.roll_out_turns import UNKNOWN_LASTS, has_its_turn
 from hosting.inventory.session import in_transaction
-from hosting.policy.maintenance import OutsideWindow, check_may_begin, expected_duration
+from hosting.policy.maintenance import NeverFits, OutsideWindow, check_may_begin, expected_duration
 from hosting.policy.roll_outs import AT_WORK, ATTEMPTS_MOST, ENDS, UpdateState
 from hosting.policy.way_back import STOP_MOST_SECONDS, WayBack
 from hosting.product.layout import InstanceLayout
@@ -159,7 +159,7 @@ def is_its_time(session: Session, update: UpdateFacts, at: datetime) -> bool:
             at, expected_duration(past, UNKNOWN_LASTS), (terms,), load(ServiceSettings).holidays_state,
             urgent=facts.why if facts.urgent else None,
         )  # fmt: skip
-    except OutsideWindow:
+    except (OutsideWindow, NeverFits):
         return False
     return True
 

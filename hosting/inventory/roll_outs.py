@@ -204,7 +204,7 @@ def record_state(
     if state is UpdateState.WAITING and roll_out.state == RollOutState.ABORTED:
         state = UpdateState.SKIPPED
     if state is UpdateState.PREPARING:
-        row.attempts, row.begun_at = row.attempts + 1, row.begun_at or now
+        row.attempts, row.begun_at = row.attempts + 1, now  # each attempt: history tells how long one takes
     row.state, row.finding = state, finding
     row.outage_seconds = row.outage_seconds if outage_seconds is None else outage_seconds
     row.evidence = {**row.evidence, **(evidence or {})}

@@ -55,8 +55,8 @@ def begun(inventory: Inventory, canary: str, *, urgent: bool = False) -> None:
     in_transaction(inventory, lambda session: roll_outs.begin(session, order, "olga", NOON))
 
 
-def comes(inventory: Inventory, name: str, state: UpdateState) -> None:
-    in_transaction(inventory, partial(roll_outs.record_state, number=1, instance=name, state=state, now=NIGHT))
+def comes(inventory: Inventory, name: str, state: UpdateState, at: datetime = NIGHT) -> None:
+    in_transaction(inventory, partial(roll_outs.record_state, number=1, instance=name, state=state, now=at))
 
 
 def asked(at: datetime) -> list[str]:
@@ -138,3 +138,21 @@ def test_what_stands_half_done_comes_first_and_nothing_is_begun_once_something_i
     assert taken_up() == [second]
     assert taken_up(first, left=True) == [second]
     assert taken_up(second, left=True) == []
+
+
+def test_an_attempt_of_days_ago_is_no_part_of_how_long_an_update_takes(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory, "app1")
+    comes(inventory, names[0], UpdateState.PREPARING, NIGHT - timedelta(days=6))
+    comes(inventory, names[0], UpdateState.WAITING, NIGHT - timedelta(days=6))
+    comes(inventory, names[0], UpdateState.PREPARING, NIGHT - timedelta(minutes=5))
+    comes(inventory, names[0], UpdateState.DONE)
+    assert asked(NIGHT) == ["1:app1@2026-11-24T22:00Z"]
+
+
+def test_what_would_never_fit_keeps_nobody_from_being_opened_again(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory, "app1")
+    comes(inventory, names[0], UpdateState.PREPARING, NIGHT - timedelta(days=9))
+    comes(inventory, names[0], UpdateState.DONE)
+    assert asked(NIGHT) == []  # nobody is begun, and nothing breaks
+    comes(inventory, names[1], UpdateState.STOPPED)
+    assert asked(NIGHT) == ["1:app1@2026-11-24T22:00Z"]
