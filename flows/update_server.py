@@ -38,6 +38,7 @@ from tasks.server_updates import (
     begin_update,
     check_ready,
     halt_updates,
+    has_changed_nothing,
     preview_update,
     read_health,
     read_left,
@@ -151,7 +152,7 @@ def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
     """One server brought up to date; what was done, in one sentence."""
     words, urgent = {Word(one) for one in wish.words}, wish.reason if wish.urgent else None
     if not wish.dry_run and (left := read_left(server)):
-        proven(server, left, by, Outside())
+        gone_on_with(server, left, by)
     refresh_lists(server)
     facts, planned = read_system(server), preview_update(server, Scope(wish.scope), words)
     report_preview(server, facts, planned, words)
@@ -163,17 +164,29 @@ def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
         check_ready(server)
         key = take_turn(server, Scope(wish.scope), urgent)
         record_turns(server, key)
-        begun = begin_update(server, key, planned, read_health(server))
-        said = made(server, begun, words, by)
+        begun = begin_update(server, key, planned, read_health(server), words)
+        said = made(server, begun, by)
     return f"{said}; {rebooted(server, urgent if wish.reboot else None, by)}"
 
 
-def made(server: ServerFacts, begun: BegunUpdate, words: set[Word], by: str) -> str:
+def gone_on_with(server: ServerFacts, left: BegunUpdate, by: str) -> None:
+    """What a killed run has begun, at its end: taken back where that was begun, planned anew where nothing was done."""
+    if left.back:
+        raise taken_back(server, left, left.back, by, Outside())
+    if has_changed_nothing(server, left):
+        record_not_made(left, "The run that began it was killed before it changed anything.", by)
+    else:
+        made(server, left, by)
+
+
+def made(server: ServerFacts, begun: BegunUpdate, by: str) -> str:
     """The packages applied while the world looks on; raises what came of an update that was taken back."""
     with watching(server) as watch:
         try:
-            apply_packages(server, begun, words)
+            apply_packages(server, begun)
         except JobInterrupted as error:
+            if not has_changed_nothing(server, begun):
+                raise taken_back(server, begun, f"It could not be made: {error.what}", by, watch) from error
             record_not_made(begun, error.what, by)
             record_turns(server, begun.key, watch.stop)
             raise

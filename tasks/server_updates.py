@@ -29,6 +29,7 @@ from hosting.policy.server_updates import (
     check_can_begin,
     grown_ill,
     is_restarted,
+    is_untouched,
 )
 from hosting.product.proof import HEALTH, SHOWN, differs
 from tasks.jobs import JobComplained, end_job, left_result, run_job
@@ -138,22 +139,30 @@ def read_health(server: ServerFacts) -> dict[str, str]:
 
 
 @reading
-def begin_update(server: ServerFacts, key: str, planned: Transaction, before: Mapping[str, str]) -> BegunUpdate:
+def begin_update(
+    server: ServerFacts, key: str, planned: Transaction, before: Mapping[str, str], words: Collection[Word] = ()
+) -> BegunUpdate:
     """What is begun is recorded; the server takes no new instance."""
-    return in_transaction(
-        inventory(), lambda session: server_updates.begin(session, server.name, key, planned, before, now=now())
-    )
+    begin = partial(server_updates.begin, server=server.name, key=key, planned=planned, before=before, now=now())
+    return in_transaction(inventory(), partial(begin, held=Word.HELD in words))
+
+
+@reading
+def has_changed_nothing(server: ServerFacts, begun: BegunUpdate) -> bool:
+    """Whether all that an update is about is as it was before."""
+    facts = packages.parse_system(load(SshHost).connection(server).run(packages.read_system()).out)
+    return is_untouched(facts, begun.versions, begun.old, begun.removals)
 
 
 @step
-def apply_packages(server: ServerFacts, begun: BegunUpdate, words: Collection[Word] = ()) -> bool:
+def apply_packages(server: ServerFacts, begun: BegunUpdate) -> bool:
     """The packages are in their new versions.
 
     Raises:
         JobComplained: apt could not do it.
         Unreachable: the server did not answer for too long; the job goes on.
     """
-    request = {"versions": dict(begun.versions), "remove": list(begun.removals), "held": Word.HELD in words}
+    request = {"versions": dict(begun.versions), "remove": list(begun.removals), "held": begun.held}
     with progress_of(f"packages-{server.name}", server.name) as told:
         run_job(server, job_id(begun, WORK), WORK, request, seconds=JOB_SECONDS, told=told)
     return True
@@ -217,6 +226,7 @@ def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str
         What was done, in a few sentences.
     """
     ssh = load(SshHost).connection(server)
+    in_transaction(inventory(), lambda session: server_updates.begin_back(session, begun, why))
     run_logger().error("%s: the update is taken back: %s", server.name, why)
     try:
         back = run_job(server, job_id(begun, PUT_BACK), PUT_BACK, {"versions": dict(begun.old)}, seconds=JOB_SECONDS)

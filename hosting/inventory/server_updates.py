@@ -6,7 +6,7 @@ made something ill, or needs a person's word, a case halts the clock's further r
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ class BegunUpdate:
         old: what they had; new ones are not in it.
         removals: what is removed.
         before: what was wrong with instances and units before it; "" where they were well.
+        held: whether it may change held packages.
+        back: why it is being taken back; "" where it is not.
     """
 
     server: str
@@ -59,6 +61,8 @@ class BegunUpdate:
     old: Mapping[str, str]
     removals: tuple[str, ...]
     before: Mapping[str, str]
+    held: bool = False
+    back: str = ""
 
     @property
     def since(self) -> datetime:
@@ -67,8 +71,9 @@ class BegunUpdate:
 
 
 def begin(
-    session: Session, server: str, key: str, planned: Transaction, before: Mapping[str, str], *, now: datetime
-) -> BegunUpdate:
+    session: Session, server: str, key: str, planned: Transaction, before: Mapping[str, str], *, now: datetime,
+    held: bool = False,
+) -> BegunUpdate:  # fmt: skip
     """An update is at work from now on; the server takes no new instance."""
     begun = BegunUpdate(
         server=server,
@@ -78,9 +83,17 @@ def begin(
         old={one.name: one.old for one in planned.changes if one.old},
         removals=planned.removals,
         before=dict(before),
+        held=held,
     )
     servers.record_facts(session, server, {PAUSED: asdict(begun)})
     return begun
+
+
+def begin_back(session: Session, begun: BegunUpdate, why: str) -> BegunUpdate:
+    """An update is taken back from now on, whoever goes on with it."""
+    back = replace(begun, back=why)
+    servers.record_facts(session, begun.server, {PAUSED: asdict(back)})
+    return back
 
 
 def left_update(session: Session, server: str) -> BegunUpdate | None:

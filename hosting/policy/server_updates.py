@@ -237,6 +237,22 @@ def reboot_window(after: datetime, levels: Collection[Terms], state: str | None 
     raise NeverFits(REBOOT_LASTS)
 
 
+def is_untouched(
+    facts: SystemFacts, versions: Collection[str], old: Mapping[str, str], removals: Collection[str]
+) -> bool:
+    """Whether an update has changed nothing yet: every package is as it was, none is half done.
+
+    Args:
+        facts: of the server now.
+        versions: the names of what is installed, as apt tells them.
+        old: the versions before it, by such a name; new packages are not in it.
+        removals: the names of what is removed.
+    """
+    now = {name: facts.packages.get(name.partition(":")[0], "") for name in (*versions, *removals)}
+    as_before = all(now[name] == old.get(name, "") for name in versions) and all(now[name] for name in removals)
+    return as_before and not facts.half_done
+
+
 def grown_ill(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
     """What was well before an update and is not after it: by name, what is wrong with it.
 

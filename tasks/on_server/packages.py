@@ -108,8 +108,8 @@ def _apt(kind: str, *words: str, before: str = "") -> None:
     """
     done = _run("apt-get", "-y", "-q", *OPTIONS, *words)
     if done.returncode:
-        if any(sign in done.stderr + done.stdout for sign in NOT_FETCHED):
-            kind = "store"  # an archive that does not answer may heal; nothing was changed
+        if "--download-only" in words and any(sign in done.stderr + done.stdout for sign in NOT_FETCHED):
+            kind = "store"  # an archive that does not answer may heal
         lines = [line.strip() for line in (before + done.stdout + done.stderr).splitlines() if line.strip()]
         raise Complaint(kind, f"apt-get ended with {done.returncode}: {_last(lines)}")
 

@@ -37,6 +37,10 @@ def test_what_is_begun_is_found_by_the_next_run_and_pauses_the_server(inventory:
         assert not takes_instances(servers.server_facts(session, "app1"))
     assert (one.versions, one.old) == ({"openssl": "3.0.17", "libnew": "1"}, {"openssl": "3.0.16"})
     assert one.since == NOW
+    back = in_transaction(inventory, partial(server_updates.begin_back, begun=one, why="It broke."))
+    with inventory.reading() as session:
+        assert server_updates.left_update(session, "app1") == back
+    assert (back.back, back.versions) == ("It broke.", one.versions)
     end(inventory, one, server_updates.UPDATED, seconds=12.5)
     with inventory.reading() as session:
         assert server_updates.left_update(session, "app1") is None

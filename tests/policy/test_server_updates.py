@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,6 +27,7 @@ from hosting.policy.server_updates import (
     check_can_begin,
     check_update,
     grown_ill,
+    is_untouched,
     needs_reboot,
     objections,
     reboot_window,
@@ -133,6 +135,17 @@ def test_a_server_that_is_updated_takes_no_instance() -> None:
 ])  # fmt: skip
 def test_when_a_reboot_is_needed(facts: SystemFacts, why: str) -> None:
     assert needs_reboot(facts) == why
+
+
+def test_whether_an_update_has_changed_nothing_yet() -> None:
+    facts = replace(FACTS, packages={"a": "1", "b": "1", "gone": "1"}, half_done=())
+    untouched = partial(
+        is_untouched, versions=("a", "b:i386", "new"), old={"a": "1", "b:i386": "1"}, removals=("gone",)
+    )
+    assert untouched(facts)
+    assert not untouched(replace(facts, half_done=("a",)))
+    for packages in ({"a": "2"}, {"new": "1"}, {"gone": ""}):
+        assert not untouched(replace(facts, packages={**facts.packages, **packages}))
 
 
 def test_what_was_well_before_and_is_not_now() -> None:

@@ -56,6 +56,8 @@ BETTER = Package("fl-plain", "1.1")
 EVIL = Package("fl-plain", "2.0", ("Conflicts: fl-old",))
 BREAKS = Package("fl-plain", "1.2", files={"etc/broken": "Listen nowhere"})
 
+NEVER_SET_UP = Package("fl-plain", "1.3", scripts={"postinst": "#!/bin/sh\necho Failed to fetch it; exit 1\n"})
+
 
 class Two:
     """Two servers, and what the flows are told in place of SSH, jobs and the world."""
@@ -195,7 +197,7 @@ def test_an_update_that_makes_something_ill_is_taken_back_held_and_told(two: Two
 
 
 def test_a_package_that_can_not_be_set_up_is_taken_back_too(two: Two, instance: str) -> None:
-    two.offer(Package("fl-plain", "1.3", scripts={"postinst": "#!/bin/sh\nexit 1\n"}))
+    two.offer(NEVER_SET_UP)
     with pytest.raises(UpdateTakenBack, match=r"It could not be made: .*fl-plain"):
         two.update()
     assert two.has()["fl-plain"] == "1.0"
@@ -269,15 +271,84 @@ def test_by_day_only_what_is_urgent_for_a_reason_and_told_at_once(two: Two, inst
     assert UpdateLetter.PLANNED == "update_planned"
 
 
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+def test_what_a_killed_run_had_not_changed_yet_is_not_made_and_planned_anew(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BETTER)
+    with monkeypatch.context() as patched:
+        patched.setattr(flows, "apply_packages", killed)
+        with pytest.raises(Killed):
+            two.update()
+    assert two.update().startswith("1 packages updated")
+    assert two.has()["fl-plain"] == "1.1"
+    assert two.done()[-2:] == [server_updates.NOT_MADE, server_updates.UPDATED]
+
+
+def test_a_job_that_failed_after_its_run_was_killed_is_done_again_and_taken_back(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(NEVER_SET_UP)
+    apply = flows.apply_packages
+    with monkeypatch.context() as patched:
+
+        def applied(*args: Any) -> None:
+            with pytest.raises(JobComplained):
+                apply(*args)
+            raise Killed
+
+        patched.setattr(flows, "apply_packages", applied)
+        with pytest.raises(Killed):
+            two.update()
+    with pytest.raises(UpdateTakenBack, match=r"It could not be made: .*fl-plain"):
+        two.update()
+    assert two.has()["fl-plain"] == "1.0"
+    assert server_updates.UPDATED not in two.done()
+
+
+def test_a_run_that_is_killed_while_it_takes_back_is_gone_on_with_to_the_end(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BREAKS)
+    with monkeypatch.context() as patched:
+        patched.setattr(updates.packages, "hold_packages", killed)
+        with pytest.raises(Killed):
+            two.update()
+    assert two.has()["fl-plain"] == "1.0"
+    with pytest.raises(UpdateTakenBack, match=r"The web server does not answer.*held: fl-plain\. All is as well as"):
+        two.update()
+    assert two.has()["fl-plain"] == "1.0"
+    assert [one.subject for one in two.halted()] == ["server:app1"]
+    assert server_updates.UPDATED not in two.done()
+
+
+def test_an_update_that_is_interrupted_once_something_is_changed_is_taken_back(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BETTER)
+    apply = flows.apply_packages
+
+    def interrupted(*args: Any) -> None:
+        apply(*args)
+        message = "Failed to fetch the rest."
+        raise JobInterrupted(message)
+
+    monkeypatch.setattr(flows, "apply_packages", interrupted)
+    with pytest.raises(UpdateTakenBack, match="Failed to fetch the rest"):
+        two.update()
+    assert two.has()["fl-plain"] == "1.0"
+
+
 def test_what_a_killed_run_has_begun_is_proven_or_taken_back_by_the_next(
     two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        """The process is gone."""
-
-    def killed(*_: object) -> None:
-        raise Killed
-
     two.offer(BREAKS)
     with monkeypatch.context() as patched:
         patched.setattr(flows, "restart_what_was_replaced", killed)
