@@ -15,7 +15,7 @@ from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.locks import hold
 from hosting.errors import ServiceError, Unreachable
-from hosting.inventory import instances, leases
+from hosting.inventory import closed_updates, instances, leases
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.product.layout import LOCKS, InstanceLayout
 from tasks.records import inventory, now
@@ -39,7 +39,12 @@ LOCK_SECONDS = 45
 
 def owner_of_this_run() -> str:
     """Whom the lease belongs to: the flow run, which takes it again when it is retried."""
-    return f"run {flow_run.id}" if flow_run.id else f"process {os.getpid()} on {platform.node()}"
+    return owner_of(flow_run.id) if flow_run.id else f"process {os.getpid()} on {platform.node()}"
+
+
+def owner_of(run_id: str) -> str:
+    """How a flow run's leases name it."""
+    return f"run {run_id}"
 
 
 def hold_on(session: Session, instance: str) -> None:
@@ -57,7 +62,7 @@ def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner
 
     Raises:
         InstanceEnded: it has ended, for example since its order was cancelled.
-        LeaseHeld: another run works on it.
+        LeaseHeld: another run works on it; as `HalfUpdated`, its update has to go on first.
         Unreachable: the server does not answer.
         StepFailed: another process on the host holds the lock for too long.
     """
@@ -95,8 +100,9 @@ def _holding(name: str, owner: str, server: ServerFacts, lock: Path) -> Iterator
 
 
 def _acquire(session: Session, instance: str, owner: str, purpose: str) -> None:
-    """Take the lease of an instance that hasn't ended."""
+    """Take the lease of an instance that hasn't ended, and that no update left half done."""
     instances.stop_if_ended(session, instance)
+    closed_updates.check_not_half_updated(session, instance, purpose)
     leases.acquire(session, instance, owner, purpose, now=now(), ttl=LEASE)
 
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
 from prefect.states import Crashed
 
-from hosting.inventory import cases, closed_moves, deeds, instances, leases
+from hosting.inventory import cases, closed_moves, closed_updates, deeds, instances, leases
 from hosting.inventory import work as works
 from hosting.inventory.cases import NOT_DONE
 from hosting.inventory.session import Inventory, in_transaction
@@ -30,6 +30,7 @@ from hosting.policy.attempts import (
     judge,
 )
 from hosting.policy.states import ForbiddenEdge, WorkState
+from tasks.leases import owner_of
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
@@ -124,11 +125,20 @@ def _facts(
     with inventory.reading() as session:
         closed = closed_moves.closed_move_of(session, work)
         lease = leases.lease_of(session, closed.instance_name) if closed else None
+        half_updated = closed_updates.may_be_closed(session, work)
+        own = leases.leases_of(session, owner_of(str(run.id))) if half_updated else []
     if closed:  # nobody waits for what Prefect has heard: its lease alone tells that it is at work
         if state is RunState.CANCELLING:  # by whom, if its worker is gone?
             state = RunState.RUNNING
         alive_at = lease.heartbeat_at if lease else since
         return RunFacts(state, since, alive_at, said, CLOSED_SILENT_MOST, CLOSED_PENDING_MOST)
+    if half_updated:  # as there; its leases are those that it holds on any of its instances
+        state = RunState.RUNNING if state is RunState.CANCELLING else state
+        if own:
+            alive_at = max(lease.heartbeat_at for lease in own)
+            return RunFacts(state, since, alive_at, said, CLOSED_SILENT_MOST, CLOSED_PENDING_MOST)
+        alive_at = max(since, _heard_at(run.id, since, now, client))  # between two of them
+        return RunFacts(state, since, alive_at, said, CLOSED_PENDING_MOST, CLOSED_PENDING_MOST)
     if state is RunState.RUNNING and now - since > SILENT_MOST:
         alive_at = max(since, _leased_until(inventory, work), _heard_at(run.id, since, now, client))
     return RunFacts(state, since, alive_at, said)
@@ -160,6 +170,8 @@ def settle_ended_runs() -> list[Settled]:
         settled = settle_ended(inventory(), now(), client)
     for number in in_transaction(inventory(), lambda session: closed_moves.go_on_at_once(session, now())):
         run_logger().warning("Move %s is gone on with at once: its instance is closed.", number)
+    for subject in in_transaction(inventory(), lambda session: closed_updates.go_on_at_once(session, now())):
+        run_logger().warning("Update %s is gone on with at once: its instance is closed.", subject)
     for one in settled:
         run_logger().warning("%s %s: %s -> %s", one.work.kind, one.work.subject, one.finding, one.verdict.value)
     return settled

@@ -100,6 +100,11 @@ def lease_of(session: Session, instance: str) -> LeaseFacts | None:
     return None if row is None else _facts(row)
 
 
+def leases_of(session: Session, owner: str) -> list[LeaseFacts]:
+    """All leases of an owner, expired or not."""
+    return [_facts(row) for row in session.scalars(select(Lease).where(Lease.owner == owner))]
+
+
 def _row(session: Session, instance: str) -> Lease | None:
     """The lease's row, locked."""
     query = select(Lease).where(Lease.instance_name == instance)
