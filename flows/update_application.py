@@ -11,6 +11,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hosting.errors import ServiceError
+from hosting.inventory.leases import LeaseLost
 from hosting.inventory.roll_out_rows import RollOutOrder
 from hosting.policy.backup_budget import backup_seconds
 from hosting.policy.roll_outs import FAILURES_MOST, PARALLEL, PARALLEL_MOST, UpdateState
@@ -219,6 +220,8 @@ def bring_to_release(server: ServerFacts, update: Update, point: str) -> None:
     try:
         trial = prepare(server, update)
         update = stop_and_switch(server, update, trial, point)
+    except LeaseLost:
+        raise
     except ServiceError:
         if read_state(update) in {UpdateState.WAITING, UpdateState.PREPARING}:
             clear(server, update)
@@ -251,6 +254,8 @@ def stop_and_switch(server: ServerFacts, update: Update, trial: Trial, point: st
             switch(server, update, trial)
             prove(server, update)
             update = record_opened(update)
+        except LeaseLost:
+            raise  # the run that has it now goes back
         except ServiceError as error:
             if read_state(update) is UpdateState.STOPPED:
                 go_back(server, update)

@@ -52,6 +52,12 @@ def run_logger() -> logging.Logger | logging.LoggerAdapter[Any]:
         return logging.getLogger("phm")
 
 
+def stop_if_lost() -> None:
+    """Raise what `still_allowed` does: before what changes something without being a step."""
+    if check := still_allowed.get():
+        check()
+
+
 def may_heal(_task: Any, _run: Any, state: State[Any]) -> bool:
     """Only what did not answer is tried again."""
     try:
@@ -69,8 +75,7 @@ def step(function: Callable[P, bool]) -> Task[P, Done]:
 
     @functools.wraps(function)
     def told(*args: P.args, **kwargs: P.kwargs) -> Done:
-        if check := still_allowed.get():
-            check()
+        stop_if_lost()
         started = time.monotonic()
         changed = function(*args, **kwargs)
         done = Done(function.__name__, changed, time.monotonic() - started)

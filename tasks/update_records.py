@@ -22,6 +22,7 @@ from hosting.policy.maintenance import NeverFits, OutsideWindow, check_may_begin
 from hosting.policy.roll_outs import AT_WORK, ATTEMPTS_MOST, ENDS, UpdateState
 from hosting.policy.way_back import STOP_MOST_SECONDS, WayBack
 from hosting.product.layout import InstanceLayout
+from tasks.leases import hold_on
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
@@ -211,9 +212,18 @@ def record(
 
 @reading
 def record_opened(update: Update) -> Update:
-    """There is no way back any more: the instance has the new release from this moment on."""
+    """There is no way back any more: the instance has the new release from this moment on.
+
+    Raises:
+        LeaseLost: another run works on the instance since this one hung.
+        StepFailed: another run has brought it elsewhere meanwhile.
+    """
 
     def opened(session: Session) -> UpdateFacts:
+        hold_on(session, update.name)  # a run that hung has lost it
+        found = roll_outs.update_facts(session, update.roll_out, update.name).state
+        if found is not UpdateState.STOPPED:
+            raise StepFailed(f"The update of {update.name} is {found} meanwhile.", "Look at: phm update status.")
         instances.record_release(session, update.name, update.release.id, now())
         return roll_outs.record_state(session, update.roll_out, update.name, UpdateState.OPENED, now())
 

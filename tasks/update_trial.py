@@ -25,7 +25,7 @@ from hosting.errors import StepFailed
 from hosting.policy.quota import FREE_MIB_LEAST, MIB, DiskFull
 from hosting.policy.way_back import WayBack, check_stop, way_back
 from hosting.product.settings import with_database
-from tasks.step import reading, step
+from tasks.step import reading, step, stop_if_lost
 from tasks.update_tables import read_tables
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def try_migration(server: ServerFacts, update: Update) -> Trial:
         DiskFull: there is no room for the copy.
         MigrationBroke: it broke; says with what.
         StopTooLong: the instance would be closed for too long.
+        LeaseLost: another run works on the instance.
     """
+    stop_if_lost()
     ssh, old = load(SshHost).connection(server), update.old
     with mariadb_of(ssh) as database:
         check_room(ssh, server, int(database.value(mariadb.database_bytes(old.database))))
