@@ -24,8 +24,6 @@ from tasks.step import reading, run_logger
 from tasks.update_letters import see_to_announcements
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy.orm import Session
 
     from hosting.policy.values import ServerFacts
@@ -90,6 +88,8 @@ def record_turns(server: ServerFacts, key: str, stop_seconds: float | None = Non
 def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) -> tuple[str, Window]:
     """When a server that needs a reboot is rebooted: planned once for each boot, told to its customers before.
 
+    Whoever comes to the server meanwhile is told at once: newcomers don't put off what the others were told.
+
     Args:
         server: which.
         boot: the present one; another one is another turn.
@@ -106,42 +106,46 @@ def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) ->
         names = [one.name for one in server_updates.open_instances(session, server.name)]
         known = {one.instance_name: one for one in announcements.announced_of(session, key)}
         stop = _expected_stop(session, server.name)
+    planned = next((known[name].times.window for name in names if name in known), None)
+    stands = urgent is None and planned is not None and at < planned.closes
     if urgent is not None:
         window = Window(at, at + timedelta(seconds=BACK_SECONDS))
-    elif known and all(name in known for name in names) and (ahead := _ahead(known[names[0]].times.window, at)):
-        return key, ahead
+    elif planned is not None and stands:
+        window = planned
     else:
         notice = max(earliest_planned(at, stop, terms) for terms in levels) if names else at - timedelta(hours=1)
         window = reboot_window(notice, levels, state)
+    told_now = [str(name) for name in names if not (stands and name in known)]
     update = Update(key, UpdateKind.SERVER, UpdateReason.SECURITY, urgent=urgent is not None)
-    _announce(update, dict.fromkeys(map(str, names), Times(window, stop)), why, state)
+    _announce(update, dict.fromkeys(told_now, Times(window, stop)), why, state, late=stands)
     run_logger().info("%s: reboot planned from %s on", server.name, window.opens)
     return key, window
 
 
 @reading
 def reboot_and_wait(server: ServerFacts, boot: str, seconds: float = BACK_SECONDS) -> float:
-    """A server is rebooted and back, with all that has to run; the seconds that it took.
+    """A server is rebooted once and back, with all that has to run; the seconds that it took.
 
     Raises:
         NotBack: it did not come back in time.
         StepFailed: something does not run after it.
     """
-    began = time.monotonic()
-    load(SshHost).connection(server).run(packages.reboot())
+    began, is_asked = time.monotonic(), False
     while True:
-        time.sleep(LOOK_SECONDS)
         try:
             ssh = load(SshHost).connection(server)
             if ssh.run(packages.read_boot()).out.strip() != boot:
-                break
+                ssh.run(packages.ensure_units_run(*packages.UNITS))
+                return round(time.monotonic() - began, 1)
+            if not is_asked:
+                ssh.run(packages.reboot())
+                is_asked = True
         except Unreachable:
             run_logger().info("%s is not back yet", server.name)
         if time.monotonic() - began > seconds:
             message = f"{server.name} is not back {seconds:.0f} s after its reboot."
             raise NotBack(message, "Look at its console at the provider; its instances are away until it is back.")
-    ssh.run(packages.ensure_units_run(*packages.UNITS))
-    return round(time.monotonic() - began, 1)
+        time.sleep(LOOK_SECONDS)
 
 
 @reading
@@ -156,22 +160,20 @@ def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str)
     )
 
 
-def _announce(update: Update, turns: dict[str, Times], reason: str, state: str | None) -> None:
+def _announce(
+    update: Update, turns: dict[str, Times], reason: str, state: str | None, *, late: bool = False
+) -> None:  # fmt: skip
     """Turns recorded; what is due of it is told at once, as far as the relay takes it."""
     if not turns:
         return
     planned = partial(
-        announcements.announce, update=update, times=turns, by=deeds.SERVICE, reason=reason, now=now(), state=state
-    )
+        announcements.announce, update=update, times=turns, by=deeds.SERVICE, reason=reason, now=now(), state=state,
+        late=late,
+    )  # fmt: skip
     in_transaction(inventory(), planned)
     if update.urgent:
         with contextlib.suppress(ServiceError):  # what was not taken is sent each minute
             see_to_announcements.fn()
-
-
-def _ahead(window: Window, at: datetime) -> Window | None:
-    """The window, unless it is over."""
-    return window if at < window.closes else None
 
 
 def _expected_stop(session: Session, server: str) -> float:

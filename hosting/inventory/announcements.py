@@ -41,7 +41,7 @@ class AnotherUpdate(Refused):
 
 def announce(
     session: Session, update: Update, times: Mapping[str, Times], *, by: str, reason: str, now: datetime,
-    state: str | None = None,
+    state: str | None = None, late: bool = False,
 ) -> list[Announced]:  # fmt: skip
     """Plan the turns of instances in an update; the same again changes nothing, other times are told anew.
 
@@ -53,13 +53,14 @@ def announce(
         reason: the operator's, on record; customers are told `update.why`.
         now: this moment.
         state: whose public holidays are kept (`settings.holidays_state`).
+        late: these came to it after the others were told in time: they are told as early as can be.
 
     Returns:
         All turns of the update, by instance.
 
     Raises:
         AnotherUpdate: the key belongs to an update of another kind, reason or version.
-        NoticeTooShort: a turn that is told would be told too late, and the update isn't urgent.
+        NoticeTooShort: a turn that is told would be told too late, and neither it nor the update may be.
     """
     row = _announcement(session, update, by, reason, now)
     known = {one.instance_name: one for one in _rows(session, row)}
@@ -69,7 +70,7 @@ def announce(
         silent = is_silent(wanted, off_peak=_off_peak(wanted, terms, state), terms=terms)
         turn = known.get(name)
         if turn is None:
-            check_notice(update, wanted, now, terms, silent=silent)
+            check_notice(update, wanted, now, terms, silent=silent or late)
             session.add(new_row(row, name, wanted, silent=silent))
         elif turn.begun_at is None and turn.ended_at is None:
             _change(turn, row, wanted, terms, silent=silent)

@@ -49,8 +49,10 @@ def done(inventory: Inventory, function: Callable[..., Any], *args: Any, **words
     return in_transaction(inventory, lambda session: function(session, *args, **words))
 
 
-def planned(inventory: Inventory, turns: dict[str, Times], update: Update = UPDATE) -> list[Announced]:
-    found = done(inventory, announcements.announce, update, turns, by="olga", reason="kernel", now=NOW)
+def planned(
+    inventory: Inventory, turns: dict[str, Times], update: Update = UPDATE, *, late: bool = False
+) -> list[Announced]:
+    found = done(inventory, announcements.announce, update, turns, by="olga", reason="kernel", now=NOW, late=late)
     assert isinstance(found, list)
     return found
 
@@ -160,6 +162,9 @@ def test_short_off_peak_work_is_silent_and_needs_no_notice(inventory: Inventory,
     assert told(inventory) == []
     with pytest.raises(NoticeTooShort):
         planned(inventory, {names[1]: times(tonight)})
+    newcomer = partial(planned, inventory, {names[1]: times(tonight)}, replace(UPDATE, key="server:reboot:app1:b0"))
+    assert [one.silent for one in newcomer(late=True)] == [False]
+    assert told(inventory) == [UpdateLetter.PLANNED]
     urgent = replace(UPDATE, key="server:security:now", urgent=True, why=UpdateReason.SECURITY)
     planned(inventory, {names[1]: times(NOW, stop_seconds=5)}, urgent)
     assert told(inventory) == [UpdateLetter.PLANNED]

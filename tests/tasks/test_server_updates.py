@@ -18,6 +18,7 @@ from blocks.ssh_host import SshHost
 from fleet.archive import Package
 from flows import update_server as flows
 from flows.update_server import UpdateServerRequest, UpdateServersRequest
+from hosting.errors import Unreachable
 from hosting.inventory import announcements, cases, deeds, server_updates, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import UpdateLetter
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from hosting.commands.command import Answer, Command
     from hosting.inventory.session import Inventory
     from hosting.policy.values import ServerFacts
     from tests.service.apt_root import AptRoot
@@ -378,6 +380,50 @@ def test_a_reboot_is_told_before_and_made_in_its_turn_alone(two: Two, instance: 
     assert re.fullmatch(r"nothing to update; rebooted in \d+ s", two.update(NIGHT + 4 * DAY))
     assert two.update(NIGHT + 4 * DAY + HOUR) == "nothing to update; no reboot needed"
     assert two.done().count(server_updates.REBOOTED) == 1
+
+
+def test_who_comes_after_a_reboot_was_told_is_told_at_once_and_puts_it_off_for_nobody(two: Two, instance: str) -> None:
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    said = two.update()
+    newcomer = opened(two.inventory, "A-2", NIGHT + 2 * DAY)
+    assert two.update(NIGHT + 2 * DAY) == said
+    with two.inventory.reading() as session:
+        turns = announcements.announced_of(session, "server:reboot:app1:b0")
+    assert {one.instance_name for one in turns} == {instance, newcomer}
+    assert len({one.times for one in turns}) == 1
+    assert not any(one.silent for one in turns)
+
+
+def test_a_server_that_all_have_left_since_they_were_told_is_rebooted(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    two.update()
+    monkeypatch.setattr(server_updates, "open_instances", lambda *_: [])
+    assert re.fullmatch(r"nothing to update; rebooted in \d+ s", two.update(at=NIGHT + DAY))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_server_whose_answer_is_lost_is_rebooted_once(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    one, lost = two.servers["app1"], [True]
+    run = one.run
+
+    def cut(command: Command, do: str = "") -> Answer:
+        answer = run(command, do) if when == "after" or command.name != "reboot" or not lost else None
+        if answer is None or (command.name == "reboot" and lost):
+            lost.clear()
+            message = "The connection was lost."
+            raise Unreachable(message)
+        return answer
+
+    monkeypatch.setattr(one, "run", cut)
+    with two.inventory.reading() as session:
+        server = servers.server_facts(session, "app1")
+    server_turns.reboot_and_wait.fn(server, "b0")
+    server_turns.reboot_and_wait.fn(server, "b0")  # as the step does it again
+    assert one.boot.read_text() == "b0+\n"
 
 
 def test_a_server_without_instances_is_rebooted_in_the_next_early_morning(two: Two) -> None:
