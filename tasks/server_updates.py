@@ -71,7 +71,8 @@ def refresh_lists(server: ServerFacts) -> None:
     """What the archives offer is known anew.
 
     Raises:
-        StepFailed: an archive does not answer.
+        Unreachable: an archive does not answer.
+        StepFailed: apt can't ask them.
     """
     load(SshHost).connection(server).run(packages.refresh_lists())
 

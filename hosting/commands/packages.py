@@ -38,8 +38,12 @@ for p in /proc/[0-9]*; do
 done | grep -v '^stale=user@' | sort -u
 """
 
+# An archive that does not answer, or somebody else's look at it just now, may heal: 75 is told as such.
 _REFRESH = f"""
-{APT} -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update
+said=$({APT} -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 -o APT::Update::Error-Mode=any update 2>&1) && exit
+echo "$said" >&2
+case $said in *"Failed to fetch"*|*"Could not get lock"*) exit 75 ;; esac
+exit 100
 """
 
 _SIMULATE = f"""
@@ -105,7 +109,7 @@ def parse_system(out: str) -> SystemFacts:
 
 
 def refresh_lists() -> Command:
-    """What the archives offer, asked anew; an archive that does not answer is an error."""
+    """What the archives offer, asked anew; an archive that does not answer may heal, what else fails may not."""
     return script("package lists", _REFRESH, seconds=300)
 
 

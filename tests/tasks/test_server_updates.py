@@ -18,7 +18,7 @@ from blocks.ssh_host import SshHost
 from fleet.archive import Package
 from flows import update_server as flows
 from flows.update_server import UpdateServerRequest, UpdateServersRequest
-from hosting.errors import Unreachable
+from hosting.errors import StepFailed, Unreachable
 from hosting.inventory import announcements, cases, deeds, server_updates, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import UpdateLetter
@@ -216,6 +216,19 @@ def test_an_archive_that_does_not_answer_changes_nothing_and_halts_nobody(two: T
     assert two.done("app2")[-1] == server_updates.NOT_MADE
     with two.inventory.reading() as session:
         assert takes_instances(servers.server_facts(session, "app2"))
+
+
+def test_an_archive_that_is_away_before_anything_is_begun_halts_nobody(two: Two, instance: str) -> None:
+    for one in two.servers.values():
+        one.apt.archive.rename(one.folder / "away")
+    with pytest.raises(NotAllDone, match="Failed to fetch"):
+        two.by_the_clock()
+    assert two.halted() == []
+    for one in two.servers.values():
+        (one.apt.root / "etc/apt/sources.list").write_text("deb nonsense\n")
+    with pytest.raises(StepFailed, match="Malformed entry"):  # that does not heal
+        two.by_the_clock()
+    assert [one.subject for one in two.halted()] == ["server:app2"]
 
 
 def test_what_breaks_the_canary_reaches_no_other_server_until_a_person_has_looked(two: Two, instance: str) -> None:
