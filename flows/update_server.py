@@ -31,7 +31,7 @@ from tasks.server_reports import (
     report_updates,
     watching,
 )
-from tasks.server_turns import reboot_and_wait, reboot_turn, record_rebooted, record_turns, take_turn
+from tasks.server_turns import end_left_reboots, reboot_and_wait, reboot_turn, record_rebooted, record_turns, take_turn
 from tasks.server_updates import (
     UpdateTakenBack,
     apply_packages,
@@ -215,6 +215,7 @@ def taken_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str, watch
 def rebooted(server: ServerFacts, urgent: str | None, by: str) -> str:
     """The reboot that a server needs, in its turn; what was done about it."""
     facts = read_system(server)
+    end_left_reboots(server, facts)
     if not (why := needs_reboot(facts)):
         return "no reboot needed"
     key, window = reboot_turn(server, facts.boot, why, urgent)

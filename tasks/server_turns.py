@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from datetime import timedelta
 from functools import partial
@@ -12,7 +11,7 @@ from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from hosting.commands import packages
-from hosting.errors import ServiceError, StepFailed, Unreachable
+from hosting.errors import StepFailed, Unreachable
 from hosting.inventory import announcements, deeds, server_updates, servers
 from hosting.inventory.server_updates import REBOOTED, UPDATED
 from hosting.inventory.session import in_transaction
@@ -20,12 +19,13 @@ from hosting.policy.announcements import Times, Update, UpdateKind, UpdateReason
 from hosting.policy.maintenance import Window, check_may_begin, expected_duration
 from hosting.policy.server_updates import REBOOT_STOP_SECONDS, STOP_SECONDS, USUAL, Scope, reboot_window
 from tasks.records import inventory, now
+from tasks.server_updates import read_health
 from tasks.step import reading, run_logger
-from tasks.update_letters import see_to_announcements
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from hosting.policy.server_updates import SystemFacts
     from hosting.policy.values import ServerFacts
 
 BACK_SECONDS = 900.0
@@ -42,7 +42,7 @@ class NotBack(StepFailed):
 
 @reading
 def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
-    """The time in which an update may be made now, recorded for each instance; urgent work is told at once.
+    """The time in which an update may be made now, recorded for each instance; urgent work is told within a minute.
 
     Args:
         server: which.
@@ -63,7 +63,7 @@ def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
         lasts = expected_duration(server_updates.past(session, server.name, UPDATED), USUAL)
     window = check_may_begin(at, lasts, levels, state, urgent=urgent)
     turn = Times(Window(window.opens, min(window.closes, window.opens + lasts)), STOP_SECONDS)
-    key = f"server:{scope}:{at:%Y-%m-%d}" + (":urgent" if urgent is not None else "")
+    key = f"server:{scope}:" + (f"{at:%Y-%m-%d}" if urgent is None else f"{at:%Y-%m-%dT%H:%M:%S}:urgent")
     update = Update(key, UpdateKind.SERVER, REASONS[scope], urgent=urgent is not None)
     _announce(update, dict.fromkeys(map(str, names), turn), urgent or "off-peak, as planned", state)
     return key
@@ -149,6 +149,27 @@ def reboot_and_wait(server: ServerFacts, boot: str, seconds: float = BACK_SECOND
 
 
 @reading
+def end_left_reboots(server: ServerFacts, facts: SystemFacts) -> None:
+    """Where nobody saw the end of a reboot, since its run was killed or gave up: it ended with the boot that is."""
+    of_server = f"{REBOOTS}:{server.name}:"
+    with inventory().reading() as session:
+        begun = announcements.left_begun(session, of_server)
+    left = [one for one in begun if not one.update.key.startswith(f"{of_server}{facts.boot[:8]}")]
+    if not left:
+        return
+    wrong, up_at = read_health.fn(server), now() - timedelta(seconds=facts.up_seconds)
+
+    def record(session: Session) -> None:
+        for one in left:
+            if one.begun_at is not None and not wrong.get(one.instance_name):
+                ended = max(up_at, one.begun_at)
+                stop = (ended - one.begun_at).total_seconds()
+                announcements.record_ended(session, one.update.key, one.instance_name, stop, ended)
+
+    in_transaction(inventory(), record)
+
+
+@reading
 def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str) -> None:
     """By the next reboot's expectation."""
     evidence = {"seconds": stop_seconds}
@@ -163,7 +184,7 @@ def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str)
 def _announce(
     update: Update, turns: dict[str, Times], reason: str, state: str | None, *, late: bool = False
 ) -> None:  # fmt: skip
-    """Turns recorded; what is due of it is told at once, as far as the relay takes it."""
+    """Turns recorded; what is due of it is told by the clock's own run, each minute."""
     if not turns:
         return
     planned = partial(
@@ -171,9 +192,6 @@ def _announce(
         late=late,
     )  # fmt: skip
     in_transaction(inventory(), planned)
-    if update.urgent:
-        with contextlib.suppress(ServiceError):  # what was not taken is sent each minute
-            see_to_announcements.fn()
 
 
 def _expected_stop(session: Session, server: str) -> float:

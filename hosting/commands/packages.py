@@ -28,7 +28,7 @@ _FACTS = """
 . /etc/os-release; echo "distribution=$ID ${VERSION_ID:-}"; echo "kernel=$(uname -r)"
 echo "kernel_installed=$(ls /boot 2>/dev/null | sed -n 's/^vmlinuz-//p' | sort -V | tail -n 1)"
 if [ -e /run/reboot-required ]; then echo "reboot_required=yes"; fi
-echo "boot=$(cat /proc/sys/kernel/random/boot_id)"
+echo "boot=$(cat /proc/sys/kernel/random/boot_id)"; echo "up=$(ps -o etimes= -p 1)"
 apt-mark showhold | sed 's/^/held=/'
 dpkg-query -W -f='package=${db:Status-Abbrev} ${Package} ${Version}\\n'
 for p in /proc/[0-9]*; do
@@ -105,6 +105,7 @@ def parse_system(out: str) -> SystemFacts:
         held=frozenset(value for key, value in lines if key == "held"),
         half_done=tuple(half_done),
         stale_units=tuple(value for key, value in lines if key == "stale"),
+        up_seconds=float(one.get("up", "").strip() or 0),
     )
 
 

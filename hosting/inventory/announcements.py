@@ -89,6 +89,18 @@ def announced(session: Session, key: str, instance: str) -> Announced | None:
     return next((one for one in announced_of(session, key) if one.instance_name == instance), None)
 
 
+def left_begun(session: Session, prefix: str) -> list[Announced]:
+    """The turns that have begun and not ended, of all updates whose keys begin so."""
+    query = (
+        select(AnnouncedInstance, Announcement)
+        .join(Announcement, Announcement.id == AnnouncedInstance.announcement_id)
+        .where(Announcement.update_key.startswith(prefix, autoescape=True))
+        .where(AnnouncedInstance.begun_at.is_not(None), AnnouncedInstance.ended_at.is_(None))
+        .order_by(AnnouncedInstance.id)
+    )
+    return [facts_of(row, announcement) for row, announcement in session.execute(query)]
+
+
 def turns_since(session: Session, since: datetime, instance: str = "") -> list[Announced]:
     """The turns whose windows close after a moment, of all instances or of one, the first to open first."""
     query = (
@@ -134,6 +146,14 @@ def record_begun(session: Session, key: str, instance: str, now: datetime) -> No
     """An instance's turn has begun; the first record stays, and nothing happens where no turn was planned."""
     for row in _turns(session, key, {instance}):
         row.begun_at = row.begun_at or now
+    session.flush()
+
+
+def record_gone_back(session: Session, key: str, instance: str) -> None:
+    """What had begun in an instance's turn is undone: the turn is to come once more, and can be planned anew."""
+    for row in _turns(session, key, {instance}):
+        if row.ended_at is None:
+            row.begun_at = None
     session.flush()
 
 

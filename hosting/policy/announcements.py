@@ -170,11 +170,18 @@ def letter_due(one: Announced, terms: Terms = STANDARD) -> UpdateLetter | None:
     if one.called_off_at is not None:
         return UpdateLetter.CALLED_OFF if one.told is not None else None
     if one.ended_at is not None:
-        told = one.told or one.times
-        late = one.ended_at > told.window.closes or takes_longer(told, one.stopped_seconds, terms)
-        return UpdateLetter.LONGER if late and (one.told is not None or one.stopped_seconds) else None
+        return _letter_after(one, one.ended_at, terms)
     if one.silent:
         return None
     if one.told is None:
         return UpdateLetter.PLANNED
     return UpdateLetter.CHANGED if one.told_version < one.version and one.begun_at is None else None
+
+
+def _letter_after(one: Announced, ended_at: datetime, terms: Terms) -> UpdateLetter | None:
+    """The letter about a turn that is over: it took longer; or an urgent one was over before its letter was sent."""
+    told = one.told or one.times
+    late = ended_at > told.window.closes or takes_longer(told, one.stopped_seconds, terms)
+    if late and (one.told is not None or one.stopped_seconds):
+        return UpdateLetter.LONGER
+    return UpdateLetter.PLANNED if one.told is None and one.update.urgent and not one.silent else None

@@ -125,6 +125,7 @@ class SystemFacts:
         held: packages that stay as they are by somebody's wish.
         half_done: packages that an interrupted installation has left.
         stale_units: units that run what is no more on the disk.
+        up_seconds: since the present boot; 0 where the server does not tell.
     """
 
     distribution: str
@@ -136,6 +137,7 @@ class SystemFacts:
     held: frozenset[str] = frozenset()
     half_done: tuple[str, ...] = ()
     stale_units: tuple[str, ...] = ()
+    up_seconds: float = 0.0
 
 
 def scope_on(day: date) -> Scope:

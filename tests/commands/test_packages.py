@@ -11,6 +11,7 @@ kernel=6.1.0-37-amd64
 kernel_installed=6.1.0-40-amd64
 reboot_required=yes
 boot=0b0c
+up=  86400
 held=linux-image-amd64
 package=ii  apache2 2.4.65-1~deb12u1
 package=hi  linux-image-amd64 6.1.148-1
@@ -45,6 +46,7 @@ def test_facts_are_read_from_one_answer() -> None:
         "debian 12", "6.1.0-37-amd64", "6.1.0-40-amd64",
     )  # fmt: skip
     assert facts.reboot_required
+    assert (facts.boot, facts.up_seconds) == ("0b0c", 86400)
     assert facts.packages == {"apache2": "2.4.65-1~deb12u1", "linux-image-amd64": "6.1.148-1"}
     assert (facts.held, facts.half_done) == ({"linux-image-amd64"}, ("php8.2-fpm",))
     assert facts.stale_units == ("apache2.service", "init.scope")

@@ -29,6 +29,7 @@ NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOTICE = STANDARD.update_notice
 SECURITY = Update("server:security:2026-12-01", UpdateKind.SERVER, UpdateReason.SECURITY)
+URGENT = replace(SECURITY, urgent=True)
 OPENS = NOW + 4 * DAY
 
 
@@ -58,6 +59,10 @@ ENDED = replace(BEGUN, ended_at=OPENS + HOUR, stopped_seconds=300)
     (replace(ENDED, ended_at=OPENS + 8 * HOUR), None),
     (replace(ENDED, ended_at=OPENS + 9 * HOUR), UpdateLetter.LONGER),
     (replace(ENDED, stopped_seconds=601, last_word=UpdateLetter.LONGER), None),
+    (replace(ENDED, told=None), None),
+    (replace(ENDED, told=None, update=URGENT), UpdateLetter.PLANNED),  # it was over before its letter
+    (replace(ENDED, told=None, update=URGENT, silent=True), None),
+    (replace(ENDED, update=URGENT), None),
     # silent, told a few seconds to nobody: a word where it was longer than is left untold
     (replace(ENDED, silent=True, told=None, times=times(stop_seconds=3), stopped_seconds=60), None),
     (replace(ENDED, silent=True, told=None, times=times(stop_seconds=3), stopped_seconds=61), UpdateLetter.LONGER),

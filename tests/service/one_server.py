@@ -54,12 +54,18 @@ class OneServer:
             (folder / "units" / unit).touch()
         self._program("systemctl", SYSTEMCTL)
         self._program("systemd-run", SYSTEMD_RUN)
+        self._program("ps", "#!/bin/sh\ncat {folder}/up_seconds\n")
+        self.came_up(0)
         self.commands: list[str] = []
 
     @property
     def is_broken(self) -> bool:
         """Whether a package has broken the web server."""
         return (self.apt.root / "etc/broken").exists()
+
+    def came_up(self, seconds: int) -> None:
+        """The present boot was so long ago."""
+        (self.folder / "up_seconds").write_text(f"  {seconds}\n")
 
     def run(self, command: Command, do: str = "") -> Answer:
         """A command of the service's, here."""

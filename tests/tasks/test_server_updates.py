@@ -21,12 +21,12 @@ from flows.update_server import UpdateServerRequest, UpdateServersRequest
 from hosting.errors import StepFailed, Unreachable
 from hosting.inventory import announcements, cases, deeds, server_updates, servers
 from hosting.inventory.session import in_transaction
-from hosting.policy.announcements import UpdateLetter
+from hosting.policy.announcements import UpdateLetter, letter_due
 from hosting.policy.maintenance import OutsideWindow, ReasonMissing
 from hosting.policy.placement import takes_instances
 from hosting.policy.server_updates import NotNow, UpdateRefused
 from hosting.policy.terms import TIME_ZONE
-from tasks import server_turns
+from tasks import server_turns, update_letters
 from tasks import server_updates as updates
 from tasks.failures import NotAllDone
 from tasks.jobs import PASSING, JobComplained, JobInterrupted
@@ -277,13 +277,46 @@ def test_by_day_only_what_is_urgent_for_a_reason_and_told_at_once(two: Two, inst
         two.update(NOON, urgent=True)
     two.update(NOON, urgent=True, reason="a hole that is used")
     with two.inventory.reading() as session:
-        turn = announcements.announced(session, f"{KEY}:urgent", instance)
-    assert turn is not None
+        [turn] = announcements.turns_since(session, NIGHT, instance)
+        [deed] = deeds.deeds_of(session, f"update:{turn.update.key}")
     assert not turn.silent  # its letter waits for the relay, which is not there
-    with two.inventory.reading() as session:
-        [deed] = deeds.deeds_of(session, f"update:{KEY}:urgent")
     assert deed.why == "a hole that is used"
     assert UpdateLetter.PLANNED == "update_planned"
+
+
+def test_the_letters_about_urgent_work_are_the_clock_s_and_each_update_has_its_own(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(update_letters, "send_letter", lambda key, *_: not told.append(key))
+    for number, version in enumerate(("1.1", "1.4"), start=1):
+        two.offer(Package("fl-plain", version))
+        at = NOON + number * timedelta(minutes=5)
+        two.update(at, urgent=True, reason="a hole that is used")
+        assert len(told) == number - 1
+        with time_machine.travel(at + timedelta(minutes=1)):
+            update_letters.see_to_announcements.fn()
+        assert len(set(told)) == number  # also of an update that was over before
+
+
+def test_a_reboot_whose_end_nobody_saw_has_ended_with_the_boot_that_is(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    two.update()
+    night = NIGHT + 4 * DAY
+    with_backup(two.inventory, instance, "g2", night - HOUR)
+    with monkeypatch.context() as patched:
+        patched.setattr(flows, "what_grew_ill", killed)
+        with pytest.raises(Killed):
+            two.update(night)
+    two.servers["app1"].came_up(int((DAY - HOUR / 2).total_seconds()))
+    assert two.update(night + DAY) == "nothing to update; no reboot needed"
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, "server:reboot:app1:b0", instance)
+    assert turn is not None
+    assert turn.stopped_seconds == pytest.approx(1800, abs=5)
+    assert letter_due(turn) is UpdateLetter.LONGER
 
 
 class Killed(BaseException):
