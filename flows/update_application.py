@@ -11,10 +11,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hosting.errors import ServiceError
+from hosting.inventory.closed_updates import CLOSED
 from hosting.inventory.leases import LeaseLost
 from hosting.inventory.roll_out_rows import RollOutOrder
 from hosting.policy.backup_budget import backup_seconds
-from hosting.policy.roll_outs import FAILURES_MOST, PARALLEL, PARALLEL_MOST, UpdateState
+from hosting.policy.roll_outs import AT_WORK, FAILURES_MOST, PARALLEL, PARALLEL_MOST, UpdateState
 from hosting.policy.values import PointKind
 from hosting.policy.way_back import STOP_MOST_SECONDS
 from tasks.application import ensure_release
@@ -37,7 +38,12 @@ from tasks.update_records import (
     read_state,
     read_update,
     record,
+    record_broken_off,
+    record_cleared,
     record_opened,
+    record_outage,
+    record_preparing,
+    record_stopped,
     report_roll_out_plan,
     report_updates,
     settle_failure,
@@ -179,16 +185,20 @@ def update_application(request: UpdateApplicationRequest) -> Any:
 def update_one(server: ServerFacts, roll_out: int, instance: str) -> tuple[Outcome, ServiceError | None]:
     """One instance, as far as it can be brought; its failure is on record, and returned where it stands half done."""
     update = read_update(roll_out, instance)
-    if update is None:
-        return outcome_of(roll_out, instance), None
     error = None
     try:
-        point = recent_point(server, update) if update.state in {UpdateState.WAITING, UpdateState.PREPARING} else ""
-        with working_on(server, update.instance, "update"):
-            check_place(update, server.name)
-            bring_to_release(server, update, point)
+        if update is not None and update.state in AT_WORK:
+            with working_on(server, update.instance, "update"):
+                check_place(update, server.name)
+                go_on_with(server, update)
+            update = read_update(roll_out, instance)  # None where it is done, its time is over, or it was halted
+        if update is not None:
+            point = recent_point(server, update)
+            with working_on(server, update.instance, "update"):
+                check_place(update, server.name)
+                bring_to_release(server, update, point)
     except ServiceError as found:
-        error = settle_failure(update, found)
+        error = settle_failure(update, found) if update else None
     return outcome_of(roll_out, instance), error
 
 
@@ -205,26 +215,29 @@ def recent_point(server: ServerFacts, update: Update) -> str:
 RECENT_SECONDS = 3600
 
 
-def bring_to_release(server: ServerFacts, update: Update, point: str) -> None:
-    """An instance with its new release, or as it was; a run that was killed is gone on with, or gone back from."""
+def go_on_with(server: ServerFacts, update: Update) -> None:
+    """What a run that was killed had begun: brought to its end, or back as it was, to be begun anew."""
     if update.state is UpdateState.OPENED:
         return finish(server, update)
     if update.state is UpdateState.STOPPED:
         go_back(server, update)
-    if update.state is not UpdateState.WAITING:
-        clear(server, update)
-        record(update, UpdateState.WAITING, "Its run was broken off.")
-        if read_update(update.roll_out, update.name) is None:
-            return None  # the night is over, or the roll-out was halted meanwhile
-    update = record(update, UpdateState.PREPARING)
+        record_outage(update)
+    clear(server, update)
+    return record_broken_off(update)
+
+
+def bring_to_release(server: ServerFacts, update: Update, point: str) -> None:
+    """An instance with its new release, or as it was."""
+    update = record_preparing(update)
     try:
         trial = prepare(server, update)
         update = stop_and_switch(server, update, trial, point)
     except LeaseLost:
         raise
-    except ServiceError:
-        if read_state(update) in {UpdateState.WAITING, UpdateState.PREPARING}:
+    except ServiceError as error:
+        if read_state(update) not in CLOSED:
             clear(server, update)
+            record_cleared(update, error)
         raise
     return finish(server, update)
 
@@ -246,8 +259,7 @@ def stop_and_switch(server: ServerFacts, update: Update, trial: Trial, point: st
     """Closed, kept, switched, migrated, proven behind the gate, open; or back as it was. Watched from outside."""
     with watched(url_of(server, update.instance)) as watch:
         watch.served_again()
-        kept = {"way": trial.way.told(), "point": point}
-        update = record(update, UpdateState.STOPPED, evidence=kept)
+        update = record_stopped(update, {"way": trial.way.told(), "point": point})
         try:
             close(server, update)
             keep(server, update, trial)
@@ -260,16 +272,18 @@ def stop_and_switch(server: ServerFacts, update: Update, trial: Trial, point: st
             if read_state(update) is UpdateState.STOPPED:
                 go_back(server, update)
                 watch.served_again()
-                record(update, UpdateState.WAITING, str(error), outage_seconds=watch.stop_seconds)
+                record_outage(update, watch.stop_seconds)
+                record(update, UpdateState.WAITING, str(error))
             raise
         open_again(server, update)
         watch.served_again()
-    return record(update, UpdateState.OPENED, outage_seconds=watch.stop_seconds)
+    return record_outage(update, watch.stop_seconds)
 
 
 def finish(server: ServerFacts, update: Update) -> None:
     """Open, at work again, proven wholly; what was kept for the way back is gone."""
     open_again(server, update)
+    update = record_outage(update)
     ensure_cron(server, update.instance_new)
     proof = prove_instance_answers(server, update.instance_new)
     drop_kept(server, update)

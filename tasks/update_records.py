@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect.artifacts import create_table_artifact
@@ -12,14 +13,15 @@ from prefect.runtime import flow_run
 
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
-from hosting.errors import DriftFound, ServiceError, StepFailed, Unreachable
+from hosting.errors import DriftFound, Refused, ServiceError, StepFailed, Unreachable
 from hosting.inventory import cases, instances, levels, operators, roll_outs, work
+from hosting.inventory.instances import InstanceEnded
 from hosting.inventory.leases import LeaseHeld, LeaseLost
-from hosting.inventory.roll_out_rows import subject_of
+from hosting.inventory.roll_out_rows import locked
 from hosting.inventory.roll_out_turns import UNKNOWN_LASTS, has_its_turn
 from hosting.inventory.session import in_transaction
 from hosting.policy.maintenance import NeverFits, OutsideWindow, check_may_begin, expected_duration
-from hosting.policy.roll_outs import AT_WORK, ATTEMPTS_MOST, ENDS, UpdateState
+from hosting.policy.roll_outs import AT_WORK, ATTEMPTS_MOST, ENDS, RollOutState, UpdateState
 from hosting.policy.way_back import STOP_MOST_SECONDS, WayBack
 from hosting.product.layout import InstanceLayout
 from tasks.leases import hold_on
@@ -28,13 +30,15 @@ from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from hosting.inventory.roll_out_rows import RollOutFacts, RollOutOrder, UpdateFacts
     from hosting.policy.roll_outs import Place
     from hosting.policy.values import InstanceFacts, ReleaseFacts
+
+STOPPED_AT = "stopped_at"
+"""In an update's evidence: since when it is closed, for as long as nobody has measured it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,14 @@ class Update:
     def new(self) -> InstanceLayout:
         """Its places with the new one."""
         return InstanceLayout.of(self.instance_new)
+
+
+class PutOff(Refused):
+    """An instance's turn is over before it was closed: its window, or the roll-out, has ended meanwhile."""
+
+
+class HasLeft(StepFailed):
+    """An instance is no longer where, or as, its roll-out found it."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +159,15 @@ def next_of(due: Sequence[UpdateFacts], tried: Collection[str] = (), *, left: bo
     return begun or ([] if left else open_)
 
 
-def is_its_time(session: Session, update: UpdateFacts, at: datetime) -> bool:
-    """Whether an instance's update would end off-peak by its contract if it began now; an urgent one always may."""
+def is_its_time(session: Session, update: UpdateFacts, at: datetime, lasts: timedelta | None = None) -> bool:
+    """Whether an instance's update would end off-peak by its contract if it began now; an urgent one always may.
+
+    Args:
+        session: of the transaction.
+        update: the instance's.
+        at: this moment.
+        lasts: what is left of it; None: all of it, by what others took.
+    """
     facts = roll_outs.roll_out_facts(session, update.roll_out)
     if not has_its_turn(session, facts, update.instance, at):
         return False
@@ -157,8 +176,8 @@ def is_its_time(session: Session, update: UpdateFacts, at: datetime) -> bool:
     terms = levels.terms_of_instance(session, update.instance)
     try:
         check_may_begin(
-            at, expected_duration(past, UNKNOWN_LASTS), (terms,), load(ServiceSettings).holidays_state,
-            urgent=facts.why if facts.urgent else None,
+            at, expected_duration(past, UNKNOWN_LASTS) if lasts is None else lasts, (terms,),
+            load(ServiceSettings).holidays_state, urgent=facts.why if facts.urgent else None,
         )  # fmt: skip
     except (OutsideWindow, NeverFits):
         return False
@@ -183,14 +202,14 @@ def check_place(update: Update, server_name: str) -> None:
     """See that the instance is still where the run works, with the release that it had.
 
     Raises:
-        StepFailed: it has moved, or was restored to another release meanwhile.
+        HasLeft: it has moved, or was restored to another release meanwhile.
     """
     with inventory().reading() as session:
         now_is = instances.instance_facts(session, update.name)
     known = {update.instance.release.id} | ({update.release.id} if update.state is UpdateState.OPENED else set())
     if now_is.server_name != server_name or now_is.release.id not in known:
         message = f"{update.name} is on {now_is.server_name} with {now_is.release.version} meanwhile."
-        raise StepFailed(message, "It is left as it is; begin another roll-out for it.")
+        raise HasLeft(message, "It is left as it is; begin another roll-out for it.")
 
 
 @reading
@@ -208,6 +227,105 @@ def record(
     )  # fmt: skip
     way = WayBack.of(facts.evidence["way"]) if "way" in facts.evidence else update.way
     return replace(update, state=facts.state, attempts=facts.attempts, way=way)
+
+
+@reading
+def record_preparing(update: Update) -> Update:
+    """An attempt begins, if it still may.
+
+    Raises:
+        LeaseLost: another run works on the instance.
+        PutOff: it may not begin any more: the roll-out stands, the instance was left out, or its time is over.
+    """
+
+    def prepare(session: Session) -> UpdateFacts:
+        hold_on(session, update.name)
+        found = roll_outs.may_begin(session, update.roll_out, update.name)
+        if found is None or found.state is not UpdateState.WAITING or not is_its_time(session, found, now()):
+            raise _put_off(update)
+        return roll_outs.record_state(session, update.roll_out, update.name, UpdateState.PREPARING, now())
+
+    facts = in_transaction(inventory(), prepare)
+    return replace(update, state=facts.state, attempts=facts.attempts)
+
+
+@reading
+def record_stopped(update: Update, kept: Mapping[str, Any]) -> Update:
+    """It is closed from this moment on, if it still may be.
+
+    Raises:
+        LeaseLost: another run works on the instance.
+        PutOff: it may not be closed any more: the roll-out stands, or the instance's time is over.
+    """
+
+    def stop(session: Session) -> UpdateFacts:
+        hold_on(session, update.name)
+        at, number = now(), update.roll_out
+        roll_out = locked(session, number)
+        found = roll_outs.update_facts(session, number, update.name)
+        lasts = timedelta(seconds=update.stop_most_seconds)
+        may = roll_out.state == RollOutState.OPEN and found.state is UpdateState.PREPARING
+        if not may or not is_its_time(session, found, at, lasts):
+            raise _put_off(update)
+        evidence = {**kept, STOPPED_AT: at.isoformat()}
+        return roll_outs.record_state(session, number, update.name, UpdateState.STOPPED, at, evidence=evidence)
+
+    facts = in_transaction(inventory(), stop)
+    return replace(update, state=facts.state, way=WayBack.of(facts.evidence["way"]))
+
+
+def _put_off(update: Update) -> PutOff:
+    """Not now."""
+    return PutOff(
+        f"{update.name} is not updated now: the roll-out stands, or its time is over.",
+        f"Look at it: phm update status {update.roll_out}.",
+    )
+
+
+@reading
+def record_outage(update: Update, seconds: float | None = None) -> Update:
+    """For how long the instance was closed: as it was seen from outside, or else up to now; once for each stop."""
+
+    def record_it(session: Session) -> UpdateFacts:
+        facts, at = roll_outs.update_facts(session, update.roll_out, update.name), now()
+        since = facts.evidence.get(STOPPED_AT)
+        if since is None:
+            return facts
+        closed = round((at - datetime.fromisoformat(since)).total_seconds(), 2) if seconds is None else seconds
+        return roll_outs.record_state(
+            session, update.roll_out, update.name, facts.state, at, finding=facts.finding, outage_seconds=closed,
+            evidence={STOPPED_AT: None},
+        )  # fmt: skip
+
+    return replace(update, state=in_transaction(inventory(), record_it).state)
+
+
+@reading
+def record_broken_off(update: Update) -> None:
+    """Nothing is left of an attempt whose run was killed: it waits for another one, unless it was the last."""
+
+    def end(session: Session) -> None:
+        last = update.attempts >= ATTEMPTS_MOST
+        state = UpdateState.FAILED if last else UpdateState.WAITING
+        finding = f"Its run was broken off, at attempt {update.attempts}."
+        roll_outs.record_state(session, update.roll_out, update.name, state, now(), finding=finding)
+
+    in_transaction(inventory(), end)
+
+
+@reading
+def record_cleared(update: Update, error: ServiceError) -> None:
+    """Nothing is left of an attempt that failed; one that was put off was none."""
+
+    def wait(session: Session) -> None:
+        if roll_outs.update_facts(session, update.roll_out, update.name).state in ENDS:
+            return  # given up meanwhile
+        roll_outs.record_state(
+            session, update.roll_out, update.name, UpdateState.WAITING, now(), finding=str(error),
+            counts=not isinstance(error, PutOff),
+        )  # fmt: skip
+
+    in_transaction(inventory(), wait)
 
 
 @reading
@@ -250,11 +368,12 @@ def settle_failure(update: Update, error: ServiceError) -> ServiceError | None:
 def _settle(session: Session, update: Update, error: ServiceError) -> ServiceError | None:
     """The same in a transaction."""
     facts = roll_outs.update_facts(session, update.roll_out, update.name)
-    if isinstance(error, (LeaseHeld, LeaseLost)):  # another run works on it: no attempt was made, or that run goes on
-        return None
-    if facts.state in {UpdateState.STOPPED, UpdateState.OPENED}:
+    if facts.state in ENDS or isinstance(error, (LeaseHeld, LeaseLost, PutOff)):
+        return None  # left out meanwhile; or no attempt was made, or another run is at it and goes on
+    is_gone = isinstance(error, InstanceEnded) or (isinstance(error, HasLeft) and facts.state is UpdateState.PREPARING)
+    if facts.state in AT_WORK and not is_gone:
         said = f"The update of {update.name} to {update.release.version} stands at {facts.state}: {error}"
-        key, told = f"{subject_of(update.roll_out)}:{update.name}:{facts.state}", {"roll_out": update.roll_out}
+        key, told = roll_outs.half_done_key(update.roll_out, update.name, facts.state), {"roll_out": update.roll_out}
         cases.raise_case(
             session, key, cases.NOT_DONE, instances.subject_of(update.name), said, facts=told, now=now()
         )  # fmt: skip

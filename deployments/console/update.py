@@ -122,7 +122,7 @@ def status(
 
 @app.command("halt")
 def halt(number: Number, reason: Reason) -> None:
-    """Begin no further instance; those at work come to their end."""
+    """Begin and close no further instance; those that are closed come to their end."""
     why = reason_given(reason)
 
     def act(session: Session, by: str, at: datetime) -> RollOutFacts:
@@ -148,7 +148,7 @@ def resume(number: Number, reason: Reason) -> None:
 
 @app.command("skip")
 def skip(number: Number, instance: Annotated[str, typer.Argument(help="Its name.")], reason: Reason) -> None:
-    """Leave an instance at its release for now."""
+    """Leave an instance as it is for now; one that stands half done too, where no run is at it."""
     why = reason_given(reason)
 
     def act(session: Session, by: str, at: datetime) -> UpdateFacts:
@@ -169,7 +169,7 @@ def abort(number: Number, reason: Reason) -> None:
 
         return roll_outs.abort(session, number, why, by, at)
 
-    typer.echo(f"Roll-out {acting(act).id} is given up; those at work come to their end.")
+    typer.echo(f"Roll-out {acting(act).id} is given up; those that are closed come to their end.")
 
 
 def order_of(

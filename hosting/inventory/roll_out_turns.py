@@ -68,10 +68,12 @@ def has_missed_it(session: Session, facts: RollOutFacts, instance: str, now: dat
 
 
 def follow(session: Session, facts: RollOutFacts, update: UpdateFacts, now: datetime) -> None:
-    """What an instance's update came to is told of its turn: begun, open again after so long, or not done."""
+    """What an instance's update came to is told of its turn: begun, to come again, open after so long, or not done."""
     key = update_of(facts).key
     if update.state is UpdateState.STOPPED:
         announcements.record_begun(session, key, update.instance, now)
+    elif update.state is UpdateState.WAITING:
+        announcements.record_gone_back(session, key, update.instance)
     elif update.state is UpdateState.DONE or (update.state in ENDS and update.outage_seconds is not None):
         announcements.record_ended(session, key, update.instance, update.outage_seconds or 0.0, now)
     elif update.state in ENDS:

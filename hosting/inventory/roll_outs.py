@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, deeds, instances, releases, roll_out_turns, servers
+from hosting.inventory import cases, deeds, instances, leases, releases, roll_out_turns, servers
 from hosting.inventory.roll_out_rows import (
     InstanceUpdate,
     RollOut,
@@ -196,21 +196,26 @@ def may_begin(session: Session, number: int, instance: str) -> UpdateFacts | Non
 
 def record_state(
     session: Session, number: int, instance: str, state: UpdateState, now: datetime, *, finding: str = "",
-    outage_seconds: float | None = None, evidence: Mapping[str, Any] | None = None,
+    outage_seconds: float | None = None, evidence: Mapping[str, Any] | None = None, counts: bool = True,
 ) -> UpdateFacts:  # fmt: skip
-    """How far an instance is; its outage and evidence are added to what is known."""
+    """How far an instance is; its outage and evidence are added to what is known; whether its attempt counts as one."""
     row, roll_out = update_row(session, number, instance), session.get_one(RollOut, number, populate_existing=True)
     before = UpdateState(row.state)
     if state is UpdateState.WAITING and roll_out.state == RollOutState.ABORTED:
         state = UpdateState.SKIPPED
     if state is UpdateState.PREPARING:
         row.attempts, row.begun_at = row.attempts + 1, now  # each attempt: history tells how long one takes
+    row.attempts -= 0 if counts else 1
     row.state, row.finding = state, finding
     row.outage_seconds = row.outage_seconds if outage_seconds is None else outage_seconds
     row.evidence = {**row.evidence, **(evidence or {})}
     row.ended_at = now if state in ENDS else None
     session.flush()
     roll_out_turns.follow(session, facts_of(session, roll_out), update_of(session, row), now)
+    if before in AT_WORK and state not in AT_WORK:
+        for one in AT_WORK:
+            said = f"It is {state}. {finding}".strip()
+            cases.settle_by_key(session, half_done_key(number, instance, one), deeds.SERVICE, said, now)
     if state in ENDS and before not in ENDS:
         told = {"roll_out": number, "outage_seconds": row.outage_seconds, "attempts": row.attempts}
         subject = instances.subject_of(instance)
@@ -218,8 +223,13 @@ def record_state(
     return update_of(session, row)
 
 
+def half_done_key(number: int, instance: str, state: UpdateState) -> str:
+    """The key of the case that an instance is which a run could not bring to an end."""
+    return f"{subject_of(number)}:{instance}:{state}"
+
+
 def halt(session: Session, number: int, why: str, by: str, now: datetime) -> RollOutFacts:
-    """No further instance is begun; those at work come to their end. Raises RollOutStands where it is at its end."""
+    """None is begun or closed any more; the closed come to their end. Raises RollOutStands where it is at its end."""
     row = locked(session, number)
     _halt(session, row, by, why, now)
     return facts_of(session, row)
@@ -244,7 +254,7 @@ def resume(session: Session, number: int, why: str, by: str, now: datetime) -> R
 
 
 def skip(session: Session, number: int, instance: str, why: str, *, by: str, now: datetime) -> UpdateFacts:
-    """An instance stays at its release for now.
+    """An instance stays as it is for now; one that stands half done too, where nobody is at it.
 
     Raises:
         UnknownRollOut: it is not in it.
@@ -252,13 +262,15 @@ def skip(session: Session, number: int, instance: str, why: str, *, by: str, now
     """
     locked(session, number)
     state = UpdateState(update_row(session, number, instance).state)
-    if state not in {UpdateState.WAITING, UpdateState.FAILED, UpdateState.SKIPPED}:
-        raise RollOutStands(f"The update of {instance} is {state}.", "Only what waits or failed can be left out.")
+    lease = leases.lease_of(session, instance) if state in AT_WORK else None
+    if state is UpdateState.DONE or (lease is not None and lease.expires_at > now):
+        do = "What is done stays so; wait for the run that is at it, then try again."
+        raise RollOutStands(f"The update of {instance} is {state}.", do)
     return record_state(session, number, instance, UpdateState.SKIPPED, now, finding=f"{why} ({by})")
 
 
 def abort(session: Session, number: int, why: str, by: str, now: datetime) -> RollOutFacts:
-    """Nothing more is begun, ever; what is updated stays so, what is at work comes to its end.
+    """Nothing more is begun, ever; what is updated stays so, what is closed comes to its end.
 
     Raises:
         RollOutStands: it is at its end.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import cases, deeds, instances, roll_outs
+from hosting.inventory import announcements, cases, deeds, instances, leases, roll_out_turns, roll_outs
 from hosting.inventory.releases import add_release
 from hosting.inventory.roll_out_rows import RollOutFacts, RollOutOrder, UnknownRollOut, subject_of
 from hosting.inventory.roll_outs import HALTED, RollOutStands, RollOutUnderWay
@@ -20,6 +20,7 @@ from tests.service.records import opened
 
 if TYPE_CHECKING:
     from hosting.inventory.roll_out_rows import UpdateFacts
+    from hosting.policy.announcements import Announced
 
 LATER = replace(RELEASE, id=ReleaseId("cd" * 32), build=40471, version="4.04.71")
 ORDER = RollOutOrder(LATER.id, "it is the newest", canaries=("app1",))
@@ -150,14 +151,50 @@ def test_what_a_run_has_begun_is_gone_on_with_though_it_was_halted_or_given_up(
         in_transaction(inventory, lambda session: roll_outs.abort(session, 1, "again", "olga", NOW))
 
 
-def test_an_instance_can_be_left_out_while_nobody_works_on_it(inventory: Inventory, names: list[str]) -> None:
+@pytest.mark.parametrize("state", [UpdateState.PREPARING, UpdateState.STOPPED, UpdateState.OPENED])
+def test_an_instance_can_be_left_out_while_nobody_works_on_it(
+    inventory: Inventory, names: list[str], state: UpdateState
+) -> None:
     begun(inventory)
-    comes(inventory, names[0], UpdateState.PREPARING)
-    skip = partial(roll_outs.skip, number=1, why="its customer asked", by="olga", now=NOW)
+    comes(inventory, names[0], state)
+    key = roll_outs.half_done_key(1, names[0], state)
+    put = partial(cases.raise_case, key=key, kind=cases.NOT_DONE, subject="x", summary="x", facts={}, now=NOW)
+    in_transaction(inventory, put)
+    hold = partial(leases.acquire, instance=names[0], owner="run", purpose="update", now=NOW, ttl=HOUR)
+    in_transaction(inventory, hold)
+    skip = partial(roll_outs.skip, number=1, why="its customer asked", by="olga")
     with pytest.raises(RollOutStands):
-        in_transaction(inventory, lambda session: skip(session, instance=names[0]))
-    left = in_transaction(inventory, lambda session: skip(session, instance=names[1]))
-    assert (left.state, left.finding) == (UpdateState.SKIPPED, "its customer asked (olga)")
+        in_transaction(inventory, lambda session: skip(session, instance=names[0], now=NOW))
+    for one, at in ((names[1], NOW), (names[0], NOW + HOUR)):
+        left = in_transaction(inventory, partial(skip, instance=one, now=at))
+        assert (left.state, left.finding) == (UpdateState.SKIPPED, "its customer asked (olga)")
+    with inventory.reading() as session:
+        assert cases.open_cases(session) == []
+    comes(inventory, names[2], UpdateState.DONE)
+    with pytest.raises(RollOutStands):
+        in_transaction(inventory, partial(skip, instance=names[2], now=NOW))
+
+
+def test_a_turn_of_which_its_customer_was_told_is_planned_anew_after_it_was_gone_back_from(
+    inventory: Inventory, names: list[str]
+) -> None:
+    facts = begun(inventory, replace(ORDER, stop_most_seconds=1800))
+
+    def turn() -> Announced:
+        with inventory.reading() as session:
+            found = announcements.announced(session, roll_out_turns.update_of(facts).key, names[0])
+        assert found is not None
+        return found
+
+    first = turn()
+    assert not first.silent
+    comes(inventory, names[0], UpdateState.PREPARING, UpdateState.STOPPED)
+    assert turn().begun_at == NOW
+    comes(inventory, names[0], UpdateState.WAITING, outage_seconds=3.0)
+    assert turn().begun_at is None
+    over = first.times.window.closes + HOUR
+    in_transaction(inventory, lambda session: roll_outs.go_on(session, 1, over))
+    assert turn().times.window.opens > over
 
 
 def test_who_waits_and_has_moved_is_updated_where_he_is(inventory: Inventory, names: list[str]) -> None:

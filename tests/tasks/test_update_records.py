@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import time_machine
 
+from flows import update_application
 from hosting.errors import StepFailed
-from hosting.inventory import instances, leases, roll_outs
+from hosting.inventory import cases, instances, leases, roll_outs
 from hosting.inventory.leases import LeaseLost
 from hosting.inventory.releases import add_release
 from hosting.inventory.roll_out_rows import RollOutOrder
 from hosting.inventory.session import in_transaction
-from hosting.policy.roll_outs import UpdateState
+from hosting.policy.roll_outs import ATTEMPTS_MOST, UpdateState
 from hosting.policy.values import ReleaseId
+from hosting.policy.way_back import WayBack
 from tasks import update_records, update_stop, update_trial
 from tasks.leases import LEASE, owner_of_this_run
 from tasks.step import still_allowed
+from tasks.update_records import HasLeft, PutOff
 from tests.inventory.words import RELEASE
 from tests.policy.test_move_plan import SOURCE
 from tests.service.records import opened, provided
@@ -101,7 +105,7 @@ def test_a_run_that_lost_its_lease_tries_no_migration_and_switches_nothing(inven
     def lost() -> None:
         raise LeaseLost(name, "this run")
 
-    update, trial = read(name), update_trial.Trial(update_records.WayBack(), {}, {})
+    update, trial = read(name), update_trial.Trial(WayBack(), {}, {})
     token = still_allowed.set(lost)
     try:
         with pytest.raises(LeaseLost):
@@ -110,3 +114,135 @@ def test_a_run_that_lost_its_lease_tries_no_migration_and_switches_nothing(inven
             update_stop.switch.fn(SOURCE, update, trial)
     finally:
         still_allowed.reset(token)
+
+
+def halted(inventory: Inventory) -> None:
+    in_transaction(inventory, lambda session: roll_outs.halt(session, 1, "wait", "olga", datetime.now(UTC)))
+
+
+def aborted(inventory: Inventory) -> None:
+    in_transaction(inventory, lambda session: roll_outs.abort(session, 1, "no", "olga", datetime.now(UTC)))
+
+
+def test_what_was_halted_given_up_or_left_out_after_it_was_read_is_not_begun(inventory: Inventory, name: str) -> None:
+    update = read(name)
+    lease(inventory, name, owner_of_this_run())
+    halted(inventory)
+    with pytest.raises(PutOff):
+        update_records.record_preparing.fn(update)
+    assert update_records.settle_failure(update, put_off()) is None
+    assert (facts(inventory, name).state, facts(inventory, name).attempts) == (UpdateState.WAITING, 0)
+    aborted(inventory)
+    with pytest.raises(PutOff):
+        update_records.record_preparing.fn(update)
+    assert update_records.settle_failure(update, StepFailed("It broke.", "Look.")) is None
+    assert facts(inventory, name).state is UpdateState.SKIPPED
+
+
+def put_off() -> PutOff:
+    return PutOff("Not now.", "Look.")
+
+
+@pytest.mark.parametrize("stands", [halted, aborted], ids=["halted", "given up"])
+def test_nobody_is_closed_any_more_after_a_halt(inventory: Inventory, name: str, stands: Any) -> None:
+    lease(inventory, name, owner_of_this_run())
+    update = update_records.record_preparing.fn(read(name))
+    assert (update.state, update.attempts) == (UpdateState.PREPARING, 1)
+    stands(inventory)
+    with pytest.raises(PutOff) as refused:
+        update_records.record_stopped.fn(update, {"way": WayBack().told()})
+    assert facts(inventory, name).state is UpdateState.PREPARING
+    update_records.record_cleared.fn(update, refused.value)
+    assert update_records.settle_failure(update, refused.value) is None
+    left = facts(inventory, name)
+    wanted = UpdateState.WAITING if stands is halted else UpdateState.SKIPPED
+    assert (left.state, left.attempts) == (wanted, 0)
+
+
+def test_nobody_is_closed_any_more_after_his_time(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease(inventory, name, owner_of_this_run())
+    update = update_records.record_preparing.fn(read(name))
+    asked = list[timedelta | None]()
+
+    def is_over(_session: object, _update: object, _at: object, lasts: timedelta | None = None) -> bool:
+        asked.append(lasts)
+        return False
+
+    monkeypatch.setattr(update_records, "is_its_time", is_over)
+    with pytest.raises(PutOff):
+        update_records.record_stopped.fn(update, {"way": WayBack().told()})
+    assert asked == [timedelta(seconds=update.stop_most_seconds)]
+
+
+def test_a_run_that_is_killed_each_time_is_the_last_one_at_some_time(inventory: Inventory, name: str) -> None:
+    lease(inventory, name, owner_of_this_run())
+    for attempt in range(1, ATTEMPTS_MOST + 1):
+        update_records.record_preparing.fn(read(name))
+        update_records.record_broken_off.fn(read(name))
+        ended = attempt == ATTEMPTS_MOST
+        assert facts(inventory, name).state is (UpdateState.FAILED if ended else UpdateState.WAITING)
+
+
+def test_what_could_not_be_cleared_is_cleared_by_the_next_run(inventory: Inventory, name: str) -> None:
+    lease(inventory, name, owner_of_this_run())
+    update = update_records.record_preparing.fn(read(name))
+    error = StepFailed("Its files are in use.", "Look.")
+    assert update_records.settle_failure(update, error) is error
+    assert facts(inventory, name).state is UpdateState.PREPARING
+    assert open_cases(inventory) == 1
+    update_records.record_broken_off.fn(update)
+    assert facts(inventory, name).state is UpdateState.WAITING
+    assert open_cases(inventory) == 0
+    update_records.record_preparing.fn(update)
+    assert update_records.settle_failure(update, HasLeft("It is on app2.", "Begin another.")) is None
+    assert facts(inventory, name).state is UpdateState.FAILED
+
+
+def test_an_attempt_that_failed_ends_once_nothing_is_left_of_it(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease(inventory, name, owner_of_this_run())
+
+    def breaks(*_: object) -> None:
+        raise StepFailed("It broke.", "Look.")
+
+    for each in ("record_preparing", "read_state", "record_cleared"):  # without Prefect
+        monkeypatch.setattr(update_application, each, getattr(update_records, each).fn)
+    monkeypatch.setattr(update_application, "prepare", breaks)
+    monkeypatch.setattr(update_application, "clear", breaks)
+    update = read(name)
+    with pytest.raises(StepFailed) as left:
+        update_application.bring_to_release(SOURCE, update, "")
+    assert update_records.settle_failure(update, left.value) is left.value
+    assert facts(inventory, name).state is UpdateState.PREPARING
+    update_records.record_broken_off.fn(read(name))
+    monkeypatch.setattr(update_application, "clear", lambda *_: None)
+    with pytest.raises(StepFailed) as failed:
+        update_application.bring_to_release(SOURCE, update, "")
+    assert update_records.settle_failure(update, failed.value) is None
+    assert facts(inventory, name).state is UpdateState.FAILED
+
+
+def open_cases(inventory: Inventory) -> int:
+    with inventory.reading() as session:
+        return len(cases.open_cases(session))
+
+
+def test_how_long_it_was_closed_is_told_though_nobody_watched_to_the_end(inventory: Inventory, name: str) -> None:
+    began = datetime.now(UTC)
+    lease(inventory, name, owner_of_this_run())
+    with time_machine.travel(began, tick=False):
+        update = update_records.record_preparing.fn(read(name))
+        update = update_records.record_stopped.fn(update, {"way": WayBack().told()})
+    with time_machine.travel(began + timedelta(seconds=70), tick=False):
+        assert update_records.record_outage.fn(update).state is UpdateState.STOPPED
+    with time_machine.travel(began + timedelta(seconds=90), tick=False):
+        update_records.record_outage.fn(update)  # once for each stop
+    assert facts(inventory, name).outage_seconds == 70.0
+    update_records.record_broken_off.fn(update)
+    update = update_records.record_preparing.fn(read(name))
+    update = update_records.record_stopped.fn(update, {"way": WayBack().told()})
+    update_records.record_outage.fn(update, 1.5)
+    assert facts(inventory, name).outage_seconds == 1.5
