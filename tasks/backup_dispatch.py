@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hosting.inventory import deeds, work
+from hosting.inventory import deeds, server_updates, work
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.deeds import SERVICE
 from hosting.inventory.session import in_transaction
@@ -56,6 +56,8 @@ def due_servers(session: Session, at: datetime) -> list[ServerName]:
         for one in found
         if one.instance.active_at is not None and (due := one.due(at)) is not None
     ]
+    updated = server_updates.updated_now(session, at) if waiting else set()
+    waiting = [one for one in waiting if one.server_name not in updated]
     if not waiting:
         return []
     runs = work.work_since(session, work.BACK_UP_SERVER, at - LONGEST_RUN)

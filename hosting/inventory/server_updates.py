@@ -14,7 +14,7 @@ from hosting.inventory import cases, deeds, instances, leases, moves, servers
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.levels import terms_of_instances
 from hosting.policy.placement import PAUSED
-from hosting.policy.server_updates import CANARY
+from hosting.policy.server_updates import AT_WORK_MOST, CANARY
 from hosting.policy.states import InstanceState, MoveState
 from hosting.policy.terms import STANDARD
 
@@ -87,6 +87,12 @@ def begin(
     )
     servers.record_facts(session, server, {PAUSED: asdict(begun)})
     return begun
+
+
+def updated_now(session: Session, now: datetime) -> set[str]:
+    """The servers whose update is at work: no backup begins there meanwhile."""
+    left = [left_update(session, one.name) for one in servers.all_servers(session) if one.facts.get(PAUSED)]
+    return {one.server for one in left if one is not None and now - one.since < AT_WORK_MOST}
 
 
 def begin_back(session: Session, begun: BegunUpdate, why: str) -> BegunUpdate:

@@ -36,6 +36,9 @@ FULL_WEEKDAY = 6
 USUAL = timedelta(minutes=15)
 """What a server's update takes where none was made before."""
 
+AT_WORK_MOST = timedelta(hours=2)
+"""An update that was begun longer ago is a killed run's, and keeps no backup waiting any more."""
+
 STOP_SECONDS = 10.0
 """So long services are expected to be away while they are restarted."""
 

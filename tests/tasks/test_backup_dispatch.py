@@ -10,9 +10,10 @@ import pytest
 import time_machine
 
 from hosting.errors import ServiceError
-from hosting.inventory import cases, deeds, recovery_points, work
+from hosting.inventory import cases, deeds, recovery_points, server_updates, work
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.session import in_transaction
+from hosting.policy.server_updates import AT_WORK_MOST, Change, Transaction
 from hosting.policy.states import WorkState
 from hosting.policy.values import PointKind
 from tasks import backup_runs
@@ -49,6 +50,19 @@ def name(inventory: Inventory) -> str:
 def ask(at: datetime = NIGHT) -> list[str]:
     with time_machine.travel(at, tick=False):
         return ask_for_due_backups.fn()
+
+
+def test_a_server_whose_update_is_at_work_begins_no_backup_until_it_is_over(inventory: Inventory, name: str) -> None:
+    planned, since = Transaction((Change("openssl", "1", "2"),)), NIGHT - HOUR
+    begun = in_transaction(
+        inventory, partial(server_updates.begin, server="app1", key="k", planned=planned, before={}, now=since)
+    )
+    assert ask() == []
+    with inventory.reading() as session:
+        assert server_updates.updated_now(session, since + AT_WORK_MOST) == set()  # a killed run's
+    end = partial(server_updates.end, begun=begun, what="x", evidence={}, by="olga", now=NIGHT)
+    in_transaction(inventory, end)
+    assert ask() == [FIRST]
 
 
 def works(inventory: Inventory) -> dict[str, WorkState]:
