@@ -35,8 +35,13 @@ from tasks.update_records import (
     read_due_updates,
     read_roll_out,
     read_roll_out_plan,
-    read_state,
     read_update,
+    report_roll_out_plan,
+    report_updates,
+    telling_update_failure,
+)
+from tasks.update_states import (
+    read_state,
     record,
     record_broken_off,
     record_cleared,
@@ -44,10 +49,7 @@ from tasks.update_records import (
     record_outage,
     record_preparing,
     record_stopped,
-    report_roll_out_plan,
-    report_updates,
     settle_failure,
-    telling_update_failure,
 )
 from tasks.update_stop import (
     close,

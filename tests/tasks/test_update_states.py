@@ -20,10 +20,11 @@ from hosting.inventory.session import in_transaction
 from hosting.policy.roll_outs import ATTEMPTS_MOST, UpdateState
 from hosting.policy.values import ReleaseId
 from hosting.policy.way_back import WayBack
-from tasks import update_records, update_stop, update_trial
+from tasks import update_records, update_states, update_stop, update_trial
 from tasks.leases import LEASE, owner_of_this_run
 from tasks.step import still_allowed
-from tasks.update_records import HasLeft, PutOff
+from tasks.update_records import HasLeft
+from tasks.update_states import PutOff
 from tests.inventory.words import RELEASE
 from tests.policy.test_move_plan import SOURCE
 from tests.service.records import opened, provided
@@ -87,7 +88,7 @@ def test_a_run_that_hung_does_not_record_the_new_release(
     comes(inventory, name, state)
     lease(inventory, name, owner or owner_of_this_run())
     with pytest.raises(LeaseLost if owner else StepFailed):
-        update_records.record_opened.fn(update)
+        update_states.record_opened.fn(update)
     assert facts(inventory, name).state is state
     with inventory.reading() as session:
         assert instances.instance_facts(session, name).release.id == RELEASE.id
@@ -96,7 +97,7 @@ def test_a_run_that_hung_does_not_record_the_new_release(
 def test_the_run_that_holds_the_instance_records_it(inventory: Inventory, name: str) -> None:
     comes(inventory, name, UpdateState.STOPPED)
     lease(inventory, name, owner_of_this_run())
-    assert update_records.record_opened.fn(read(name)).state is UpdateState.OPENED
+    assert update_states.record_opened.fn(read(name)).state is UpdateState.OPENED
     with inventory.reading() as session:
         assert instances.instance_facts(session, name).release.id == LATER.id
 
@@ -129,13 +130,13 @@ def test_what_was_halted_given_up_or_left_out_after_it_was_read_is_not_begun(inv
     lease(inventory, name, owner_of_this_run())
     halted(inventory)
     with pytest.raises(PutOff):
-        update_records.record_preparing.fn(update)
-    assert update_records.settle_failure(update, put_off()) is None
+        update_states.record_preparing.fn(update)
+    assert update_states.settle_failure(update, put_off()) is None
     assert (facts(inventory, name).state, facts(inventory, name).attempts) == (UpdateState.WAITING, 0)
     aborted(inventory)
     with pytest.raises(PutOff):
-        update_records.record_preparing.fn(update)
-    assert update_records.settle_failure(update, StepFailed("It broke.", "Look.")) is None
+        update_states.record_preparing.fn(update)
+    assert update_states.settle_failure(update, StepFailed("It broke.", "Look.")) is None
     assert facts(inventory, name).state is UpdateState.SKIPPED
 
 
@@ -146,14 +147,14 @@ def put_off() -> PutOff:
 @pytest.mark.parametrize("stands", [halted, aborted], ids=["halted", "given up"])
 def test_nobody_is_closed_any_more_after_a_halt(inventory: Inventory, name: str, stands: Any) -> None:
     lease(inventory, name, owner_of_this_run())
-    update = update_records.record_preparing.fn(read(name))
+    update = update_states.record_preparing.fn(read(name))
     assert (update.state, update.attempts) == (UpdateState.PREPARING, 1)
     stands(inventory)
     with pytest.raises(PutOff) as refused:
-        update_records.record_stopped.fn(update, {"way": WayBack().told()})
+        update_states.record_stopped.fn(update, {"way": WayBack().told()})
     assert facts(inventory, name).state is UpdateState.PREPARING
-    update_records.record_cleared.fn(update, refused.value)
-    assert update_records.settle_failure(update, refused.value) is None
+    update_states.record_cleared.fn(update, refused.value)
+    assert update_states.settle_failure(update, refused.value) is None
     left = facts(inventory, name)
     wanted = UpdateState.WAITING if stands is halted else UpdateState.SKIPPED
     assert (left.state, left.attempts) == (wanted, 0)
@@ -163,40 +164,40 @@ def test_nobody_is_closed_any_more_after_his_time(
     inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lease(inventory, name, owner_of_this_run())
-    update = update_records.record_preparing.fn(read(name))
+    update = update_states.record_preparing.fn(read(name))
     asked = list[timedelta | None]()
 
     def is_over(_session: object, _update: object, _at: object, lasts: timedelta | None = None) -> bool:
         asked.append(lasts)
         return False
 
-    monkeypatch.setattr(update_records, "is_its_time", is_over)
+    monkeypatch.setattr(update_states, "is_its_time", is_over)
     with pytest.raises(PutOff):
-        update_records.record_stopped.fn(update, {"way": WayBack().told()})
+        update_states.record_stopped.fn(update, {"way": WayBack().told()})
     assert asked == [timedelta(seconds=update.stop_most_seconds)]
 
 
 def test_a_run_that_is_killed_each_time_is_the_last_one_at_some_time(inventory: Inventory, name: str) -> None:
     lease(inventory, name, owner_of_this_run())
     for attempt in range(1, ATTEMPTS_MOST + 1):
-        update_records.record_preparing.fn(read(name))
-        update_records.record_broken_off.fn(read(name))
+        update_states.record_preparing.fn(read(name))
+        update_states.record_broken_off.fn(read(name))
         ended = attempt == ATTEMPTS_MOST
         assert facts(inventory, name).state is (UpdateState.FAILED if ended else UpdateState.WAITING)
 
 
 def test_what_could_not_be_cleared_is_cleared_by_the_next_run(inventory: Inventory, name: str) -> None:
     lease(inventory, name, owner_of_this_run())
-    update = update_records.record_preparing.fn(read(name))
+    update = update_states.record_preparing.fn(read(name))
     error = StepFailed("Its files are in use.", "Look.")
-    assert update_records.settle_failure(update, error) is error
+    assert update_states.settle_failure(update, error) is error
     assert facts(inventory, name).state is UpdateState.PREPARING
     assert open_cases(inventory) == 1
-    update_records.record_broken_off.fn(update)
+    update_states.record_broken_off.fn(update)
     assert facts(inventory, name).state is UpdateState.WAITING
     assert open_cases(inventory) == 0
-    update_records.record_preparing.fn(update)
-    assert update_records.settle_failure(update, HasLeft("It is on app2.", "Begin another.")) is None
+    update_states.record_preparing.fn(update)
+    assert update_states.settle_failure(update, HasLeft("It is on app2.", "Begin another.")) is None
     assert facts(inventory, name).state is UpdateState.FAILED
 
 
@@ -209,19 +210,19 @@ def test_an_attempt_that_failed_ends_once_nothing_is_left_of_it(
         raise StepFailed("It broke.", "Look.")
 
     for each in ("record_preparing", "read_state", "record_cleared"):  # without Prefect
-        monkeypatch.setattr(update_application, each, getattr(update_records, each).fn)
+        monkeypatch.setattr(update_application, each, getattr(update_states, each).fn)
     monkeypatch.setattr(update_application, "prepare", breaks)
     monkeypatch.setattr(update_application, "clear", breaks)
     update = read(name)
     with pytest.raises(StepFailed) as left:
         update_application.bring_to_release(SOURCE, update, "")
-    assert update_records.settle_failure(update, left.value) is left.value
+    assert update_states.settle_failure(update, left.value) is left.value
     assert facts(inventory, name).state is UpdateState.PREPARING
-    update_records.record_broken_off.fn(read(name))
+    update_states.record_broken_off.fn(read(name))
     monkeypatch.setattr(update_application, "clear", lambda *_: None)
     with pytest.raises(StepFailed) as failed:
         update_application.bring_to_release(SOURCE, update, "")
-    assert update_records.settle_failure(update, failed.value) is None
+    assert update_states.settle_failure(update, failed.value) is None
     assert facts(inventory, name).state is UpdateState.FAILED
 
 
@@ -234,15 +235,15 @@ def test_how_long_it_was_closed_is_told_though_nobody_watched_to_the_end(invento
     began = datetime.now(UTC)
     lease(inventory, name, owner_of_this_run())
     with time_machine.travel(began, tick=False):
-        update = update_records.record_preparing.fn(read(name))
-        update = update_records.record_stopped.fn(update, {"way": WayBack().told()})
+        update = update_states.record_preparing.fn(read(name))
+        update = update_states.record_stopped.fn(update, {"way": WayBack().told()})
     with time_machine.travel(began + timedelta(seconds=70), tick=False):
-        assert update_records.record_outage.fn(update).state is UpdateState.STOPPED
+        assert update_states.record_outage.fn(update).state is UpdateState.STOPPED
     with time_machine.travel(began + timedelta(seconds=90), tick=False):
-        update_records.record_outage.fn(update)  # once for each stop
+        update_states.record_outage.fn(update)  # once for each stop
     assert facts(inventory, name).outage_seconds == 70.0
-    update_records.record_broken_off.fn(update)
-    update = update_records.record_preparing.fn(read(name))
-    update = update_records.record_stopped.fn(update, {"way": WayBack().told()})
-    update_records.record_outage.fn(update, 1.5)
+    update_states.record_broken_off.fn(update)
+    update = update_states.record_preparing.fn(read(name))
+    update = update_states.record_stopped.fn(update, {"way": WayBack().told()})
+    update_states.record_outage.fn(update, 1.5)
     assert facts(inventory, name).outage_seconds == 1.5
