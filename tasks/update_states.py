@@ -162,9 +162,11 @@ def record_opened(update: Update) -> Update:
 
     def opened(session: Session) -> UpdateFacts:
         hold_on(session, update.name)  # a run that hung has lost it
-        found = roll_outs.update_facts(session, update.roll_out, update.name).state
-        if found is not UpdateState.STOPPED:
-            raise StepFailed(f"The update of {update.name} is {found} meanwhile.", "Look at: phm update status.")
+        found = roll_outs.update_facts(session, update.roll_out, update.name)
+        if found.state is UpdateState.OPENED:
+            return found  # the answer to its record was lost
+        if found.state is not UpdateState.STOPPED:
+            raise StepFailed(f"The update of {update.name} is {found.state} meanwhile.", "Look at: phm update status.")
         instances.record_release(session, update.name, update.release.id, now())
         return roll_outs.record_state(session, update.roll_out, update.name, UpdateState.OPENED, now())
 

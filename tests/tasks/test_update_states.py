@@ -97,7 +97,9 @@ def test_a_run_that_hung_does_not_record_the_new_release(
 def test_the_run_that_holds_the_instance_records_it(inventory: Inventory, name: str) -> None:
     comes(inventory, name, UpdateState.STOPPED)
     lease(inventory, name, owner_of_this_run())
-    assert update_states.record_opened.fn(read(name)).state is UpdateState.OPENED
+    update = read(name)
+    for _ in range(2):
+        assert update_states.record_opened.fn(update).state is UpdateState.OPENED
     with inventory.reading() as session:
         assert instances.instance_facts(session, name).release.id == LATER.id
 
