@@ -115,12 +115,12 @@ def test_a_run_that_was_made_but_not_recorded_is_found_again(
 
 @pytest.mark.prefect
 def test_a_lost_run_is_made_again(inventory: Inventory, order: str, client: SyncPrefectClient) -> None:
-    (lost,) = dispatch(inventory, NOW, client)
+    (lost,) = dispatch(inventory, LATER, client)
     client.delete_flow_run(UUID(lost.flow_run_id))
-    (settled,) = settle_ended(inventory, NOW, client)
+    (settled,) = settle_ended(inventory, LATER, client)
     assert (settled.verdict, settled.finding) == (Verdict.AGAIN, "The run is not there any more.")
-    assert settle_ended(inventory, NOW, client) == []
-    (again,) = dispatch(inventory, NOW, client)
+    assert settle_ended(inventory, LATER, client) == []
+    (again,) = dispatch(inventory, LATER, client)
     assert again.flow_run_id != lost.flow_run_id
     assert facts(inventory, order).attempt == 2
     client.delete_flow_run(UUID(again.flow_run_id))
@@ -131,11 +131,11 @@ def test_a_lost_run_is_made_again(inventory: Inventory, order: str, client: Sync
 def test_work_is_tried_three_times_more_then_put_before_a_person(
     inventory: Inventory, order: str, client: SyncPrefectClient, state: State
 ) -> None:
-    verdicts = []
+    verdicts = []  # all of it much later: runs that are due now would be taken up by the worker
     for _ in range(4):
-        (made,) = dispatch(inventory, NOW, client)
+        (made,) = dispatch(inventory, LATER, client)
         end_run(client, made.flow_run_id, state)
-        verdicts += [one.verdict for one in settle_ended(inventory, NOW, client)]
+        verdicts += [one.verdict for one in settle_ended(inventory, LATER, client)]
     assert verdicts == [Verdict.AGAIN] * 3 + [Verdict.ASK_A_PERSON]
     assert facts(inventory, order).state is WorkState.FAILED
     with inventory.reading() as session:
