@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 CRON_SECONDS = 100
 
-ROUNDS_MOST = 50
-"""So often the processes of an instance that is closed are ended: each round takes as many requests as its pool."""
+ROUNDS = 2
+"""So often the processes of an instance that is closed are ended."""
 
 
 @step
@@ -73,14 +73,17 @@ def close(server: ServerFacts, update: Update) -> bool:
     """The site answers 503 with a page that says why, and nothing of the instance runs."""
     ssh, old = load(SshHost).connection(server), update.old
     ssh.run(updating.close_gate(old.gate, update.token))
-    if not none_at_work(ssh, old.user):
-        raise StepFailed(f"New processes of {old.name} begin though it is closed.", "Look what asks its pool.")
+    end_what_works(ssh, old.user)
     return True
 
 
-def none_at_work(ssh: SshConnection, user: str) -> bool:
-    """End an instance's processes until no more come: FPM begins others for what had passed the gate before it shut."""
-    return any(not ssh.run(replacing.end_processes_of_now(user)).changed for _ in range(ROUNDS_MOST))
+def end_what_works(ssh: SshConnection, user: str) -> None:
+    """End an instance's processes, and once more those that took up what had passed the gate before it shut.
+
+    There are always some: FPM begins a new one for each that is ended, which waits for a request.
+    """
+    for _ in range(ROUNDS):
+        ssh.run(replacing.end_processes_of_now(user))
 
 
 @step
@@ -149,7 +152,7 @@ def put_back(server: ServerFacts, update: Update, way: WayBack) -> bool:
     """Code, files, database and rights as they were before the stop, and open; whatever the update had come to."""
     ssh, old = load(SshHost).connection(server), update.old
     ssh.run(updating.close_gate(old.gate, update.token))  # a run that was killed may have left it half open
-    none_at_work(ssh, old.user)
+    end_what_works(ssh, old.user)
     with mariadb_of(ssh) as database:
         changed = put_tables_back(database, old, way)
         ensure_database_and_user(database, old, unsealed(old.name, "database"))
