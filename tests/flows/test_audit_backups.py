@@ -104,7 +104,8 @@ def test_a_good_morning_is_a_table_and_no_letter(inventory: Inventory, names: tu
     assert sink.letters == []
     rows = {row["instance"]: row for row in table("backups")}
     assert set(rows) == set(names)
-    assert (rows[names[0]]["hours ago"], rows[names[0]]["days ago"], rows[names[0]]["points"]) == ("9.0", "0", 1)
+    assert (rows[names[0]]["days ago"], rows[names[0]]["points"]) == ("0", 1)
+    assert float(rows[names[0]]["hours ago"]) == pytest.approx(9, abs=0.6)  # the session may be half an hour old
 
 
 def test_an_instance_for_which_nothing_ran_is_told_once_a_day(
@@ -192,5 +193,5 @@ def test_a_restore_that_was_left_is_told_until_a_run_works_on_it(inventory: Inve
 def test_incrementals_count_as_good_backups(inventory: Inventory, names: tuple[str, str]) -> None:
     with_backup(inventory, names[0], f"{names[0]}-g1", NOW - HOUR, PointKind.INCREMENTAL)
     assert run().is_completed()
-    rows = {row["instance"]: row["hours ago"] for row in table("backups")}
-    assert (rows[names[0]], rows[names[1]]) == ("1.0", "9.0")
+    rows = {row["instance"]: float(row["hours ago"]) for row in table("backups")}
+    assert [rows[name] for name in names] == pytest.approx([1, 9], abs=0.6)
