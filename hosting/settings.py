@@ -11,17 +11,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from platformdirs import user_state_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from hosting.errors import ServiceError
 from hosting.policy.agreements import WithoutAnswer
 from hosting.policy.placement import COUNTRY
+from hosting.policy.pointing import LEAST_RESOLVERS
 from hosting.policy.terms import STANDARD
 
 SETTINGS_FILE = "settings.toml"
 
 MOST_LOCK_DAYS = 7 * (STANDARD.backup_weeks_kept - 1)
 """The object lock ends before a generation is dropped by the clock, so that it stands in the way of mistakes alone."""
+
+
+METRICS_TOKEN_LEAST = 24
 
 
 class SettingsMissing(ServiceError):
@@ -127,6 +131,17 @@ class WebSettings(BaseModel):
     bind_port: int = 4280
     public_url: str = Field(description="The base of links in letters, without a slash at its end; https.")
     shop_secrets: tuple[SecretStr, ...] = Field(description="One, or two while the secret is being changed (whsec_…).")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="Who bears it may read the figures at /metrics; empty: there is no such page."
+    )
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _is_not_guessed(cls, token: SecretStr) -> SecretStr:
+        """Short ones are guessed; it is asked for on the public door."""
+        if 0 < len(token.get_secret_value()) < METRICS_TOKEN_LEAST:
+            raise ValueError(f"give {METRICS_TOKEN_LEAST} characters at least, drawn by chance; or none")
+        return token
 
     @field_validator("public_url")
     @classmethod
@@ -136,6 +151,55 @@ class WebSettings(BaseModel):
         if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
             return url
         raise ValueError("it carries links that set passwords: give an address that begins with https://")
+
+
+class BoardSettings(BaseModel):
+    """The operators' board; it listens at a door of its own, so that nobody finds it at the public one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    bind_host: str = Field("127.0.0.1", description="Where it listens; elsewhere than loopback only behind HTTPS.")
+    bind_port: int = Field(4281, ge=0, le=65_535, description="Its port; 0: no board.")
+    public_url: str = Field("", description="Where operators reach it, if not at its port; https.")
+    prefect_url: str = Field("", description="Where operators reach Prefect's pages; empty: where Prefect's API is.")
+    refresh_seconds: int = Field(60, ge=15, le=3600, description="How often the page is fetched anew by itself.")
+
+    @field_validator("public_url", "prefect_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        """The board's login travels encrypted, or not at all (loopback); a link leads to a page and is no script."""
+        parts = urlsplit(url)
+        web = parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname)))
+        if not url or web:
+            return url.rstrip("/")
+        raise ValueError("give an address that begins with https://, or one of this machine's own")
+
+    @model_validator(mode="after")
+    def _is_private_on_its_way(self) -> BoardSettings:
+        """Beyond this machine only what ends an encrypted way may speak to it."""
+        if _is_loopback(self.bind_host) or not self.bind_port or self.public_url.startswith("https://"):
+            return self
+        raise ValueError("its login would travel in the clear: bind it to loopback, or name an https public_url")
+
+    @property
+    def url(self) -> str:
+        """Where operators find it; empty where there is none."""
+        return self.public_url or (f"http://{self.bind_host}:{self.bind_port}" if self.bind_port else "")
+
+
+class ProbeSettings(BaseModel):
+    """How instances are probed, and when that is an alarm (P11)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seconds: float | None = Field(
+        None, ge=1, description="Each instance is probed so often at least; none: as often as its level says."
+    )
+    alarm_after: int = Field(3, ge=1, description="So many probes that failed in a row are an alarm.")
+    months_kept: int = Field(
+        26, ge=14, description="How long results are kept; of what is older the sums of the days are."
+    )
+    locations: dict[str, str] = Field(
+        {}, description="Where servers stand, by their names; those that are not named stand at one place."
+    )
 
 
 def _is_loopback(host: str) -> bool:
@@ -151,8 +215,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     zone: str = Field(description="The service's DNS zone, e.g. phlymail.net.")
     name_lists: str = Field("", description="A folder with lists of names; empty: those of the service (P28).")
-    holidays_state: str | None = Field("BE", description="The federal state whose public holidays count (P09).")
-    resolvers: tuple[str, ...] = Field((), description="DNS servers that probes ask; none: the system's.")
+    holidays_state: str | None = Field(
+        "BE", description="The federal state whose public holidays count; empty: none do (P09)."
+    )
+    resolvers: tuple[str, ...] = Field(
+        (), description="DNS servers that probes ask, two or three independent ones; none: the system's."
+    )
     authorities_pem: str = Field(
         "", description="Extra certificate authorities that probes and the store's clients trust."
     )
@@ -168,12 +236,45 @@ class Settings(BaseModel):
     move_without_answer: WithoutAnswer = Field(
         WithoutAnswer.NOTHING, description="What follows where a customer does not answer: nothing, or move (P24)."
     )
+    room_ahead_days: int = Field(
+        STANDARD.room_ahead_days, ge=1, description="How far ahead a full pool makes a move needed (P24)."
+    )
+    import_networks: tuple[str, ...] = Field(
+        (), description="Inner networks that archives may be fetched from all the same; for tests (P37)."
+    )
     ssh: SshSettings
     mail: MailSettings
     store: ObjectStoreSettings
     web: WebSettings
+    board: BoardSettings = BoardSettings()
     backup: BackupSettings = BackupSettings()
+    probes: ProbeSettings = ProbeSettings()
     dns: DnsSettings | None = Field(None, description="Who keeps the zone; without it no subdomain is assigned.")
+
+    @field_validator("holidays_state")
+    @classmethod
+    def _knows_no_holidays(cls, state: str | None) -> str | None:
+        """An empty text keeps none: TOML has no other word for it."""
+        return state or None
+
+    @model_validator(mode="after")
+    def _has_doors_of_their_own(self) -> Settings:
+        """Customers' pages and the board are told apart by their ports."""
+        if self.board.bind_port == self.web.bind_port:
+            raise ValueError("board.bind_port is the receiver's own (web.bind_port): give the board another one")
+        return self
+
+
+def advice(settings: Settings) -> list[str]:
+    """What the service works without, and what is better set: a sentence each with the way out."""
+    asked = set(settings.resolvers) or {"the system's own"}
+    if len(asked) >= LEAST_RESOLVERS:
+        return []
+    alone = (
+        f"Where customers' domains lead is asked of one resolver alone ({', '.join(asked)}), which may remember an old "
+        "record; name two or three independent ones in settings.toml: resolvers."
+    )
+    return [alone]
 
 
 def home() -> Path:

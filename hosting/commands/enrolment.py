@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hosting.commands.command import Command, script
+from hosting.commands.database_dialects import DIALECTS
+from hosting.policy.flavours import Database, running_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FOLDERS = (
     "/etc/phm /etc/phm/php /etc/apache2/phm /etc/apache2/phm/instances /etc/apache2/phm/names "
@@ -76,12 +83,12 @@ elif said=$(nft -c -f "$new" 2>&1); then chmod 644 "$new"; mv -fT "$new" "$file"
 else rm -f "$new"; echo "$said" >&2; exit 3; fi
 """
 
-_MARIADB = """
-want=$1
-have=$(mariadb -NBe 'SELECT CONCAT_WS(",", @@log_bin, @@binlog_format, @@server_id, @@gtid_domain_id, @@sql_mode)')
-[ "$have" = "ON,ROW,$want,$want,NO_ENGINE_SUBSTITUTION" ] && { echo unchanged; exit; }
+_DATABASE = """
+client=$1 unit=$2 question=$3 want=$4
+have=$("$client" -NBe "$question")
+[ "$have" = "$want" ] && { echo unchanged; exit; }
 chown mysql:mysql /var/lib/mysql-files
-systemctl restart mariadb
+systemctl restart "$unit"
 echo changed
 """
 
@@ -142,6 +149,13 @@ def ensure_outgoing_rules_are(content: str) -> Command:
     return script("outgoing rules", _RULES + _UNIT, str(len(written)), stdin=written)
 
 
-def ensure_mariadb_settings(number: int) -> Command:
-    """MariaDB runs with the settings that its file has; a restart of it is felt by all, so only where they differ."""
-    return script("mariadb settings", _MARIADB, str(number), seconds=180)
+def ask_database_settings(wanted: Mapping[str, str]) -> str:
+    """The question for what a database runs with, in one row of one value."""
+    return f'SELECT CONCAT_WS(",", {", ".join(f"@@{name}" for name in wanted)})'
+
+
+def ensure_database_settings(number: int, database: Database = Database.MARIADB) -> Command:
+    """The database runs with the settings that its file has; a restart is felt by all, so only where they differ."""
+    dialect, wanted = DIALECTS[database], running_settings(database, number)
+    words = (dialect.client, dialect.unit, ask_database_settings(wanted), ",".join(wanted.values()))
+    return script(f"{database} settings", _DATABASE, *words, seconds=180)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
-from hosting.commands.enrolment import FOLDERS, MODULES
+from hosting.commands.database_dialects import DIALECTS
+from hosting.commands.enrolment import FOLDERS, MODULES, ask_database_settings
 from hosting.policy.enrolling import EnrolmentState
+from hosting.policy.flavours import Database, running_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,20 +18,20 @@ for d in $1; do [ -d "$d" ] || echo "folder=$d"; done
 for m in $2; do [ -e "/etc/apache2/mods-enabled/$m.load" ] || echo "module=$m"; done
 for s in 000-default default-ssl; do [ ! -e "/etc/apache2/sites-enabled/$s.conf" ] || echo "example=$s"; done
 [ ! -e /etc/apache2/sites-enabled/phm.conf ] || echo site=on
-shift 2
+client=$3 question=$4; shift 4
 for f in "$@"; do
   [ ! -f "$f" ] || echo "file=$(stat -c %U:%G:%a "$f") $(sha256sum <"$f" | cut -d ' ' -f 1) $f"
 done
 if btrfs qgroup show /srv >/dev/null 2>&1; then echo quota=on; fi
 if nft list table inet phm_outgoing >/dev/null 2>&1; then echo rules=on; fi
-question='SELECT CONCAT_WS(",", @@log_bin, @@binlog_format, @@server_id, @@gtid_domain_id, @@sql_mode)'
-echo "mariadb=$(mariadb -NBe "$question" 2>/dev/null || :)"
+echo "database=$("$client" -NBe "$question" 2>/dev/null || :)"
 """
 
 
-def read_enrolment(paths: Iterable[str]) -> Command:
+def read_enrolment(paths: Iterable[str], database: Database = Database.MARIADB) -> Command:
     """What is there of the service's folders, files, modules and settings."""
-    return script("enrolment state", _STATE, FOLDERS, MODULES, *paths)
+    question = ask_database_settings(running_settings(database, 0))
+    return script("enrolment state", _STATE, FOLDERS, MODULES, DIALECTS[database].client, question, *paths)
 
 
 def parse_enrolment(out: str) -> EnrolmentState:
@@ -47,5 +49,5 @@ def parse_enrolment(out: str) -> EnrolmentState:
         site_on="site" in found,
         quota_on="quota" in found,
         rules_loaded="rules" in found,
-        mariadb=found.get("mariadb", [""])[0],
+        database=found.get("database", [""])[0],
     )

@@ -35,6 +35,7 @@ def request(
     *,
     form: bytes = b"",
     cookie: str = "",
+    gate: str = "",
     secrets: tuple[str, ...] = (),
 ) -> Command:
     """One request to a PHP file of an instance; the form travels on stdin.
@@ -46,6 +47,7 @@ def request(
         query: the query string.
         form: an urlencoded form, empty for GET.
         cookie: the Cookie header.
+        gate: the token by which an instance that is closed lets the request in.
         secrets: what must not be shown of the answer.
     """
     variables = {
@@ -66,12 +68,14 @@ def request(
         "CONTENT_TYPE": "application/x-www-form-urlencoded" if form else "",
         "CONTENT_LENGTH": str(len(form)) if form else "",
         "HTTP_COOKIE": cookie,
+        "HTTP_X_PHM_GATE": gate,
         "REDIRECT_STATUS": "200",
     }
     if any("\n" in value for value in variables.values()):
         raise ValueError("A FastCGI variable holds a line break.")
     head = "".join(f"{name}={value}\n" for name, value in variables.items()) + "\n"
-    return script(f"request {path}", _REQUEST, str(socket), stdin=head.encode() + form, seconds=90, secrets=secrets)
+    hidden = (*secrets, gate)
+    return script(f"request {path}", _REQUEST, str(socket), stdin=head.encode() + form, seconds=90, secrets=hidden)
 
 
 def parse_answer(out: str) -> PhpAnswer:

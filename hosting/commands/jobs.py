@@ -22,7 +22,7 @@ START_SECONDS = 30
 FOLLOW_MOST_SECONDS = 20
 
 _START = """
-d=/run/phm/jobs/$1 u=phm-job-$1.service n=$2 work=$3 most=$4
+d=/run/phm/jobs/$1 u=phm-job-$1.service n=$2 work=$3 most=$4 memory=$6
 exec 9>"/run/phm/jobs.lock"; flock -w 20 -E 75 9
 if systemctl -q is-active "$u" || [ -e "$d/exit" ]; then cat >/dev/null; echo unchanged; exit; fi
 umask 077; rm -rf "$d"; mkdir -p "$d"
@@ -31,7 +31,8 @@ head -c "$n" >"$d/program.pyz"; cat >"$d/request"
   { rm -rf "$d"; echo "the job came in part only" >&2; exit 75; }
 systemctl reset-failed "$u" 2>/dev/null || :
 systemd-run --quiet --collect --unit="$u" -p Nice=5 -p RuntimeMaxSec="$most" -p OOMPolicy=kill -p UMask=0077 \\
-  -p StandardInput="file:$d/request" -p StandardOutput="file:$d/out" -p StandardError="file:$d/err" \\
+  -p MemoryMax="$memory" -p LimitDATA="$memory" -p StandardInput="file:$d/request" -p StandardOutput="file:$d/out" \\
+  -p StandardError="file:$d/err" \\
   -p ExecStopPost="/bin/sh -c 'echo \\$\\$EXIT_STATUS >$d/exit.part; mv $d/exit.part $d/exit'" \\
   /usr/bin/python3 -I "$d/program.pyz" "$work" "$d" 9>&-
 echo changed
@@ -76,7 +77,9 @@ class JobState:
     said: str = ""
 
 
-def start_job(id_: str, program: bytes, work: str, request: Mapping[str, Any], seconds: float) -> Command:
+def start_job(
+    id_: str, program: bytes, work: str, request: Mapping[str, Any], seconds: float, *, memory: str = "infinity"
+) -> Command:  # fmt: skip
     """Start a job, once: one that runs or has ended under this id stays as it is.
 
     Args:
@@ -85,9 +88,11 @@ def start_job(id_: str, program: bytes, work: str, request: Mapping[str, Any], s
         work: what it does, by name.
         request: what it is told; may hold secrets, which travel and lie nowhere but in a file of root's until read.
         seconds: the most it may take before it is ended.
+        memory: the most that its processes may hold, as systemd counts it (`MemoryMax`); beyond it they are ended. None
+            gets more from the kernel by itself either (`LimitDATA`), which holds where control groups can't.
     """
     told = json.dumps(request).encode()
-    words = (_checked(id_), str(len(program)), work, f"{seconds:.0f}", str(len(told)))
+    words = (_checked(id_), str(len(program)), work, f"{seconds:.0f}", str(len(told)), memory)
     return script("job", _START, *words, stdin=program + told, seconds=START_SECONDS)
 
 

@@ -1,10 +1,16 @@
-"""SQL for one instance's database as values, with the readers of the answers (MariaDB 10.11)."""
+"""SQL for one instance's database as values, with the readers of the answers (MariaDB 10.11; `database_dialects`)."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hosting.commands.database_dialects import MARIADB
+
+if TYPE_CHECKING:
+    from hosting.commands.database_dialects import Dialect
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 CHARACTER_SET = "utf8mb4"
@@ -65,11 +71,11 @@ def find_user(user: str) -> Statement:
     return Statement("SELECT authentication_string FROM mysql.user WHERE User = %s AND Host = 'localhost'", (user,))
 
 
-def create_user(user: str, hashed: str) -> tuple[Statement, ...]:
+def create_user(user: str, hashed: str, dialect: Dialect = MARIADB) -> tuple[Statement, ...]:
     """A local user with this password, given as its hash."""
     return (
-        Statement(f"CREATE USER IF NOT EXISTS {name(user)}@localhost IDENTIFIED BY PASSWORD %s", (hashed,)),
-        Statement(f"ALTER USER {name(user)}@localhost IDENTIFIED BY PASSWORD %s", (hashed,)),
+        Statement(f"CREATE USER IF NOT EXISTS {name(user)}@localhost {dialect.identified} %s", (hashed,)),
+        Statement(f"ALTER USER {name(user)}@localhost {dialect.identified} %s", (hashed,)),
     )
 
 
@@ -108,9 +114,9 @@ def count_tables(database: str) -> Statement:
     return Statement("SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s", (database,))
 
 
-def database_bytes(database: str) -> Statement:
+def database_bytes(database: str, dialect: Dialect = MARIADB) -> Statement:
     """The bytes of a database's InnoDB files, and what of them is free."""
     return Statement(
-        "SELECT COALESCE(SUM(FILE_SIZE), 0) FROM information_schema.INNODB_SYS_TABLESPACES WHERE NAME LIKE %s",
+        f"SELECT COALESCE(SUM(FILE_SIZE), 0) FROM {dialect.tablespaces} WHERE NAME LIKE %s",
         (database.replace("_", r"\_") + "/%",),
     )

@@ -7,12 +7,25 @@ Sources: apt-get(8) for `-s`, whose lines are `Inst name [old] (new Label:versio
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from hosting.commands.command import Command, script
+from hosting.commands.database_dialects import DIALECTS
+from hosting.commands.php_flavours import PHP_FLAVOURS
+from hosting.policy.flavours import PROVEN
 from hosting.policy.server_updates import Change, Scope, SystemFacts, Transaction
 
-UNITS = ("apache2", "php8.2-fpm", "mariadb", "cron", "ssh")
-"""What has to run on a server of ours, whatever is updated."""
+if TYPE_CHECKING:
+    from hosting.policy.flavours import Flavours
+
+
+def units_of(flavours: Flavours) -> tuple[str, ...]:
+    """What has to run on a server of ours, whatever is updated."""
+    return ("apache2", PHP_FLAVOURS[flavours.php].unit, DIALECTS[flavours.database].unit, "cron", "ssh")
+
+
+UNITS = units_of(PROVEN)
+"""The same on a server that has what is proven."""
 
 INSTALLED = re.compile(r"^Inst (\S+)(?: \[(\S+)\])? \((\S+) ([^\[)]*)", re.MULTILINE)
 REMOVED = re.compile(r"^Remv (\S+)", re.MULTILINE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hosting.commands.mariadb import Statement, name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 GTID = re.compile(r"[0-9]+-[0-9]+-[0-9]+(,[0-9]+-[0-9]+-[0-9]+)*")
 CONNECTION = "phm_move"
@@ -152,10 +152,12 @@ def count_unmoved(database: str) -> Statement:
 
 def lock_out(user: str) -> tuple[Statement, ...]:
     """Nobody comes in as this user, and whoever is in goes; neither alone is enough (MOVES.md, freeze)."""
-    return (
-        Statement(f"ALTER USER {name(user)}@localhost ACCOUNT LOCK"),
-        Statement(f"KILL CONNECTION USER {name(user)}@localhost"),
-    )
+    return (Statement(f"ALTER USER {name(user)}@localhost ACCOUNT LOCK"), end_connections(user))
+
+
+def end_connections(user: str) -> Statement:
+    """Whoever is in as this user goes: the server would end a statement whose program was killed by itself."""
+    return Statement(f"KILL CONNECTION USER {name(user)}@localhost")
 
 
 def let_in(user: str) -> Statement:
@@ -193,21 +195,37 @@ def sums(database: str, columns: Mapping[str, Sequence[str]]) -> Statement:
 
     The sum beside BIT_XOR sees pairs of equal rows, which cancel each other out in it.
     """
-    parts = []
+    asked = []
     for table, names in sorted(columns.items()):
-        quoted = [_quoted(column) for column in names]
-        row = f"CRC32(CONCAT_WS('#', {', '.join(quoted)}, {', '.join(f'ISNULL({one})' for one in quoted)}))"
-        parts.append(
+        row = _sum_of(names)
+        asked.append(
             f"SELECT '{table}', COUNT(*), BIT_XOR({row}), COALESCE(SUM({row}), 0) FROM {_table(database, table)}"
         )
-    return Statement(" UNION ALL ".join(parts))
+    return Statement(" UNION ALL ".join(asked))
 
 
-def marks(database: str, table: str, columns: Sequence[str]) -> Statement:
-    """A mark for each row of a table, the same for the same content."""
+def parts(database: str, table: str, columns: Sequence[str], number: int) -> Statement:
+    """Of each of so many parts of a table, by what is in its rows: its number, how many, and two sums over them."""
+    row = _sum_of(columns)
+    told = f"MOD({row}, {number}), COUNT(*), BIT_XOR({row}), SUM({row})"
+    return Statement(f"SELECT {told} FROM {_table(database, table)} GROUP BY 1")
+
+
+def marks(database: str, table: str, columns: Sequence[str], number: int, wanted: Iterable[int]) -> Statement:
+    """A mark for each row in some of so many parts of a table, the same for the same content."""
+    chosen = f"MOD({_sum_of(columns)}, {number}) IN ({', '.join(map(str, wanted))})"
+    return Statement(f"SELECT MD5({_content(columns)}) FROM {_table(database, table)} WHERE {chosen}")
+
+
+def _content(columns: Sequence[str]) -> str:
+    """All that is in a row, an empty text told from none."""
     quoted = [_quoted(column) for column in columns]
-    row = f"MD5(CONCAT_WS('#', {', '.join(quoted)}, {', '.join(f'ISNULL({one})' for one in quoted)}))"
-    return Statement(f"SELECT {row} FROM {_table(database, table)}")
+    return f"CONCAT_WS('#', {', '.join(quoted)}, {', '.join(f'ISNULL({one})' for one in quoted)})"
+
+
+def _sum_of(columns: Sequence[str]) -> str:
+    """A row's sum."""
+    return f"CRC32({_content(columns)})"
 
 
 def _table(database: str, table: str) -> str:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hosting.commands.command import Command, script
+from hosting.commands.database_dialects import DIALECTS
+from hosting.commands.packages import units_of
+from hosting.commands.php_flavours import PHP_FLAVOURS
+from hosting.policy.flavours import PROVEN
+
+if TYPE_CHECKING:
+    from hosting.policy.flavours import Flavours
 
 PROGRAMS = (
-    "apache2ctl", "php-fpm8.2", "php", "mariadbd", "mariadb-dump", "cgi-fcgi", "socat", "curl", "unzip", "flock",
+    "apache2ctl", "php", "cgi-fcgi", "socat", "curl", "unzip", "flock",
     "nft", "rsync", "restic", "logrotate", "cron", "pgrep", "prlimit",
 )  # fmt: skip
-"""What the service's steps call on a server."""
+"""What the service's steps call on a server, whatever its PHP and database are."""
 
 PHP_MODULES = (
     "mysqli",
@@ -38,10 +45,11 @@ mkdir -p /srv; echo "data_filesystem=$(stat -f -c %T /srv)"
 sed -n 's/^nameserver[[:space:]]*/resolver=/p' /etc/resolv.conf
 echo "data_bytes=$(df -B1 --output=size /srv | tail -n 1 | tr -d ' ')"
 echo "database_bytes=$(df -B1 --output=size /var/lib/mysql | tail -n 1 | tr -d ' ')"
+units=$1; shift
 for p in "$@"; do command -v "$p" >/dev/null && echo "program=$p"; done
 php -m | tr '[:upper:]' '[:lower:]' | sed 's/^/php_module=/'
 echo "php=$(php -r 'echo PHP_VERSION;')"
-for u in apache2 php8.2-fpm mariadb cron ssh; do echo "unit.$u=$(systemctl is-active $u || true)"; done
+for u in $units; do echo "unit.$u=$(systemctl is-active $u || true)"; done
 mariadb -NBe "SELECT CONCAT('mariadb=', VERSION()) UNION ALL SELECT CONCAT('log_bin=', @@log_bin) \\
   UNION ALL SELECT CONCAT('binlog_format=', @@binlog_format) UNION ALL SELECT CONCAT('server_id=', @@server_id) \\
   UNION ALL SELECT CONCAT('gtid_domain_id=', @@gtid_domain_id) UNION ALL SELECT CONCAT('sql_mode=', @@sql_mode)" || true
@@ -51,9 +59,14 @@ true
 """
 
 
-def read_facts() -> Command:
-    """Everything that enrolment wants to know of a server."""
-    return script("facts", _FACTS, *PROGRAMS, seconds=60)
+def programs_of(flavours: Flavours = PROVEN) -> tuple[str, ...]:
+    """What the service's steps call on a server of these flavours."""
+    return (*PROGRAMS, PHP_FLAVOURS[flavours.php].program, *DIALECTS[flavours.database].programs)
+
+
+def read_facts(flavours: Flavours = PROVEN) -> Command:
+    """Everything that enrolment wants to know of a server of these flavours."""
+    return script("facts", _FACTS, " ".join(units_of(flavours)), *programs_of(flavours), seconds=60)
 
 
 def read_resolvers() -> Command:

@@ -20,7 +20,7 @@ _TREE = """
 exec 9>"$4"; flock -w 120 -E 75 9
 src=$1 dst=$2 data=$3
 [ -d "$dst" ] && { echo unchanged; exit; }
-rm -rf "$dst.part"; cp -al "$src" "$dst.part"
+rm -rf "$dst.part"; mkdir -p "$(dirname "$dst")"; cp -al "$src" "$dst.part"
 cd "$dst.part"; rm -rf storage choices.ini.php installer.php install runonce.php
 ln -s "$data/storage" storage; ln -s "$data/choices.ini.php" choices.ini.php
 mv -T "$dst.part" "$dst"; echo changed
@@ -60,36 +60,50 @@ cp -r --no-preserve=ownership "$data/storage/config" "$copy/storage/"
 cp --no-preserve=ownership "$data/choices.ini.php" "$copy/"
 """
 
-# Without btrfs what the migration may write is kept: the settings. Users' files it leaves alone.
+# Keeping waits until what was written is on the disk: a gigabyte that is there already does not lengthen a stop.
+_WRITE_OUT = 'sync -f "$1"; echo unchanged'
+
 _KEEP = """
-data=$1 kept=$2 user=$3 btrfs=$4
+data=$1 kept=$2
 [ ! -e "$kept/whole" ] || { echo unchanged; exit; }
 mkdir -p -m 700 "$kept"
-if [ "$btrfs" = yes ]; then
-  btrfs -q subvolume snapshot "$data" "$kept/data" 2>/dev/null ||
-    btrfs subvolume snapshot "$data" "$kept/data" >/dev/null
-else
-  setpriv --reuid="$user" --regid="$user" --clear-groups \\
-    tar -C "$data" -cf - -- choices.ini.php storage/config >"$kept/settings.tar"
-fi
+btrfs -q subvolume snapshot "$data" "$kept/data" 2>/dev/null ||
+  btrfs subvolume snapshot "$data" "$kept/data" >/dev/null
 : >"$kept/whole"; echo changed
 """
 
-_PUT_SETTINGS_BACK = """
-data=$1 kept=$2/settings.tar user=$3
-[ -e "$kept" ] || { echo unchanged; exit; }
-setpriv --reuid="$user" --regid="$user" --clear-groups \\
-  sh -euc 'cd "$1"; find storage/config -mindepth 1 -delete; tar --overwrite -xf -' sh "$data" <"$kept"
-rm -f "$kept"; echo changed
+# While the customer works his own user reads what root writes: no link of his leads root astray. What he may not read,
+# what goes meanwhile (23 and 24 of rsync(1)), and what the product writes in place come with the rest, in the stop.
+_COPY_AHEAD = """
+data=$1 kept=$2 user=$3
+mkdir -p -m 700 "$kept"
+rsync -aHW --numeric-ids --delete --exclude='*.php' --exclude='*.ini' --exclude='*.wpop' --exclude='*.phml' \\
+  --exclude='*.tpl' --exclude='*.build' --exclude='*.name' \\
+  -e "setpriv --reuid=$user --regid=$user --clear-groups" "env:$data/" "$kept/data/" ||
+  case $? in 23|24) ;; *) exit 4 ;; esac
+sync -f "$kept"; echo changed
+"""
+
+_COPY_REST = """
+data=$1 kept=$2
+[ ! -e "$kept/whole" ] || { echo unchanged; exit; }
+mkdir -p -m 700 "$kept"
+rsync -aHW --numeric-ids --delete --fsync "$data/" "$kept/data/"
+: >"$kept/whole"; echo changed
 """
 
 # The folder appears whole. Whoever shows the name of a file in it passes: the proof from outside, before it opens; the
-# other file is what the page says, and too short a name to be shown.
+# other file is what the page says, and too short a name to be shown. A gate that is there already stays shut meanwhile.
 _CLOSE = """
 gate=$1; read -r token
 rm -rf "$gate.new"; mkdir -m 711 "$gate.new"; : >"$gate.new/$token"
 TZ=Europe/Berlin date -d "+$2 seconds" +%H:%M | tr -d '\n' >"$gate.new/until"; chmod 644 "$gate.new"/*
-rm -rf "$gate"; mv -T "$gate.new" "$gate"; echo changed
+if [ -d "$gate" ]; then
+  for f in "$gate"/*; do case $f in */until) ;; *) rm -f "$f" ;; esac; done
+  mv -f "$gate.new"/* "$gate"; rmdir "$gate.new"
+else mv -T "$gate.new" "$gate"
+fi
+echo changed
 """
 
 _OPEN = """
@@ -99,6 +113,14 @@ rm -rf "$gate.new"; mv -T "$gate" "$gate.new"; rm -rf "$gate.new"; echo changed
 """
 
 _CRON_ENDED = 'exec 9<"$1"; flock -w "$2" -E 75 9; echo unchanged'
+
+# Hard links of a release, and links to the storage, which are not followed.
+_DROP_TREE = """
+current=$1 tree=$2
+[ -e "$tree" ] || { echo unchanged; exit; }
+[ "$(readlink -f "$current")" != "$(readlink -f "$tree")" ] || { echo "the instance serves from $tree" >&2; exit 5; }
+rm -rf --one-file-system "$tree"; echo changed
+"""
 
 # dash knows no pipefail: what the dump said is told beside the pipe.
 _COPY_DATABASE = """
@@ -128,6 +150,16 @@ def ship(new: Path, old: Path, data: Path, user: str) -> Command:
     return as_user(script("shipped files", _SHIPPED, str(new), str(old), str(data)), user)
 
 
+def drop_tree(tree: Path, current: Path) -> Command:
+    """The code of a release for an instance is gone; refused where the link of that instance leads to it.
+
+    Args:
+        tree: as `ensure_tree` made it.
+        current: the link that the instance serves from.
+    """
+    return script("drop tree", _DROP_TREE, str(current), str(tree), seconds=180)
+
+
 def place_run_once(unpacked: Path, tree: Path, user: str) -> Command:
     """The run-once script in a tree, for the next request of `config.php`."""
     return script("run-once script", _RUN_ONCE, str(unpacked), str(tree), user)
@@ -148,17 +180,29 @@ def copy_database(database: str, copy: str, seconds: float) -> Command:
     return script("copy database", _COPY_DATABASE, database, copy, seconds=seconds)
 
 
-def keep_files(layout: InstanceLayout, *, btrfs: bool) -> Command:
-    """The data folder as it is now: a snapshot where there is btrfs, else the settings in it."""
-    words = (str(layout.data), str(layout.kept), layout.user, "yes" if btrfs else "no")
-    return script("keep files", _KEEP, *words)
+def write_out(layout: InstanceLayout) -> Command:
+    """What was written to the file system of the data folder until now is on its disk."""
+    return script("write out", _WRITE_OUT, str(layout.data), seconds=300)
 
 
-def put_files_back(layout: InstanceLayout, *, btrfs: bool) -> Command:
-    """The data folder as `keep_files` found it; what took its place lies beside, to be dropped."""
-    if btrfs:
-        return put_folder(layout.data, layout.kept / "data", layout.kept / "failed")
-    return script("put settings back", _PUT_SETTINGS_BACK, str(layout.data), str(layout.kept), layout.user)
+def keep_files(layout: InstanceLayout) -> Command:
+    """The data folder as it is now, as a snapshot."""
+    return script("keep files", _KEEP, str(layout.data), str(layout.kept))
+
+
+def copy_files_ahead(layout: InstanceLayout) -> Command:
+    """The most of the data folder beside it, while the customer works: where there are no snapshots."""
+    return script("copy files", _COPY_AHEAD, str(layout.data), str(layout.kept), layout.user, seconds=3600)
+
+
+def copy_rest_of_files(layout: InstanceLayout) -> Command:
+    """The data folder as it is now, as a copy; by what has changed since `copy_files_ahead`."""
+    return script("keep files", _COPY_REST, str(layout.data), str(layout.kept))
+
+
+def put_files_back(layout: InstanceLayout) -> Command:
+    """The data folder as it was kept; what took its place lies beside, to be dropped."""
+    return put_folder(layout.data, layout.kept / "data", layout.kept / "failed")
 
 
 def close_gate(gate: Path, token: str, seconds: int = 60) -> Command:

@@ -64,7 +64,7 @@ def announce(
     """
     row = _announcement(session, update, by, reason, now)
     known = {one.instance_name: one for one in _rows(session, row)}
-    levels = terms_of_instances(session)
+    levels = terms_of_instances(session, now)
     for name, wanted in sorted(times.items()):
         terms = levels[name]
         silent = is_silent(wanted, off_peak=_off_peak(wanted, terms, state), terms=terms)
@@ -170,7 +170,9 @@ def record_told(session: Session, told: Announced, letter: UpdateLetter, now: da
     row = session.get(AnnouncedInstance, told.id, with_for_update=True, populate_existing=True)
     if row is None or row.told_version > told.version:
         return
-    if letter in {UpdateLetter.PLANNED, UpdateLetter.CHANGED}:
+    if letter is UpdateLetter.CALLED_OFF and row.called_off_at is None:  # it comes about after all: that is told now
+        row.told_version = 0
+    elif letter in {UpdateLetter.PLANNED, UpdateLetter.CHANGED}:
         window = told.times.window
         row.told_opens, row.told_closes, row.told_stop_seconds = window.opens, window.closes, told.times.stop_seconds
         row.told_version, row.told_at = told.version, now
@@ -202,14 +204,15 @@ def _change(turn: AnnouncedInstance, row: Announcement, wanted: Times, terms: Te
     """Other times for a turn, or the same again after it was called off; a turn that was told is never silent."""
     facts = facts_of(turn, row)
     if turn.called_off_at is not None:
+        if turn.last_word:  # he knows that it is off
+            turn.told_version = 0
         turn.called_off_at, turn.last_word = None, ""
         set_times(turn, wanted)
-    elif are_other_times(facts.told or facts.times, wanted, terms):
+    elif any(are_other_times(said, wanted, terms) for said in (facts.times, facts.told) if said):
         if wanted != facts.times:
             set_times(turn, wanted)
-    else:  # within what was told
+    else:  # within what is planned, which the letter on its way says
         turn.opens, turn.closes, turn.stop_seconds = wanted.window.opens, wanted.window.closes, wanted.stop_seconds
-        turn.version = facts.told_version or facts.version
     turn.silent = silent and facts.told is None
 
 

@@ -24,7 +24,9 @@ class UnknownGeneration(Refused):
     """No generation has this id."""
 
     def __init__(self, generation_id: str) -> None:
-        super().__init__(f"There is no generation {generation_id}.", "Begin it before anything is written to it.")
+        super().__init__(
+            f"There is no generation {generation_id}.", "List those of an instance: phm snapshots INSTANCE."
+        )
 
 
 def locked_generation(session: Session, generation_id: str) -> Generation:

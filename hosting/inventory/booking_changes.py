@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hosting.errors import Refused
-from hosting.inventory import cases, instances, room_wishes, servers, work
+from hosting.inventory import called_off_ends, cases, endings, instances, room_wishes, servers, work
 from hosting.inventory.bookings import ask_for_ends, contract_of, follow_bookings, locked_row
 from hosting.inventory.deeds import record
 from hosting.inventory.instances import subject_of
@@ -21,6 +21,7 @@ from hosting.inventory.models import Booking, BookingChange, Instance
 from hosting.inventory.room_wishes import NO_ROOM
 from hosting.policy.booking_changes import Change, ChangeKind, Preview, preview
 from hosting.policy.months import day_of
+from hosting.policy.orders import BookingKind
 from hosting.policy.placement import MoveNeeded, NoServerHasRoom, server_for_growth
 from hosting.policy.states import ChangeState, InstanceState, step
 
@@ -37,6 +38,9 @@ CHANGED = "booking changed"
 """The deed that a customer gets a confirmation of."""
 
 REFUSED = "booking change refused"
+
+TOLD_BY_ITS_END = "told_by_its_end"
+"""The entry of a change's facts by which no letter of its own follows: the end of the contract has its letters."""
 
 AFTER_THE_RUN = timedelta(minutes=10)
 """A change that the run by which it was asked for does not bring to its end becomes a run of its own after so long."""
@@ -239,12 +243,28 @@ def _make(session: Session, row: BookingChange, instance: Instance, meant: Previ
         found = session.get_one(Booking, booking, with_for_update=True, populate_existing=True)
         found.ends_on = found.cancelled_at = None
     follow_bookings(session, instance)
-    ask_for_ends(session, instance.name, (day for _, day in meant.ends if day > today), row.asked_by, now)
+    whole = _follow_end(session, row, instance, meant, now)
+    if meant.change.kind is not ChangeKind.CANCEL_CONTRACT:
+        ask_for_ends(session, instance.name, (day for _, day in meant.ends if day > today), row.asked_by, now)
     row.state, row.decided_at, row.facts = step(ChangeState(row.state), ChangeState.ACCEPTED), now, told(meant)
+    if whole:
+        row.facts = {**row.facts, TOLD_BY_ITS_END: True}
     made = f"Change {row.id} was made."
     room_wishes.settle_earlier(session, instance.name, row.kind, made, by=row.asked_by, now=now)
     evidence = {"change": row.id, **row.facts}
     record(session, row.asked_by, CHANGED, subject_of(instance.name), why=row.why, evidence=evidence, now=now)
+
+
+def _follow_end(session: Session, row: BookingChange, instance: Instance, meant: Preview, now: datetime) -> bool:
+    """Where the contract itself is cancelled, or is no longer, its end begins, or is called off; whether it is so."""
+    if meant.change.kind is ChangeKind.CANCEL_CONTRACT:
+        endings.begin(session, instance, meant.takes_effect_on, by=row.asked_by, why=row.why, now=now)
+        return True
+    kinds = {session.get_one(Booking, booking).kind for booking in meant.withdraws}
+    if BookingKind.BASE in kinds and endings.open_ending(session, instance.name):
+        called_off_ends.call_off(session, instance.name, by=row.asked_by, why=row.why, now=now)
+        return True
+    return False
 
 
 def _refuse(session: Session, row: BookingChange, error: Refused, now: datetime) -> None:

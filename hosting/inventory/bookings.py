@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from hosting.inventory import cases, work
 from hosting.inventory.deeds import SERVICE, record
+from hosting.inventory.ending_rows import Ending
 from hosting.inventory.instances import instance_facts, subject_of
 from hosting.inventory.levels import terms_of
 from hosting.inventory.models import Booking, Instance
@@ -17,7 +18,7 @@ from hosting.policy.booking_ends import are_due, settle_ends
 from hosting.policy.contract import BookingFacts, Contract
 from hosting.policy.months import day_of, start_of
 from hosting.policy.orders import BookingKind, package_gib
-from hosting.policy.states import InstanceState
+from hosting.policy.states import EndState, InstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 ENDED = "booking ended"
 RUNS_ON = "booking runs on"
+ENDING = (EndState.NOTICED, EndState.ENDED, EndState.REOPENING, EndState.DELETING)
 CONTRACT_ENDED = "contract_ended"
 """The kind of the case that a contract is whose day has come: its instance is to be ended by a person."""
 
@@ -50,11 +52,15 @@ def contract_of(session: Session, instance: str) -> Contract:
 
 
 def instances_with_due_ends(session: Session, today: date) -> list[str]:
-    """The instances of which a booking's day has come and its end has not taken effect, by name."""
+    """The instances of which a booking's day has come and its end has not taken effect, by name.
+
+    Of one whose contract ends by now its end sees to all of them (`endings`).
+    """
     due = Booking.over_at.is_(None) & (Booking.ends_on <= today)
     living = Instance.state.in_([InstanceState.ACTIVE, InstanceState.SUSPENDED])
     query = select(Instance.name).join(Booking, Booking.contract_id == Instance.contract_id)
-    return list(session.scalars(query.where(due, living).distinct().order_by(Instance.name)))
+    ends = Instance.contract_id.in_(select(Ending.contract_id).where(Ending.state.in_(ENDING), Ending.ends_on <= today))
+    return list(session.scalars(query.where(due, living, ~ends).distinct().order_by(Instance.name)))
 
 
 def settle_due_ends(session: Session, instance: str, need: Need, now: datetime) -> list[BookingEnd]:

@@ -43,6 +43,9 @@ CONTROL_NOT_BACKED_UP = "control machine not backed up"
 """The kind of the case that the control machine is while its own backup does not get into the store."""
 
 
+IMPORT_WAITS = "import for an offer"
+"""The kind of the case that an old installation is which can't be taken over as things stand (P39)."""
+
 NOT_AGREED = "move not agreed"
 """The kind of the case that an offer of times for a move is which came to no agreement by itself."""
 

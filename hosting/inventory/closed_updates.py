@@ -75,6 +75,13 @@ def go_on_at_once(session: Session, now: datetime) -> list[str]:
     return hurried
 
 
+def closed_on(session: Session, server: str) -> list[str]:
+    """The instances on a server that an update may have closed, a sentence each."""
+    rows = select(InstanceUpdate).where(InstanceUpdate.server_name == server, InstanceUpdate.state.in_(CLOSED))
+    found = session.scalars(rows.order_by(InstanceUpdate.id))
+    return [f"{row.instance_name} stands half updated in the roll-out {row.roll_out_id}." for row in found]
+
+
 def _closed(session: Session) -> dict[str, list[str]]:
     """The instances that may be closed, by the roll-out and the server, as the subject of their work begins."""
     found = dict[str, list[str]]()

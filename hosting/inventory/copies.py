@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hosting.errors import Refused
 from hosting.inventory.deeds import SERVICE, deeds_of, record
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from hosting.policy.values import PointFacts
+    from hosting.policy.values import InstanceName
 
 BEGUN = "copy begun"
 READY = "copy ready"
@@ -56,8 +56,28 @@ class CopyFacts:
     ready: bool = False
 
 
-def begin_copy(session: Session, server_name: str, point: PointFacts, until: datetime, now: datetime) -> CopyFacts:
-    """Reserve a slot for a copy of a point; the one that is there already is given again.
+class Origin(Protocol):
+    """What a copy is made from: a recovery point, or what an import has fetched."""
+
+    @property
+    def id(self) -> str:
+        """By which its copy is found again."""
+
+    @property
+    def instance_name(self) -> InstanceName:
+        """The instance that it is of, or for."""
+
+
+@dataclass(frozen=True)
+class OfImport:
+    """An import as what a copy is made from."""
+
+    id: str
+    instance_name: InstanceName
+
+
+def begin_copy(session: Session, server_name: str, point: Origin, until: datetime, now: datetime) -> CopyFacts:
+    """Reserve a slot for a copy of a point or of an import; the one that is there already is given again.
 
     Raises:
         NoFreeSlot: the server has as many as it may have.

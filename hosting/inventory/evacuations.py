@@ -29,7 +29,8 @@ from hosting.inventory.evacuation_rows import (
 )
 from hosting.inventory.evacuation_ways import to_take_back, way_of
 from hosting.inventory.models import Evacuation
-from hosting.inventory.retirement import in_use
+from hosting.inventory.move_moments import close_at_once
+from hosting.inventory.retirement import being_deleted, in_use
 from hosting.policy.evacuation import (
     EvacuationPlan,
     Leaving,
@@ -90,7 +91,7 @@ def begin(session: Session, order: EvacuationOrder, by: str, now: datetime) -> E
     """Have a server emptied, or go on with it as it is ordered now; it takes no new instance from here on.
 
     What was called off or declined before is tried again. In an emergency, moves that wait for their time and offers
-    that wait for an answer are taken back: they are made at once.
+    that wait for an answer are taken back: they are made at once. What is copied ahead of its time is closed at once.
 
     Raises:
         UnknownServer: no server has this name.
@@ -113,6 +114,7 @@ def begin(session: Session, order: EvacuationOrder, by: str, now: datetime) -> E
     record(session, facts, by, "server is emptied", order.why, now, evidence)
     if order.emergency:
         _take_back(session, facts, by, "It is moved at once, in an emergency.", now, agreed_too=True)
+        close_at_once(session, order.server, order.why, by=by, now=now)
     settle_still(session, facts, by, "It goes on.", now)
     if (found := work.work_of(session, work.EVACUATE, facts.work_subject)) is not None:
         work.ask_for(session, work.EVACUATE, found.subject, now, by=by, now=now)
@@ -156,7 +158,9 @@ def emptied_servers(session: Session) -> dict[str, Emptying]:
     return {one.order.server: Emptying(one.order.why, one.order.to) for one in open_evacuations(session)}
 
 
-def go_on(session: Session, server: str, now: datetime, without_answer: WithoutAnswer) -> Beat | None:
+def go_on(
+    session: Session, server: str, now: datetime, without_answer: WithoutAnswer, holidays: str | None = None
+) -> Beat | None:
     """Plan, or offer, what may begin now; run twice at once, the second finds nothing more to begin.
 
     Args:
@@ -164,6 +168,7 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
         server: that is emptied; None comes back where nobody empties it, or it was stopped.
         now: the moment.
         without_answer: what follows where a customer does not answer an offer.
+        holidays: the state whose public holidays are kept.
     """
     servers.lock_servers(session)
     facts = evacuation_of(session, server)
@@ -174,10 +179,11 @@ def go_on(session: Session, server: str, now: datetime, without_answer: WithoutA
     plan = _plan(session, facts.order, servers.server_facts(session, server), known, facts.resumed_at)
     begun, refused = _begin_moves(session, facts, plan, now), list[str]()
     if not facts.order.emergency:
-        offered, refused = _offer(session, facts, plan, now, without_answer)
+        offered, refused = _offer(session, facts, plan, now, without_answer, holidays=holidays)
         begun += offered
     leaving = any(server in {one.source_name, one.target_name} for one in moves.all_moves(session, *moves.UNDER_WAY))
-    leaving = leaving or bool(restores.restores_elsewhere(session, server))
+    elsewhere = {one.instance for one in restores.restores_elsewhere(session, server)}
+    leaving = leaving or bool(elsewhere - being_deleted(session))
     empty = not leaving and not in_use(session, server)
     if empty and work.work_of(session, work.EVACUATE, facts.work_subject) is None:
         work.ask_for(session, work.EVACUATE, facts.work_subject, now, by=facts.by, now=now)
@@ -250,15 +256,16 @@ def _begin_moves(session: Session, facts: EvacuationFacts, plan: EvacuationPlan,
 
 
 def _offer(
-    session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime, without_answer: WithoutAnswer
-) -> tuple[list[PlannedMove], list[str]]:
+    session: Session, facts: EvacuationFacts, plan: EvacuationPlan, now: datetime, without_answer: WithoutAnswer,
+    *, holidays: str | None,
+) -> tuple[list[PlannedMove], list[str]]:  # fmt: skip
     """Times offered to the customers that nobody has asked yet, and why some can't be offered any."""
     offered, refused = list[PlannedMove](), list[str]()
     for one in (one for one in plan.moves if not one.unasked):
         try:
             offers.offer_windows(
                 session, one.instance, one.target, f"{_mark(facts)}{facts.order.why}", by=facts.by, now=now,
-                without_answer=without_answer, stop_seconds=one.stop_seconds,
+                without_answer=without_answer, stop_seconds=one.stop_seconds, holidays=holidays,
             )  # fmt: skip
         except Refused as error:
             refused.append(f"{one.instance}: {error}")
@@ -269,7 +276,7 @@ def _offer(
 
 def _runs(move: MoveFacts, now: datetime) -> bool:
     """Whether a move is at work, or begins now."""
-    return move.state is not MoveState.PLANNED or move.due_at <= now
+    return move.state is not MoveState.PLANNED or move.begins <= now
 
 
 def _take_back(

@@ -36,6 +36,8 @@ STILL_PASSED_ON = "name still passed on"
 
 LOOKED_AT_EVERY = timedelta(hours=1)
 ENDED = (MoveState.DONE, MoveState.RETIRED)
+OVER = (InstanceState.CLOSED, InstanceState.ENDED)
+"""The states of an instance whose contract is over."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def names_passed_on(session: Session, now: datetime) -> list[PassedOn]:
     """The live names of instances that have moved, which may lead elsewhere still and weren't looked at lately."""
     found = []
     for one in instances.all_instances(session):
-        move = last_move(session, one.name) if one.state is not InstanceState.ENDED else None
+        move = last_move(session, one.name) if one.state not in OVER else None
         if move is None or move.state not in ENDED or moves.open_move(session, one.name):
             continue
         for name in names.names_of(session, one.name, NameState.LIVE):
@@ -204,7 +206,7 @@ def _passing(name: NameFacts, move: MoveFacts, row: PassedName | None) -> Passin
 def _may_be_tried(session: Session, move_id: int) -> bool:
     """Whether nothing else is done about the instance of a move."""
     name = moves.move_facts(session, move_id).instance_name
-    ended = instances.instance_facts(session, name).state is InstanceState.ENDED
+    ended = instances.instance_facts(session, name).state in OVER
     return not ended and moves.open_move(session, name) is None
 
 

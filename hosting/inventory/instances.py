@@ -45,6 +45,10 @@ class InstanceEnded(Refused):
     """An instance that has ended is worked on no more."""
 
 
+class InstanceClosed(Refused):
+    """An instance whose contract is over is kept as it is, until it is deleted or its end is called off."""
+
+
 class PlacedAnew(Unreachable):
     """An instance that was not set up yet has been placed on another server meanwhile; its run begins anew there."""
 
@@ -144,6 +148,18 @@ def stop_if_ended(session: Session, name: str) -> None:
     if lock(session, name).state is InstanceState.ENDED:
         message = f"Instance {name} has ended."
         raise InstanceEnded(message, f"Nothing is done to it any more; look at: phm instance show {name}.")
+
+
+def stop_if_closed(session: Session, name: str) -> None:
+    """Nobody changes an instance whose contract is over.
+
+    Raises:
+        UnknownInstance: no instance has this name.
+        InstanceClosed: its contract is over.
+    """
+    if lock(session, name).state is InstanceState.CLOSED:
+        message = f"The contract of {name} is over: it is kept as it is, until it is deleted."
+        raise InstanceClosed(message, f"To have it open again: phm end call-off {name} --because …")
 
 
 def stop_if_placed_anew(session: Session, name: str, server_name: str) -> None:
@@ -268,6 +284,11 @@ def ensure_secret(session: Session, name: str, purpose: str, make_sealed: Callab
         session.add(row)
         session.flush()
     return row.sealed
+
+
+def has_secret(session: Session, name: str, purpose: str) -> bool:
+    """Whether an instance has a secret for a purpose."""
+    return session.get(InstanceSecret, (name, purpose), populate_existing=True) is not None
 
 
 def forget_secret(session: Session, name: str, purpose: str, *, by: str, now: datetime) -> None:

@@ -6,7 +6,6 @@ in a row nobody promises him another one by himself: a person does.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -33,9 +32,6 @@ ANEW_MOST = 2
 OFFERED_ANEW = "offered_anew"
 """The entry of a move's evidence that names the offer which was made in its place."""
 
-CLOSES_BEFORE = timedelta(minutes=5)
-"""So long before the end of its window a move begins at the latest: it has to be open again within."""
-
 
 def begin_later(session: Session, move_id: int, why: str, now: datetime) -> MoveFacts | None:
     """Have a planned move that can't begin now begin later in the window that was agreed on; None: it has no time left.
@@ -51,18 +47,18 @@ def begin_later(session: Session, move_id: int, why: str, now: datetime) -> Move
         return None
     instance = instances.lock(session, move.instance_name)
     times = timetable(session, instance, move.target_name, now)
-    begins = times.next_free(max(now, move.due_at) + TURN, move.due_until - CLOSES_BEFORE)
+    begins = times.next_from(max(now, move.begins) + TURN, move.due_until)
     if begins is None:
         return None
     asked = work.ask_for(session, work.MOVE, str(move.id), begins, by=deeds.SERVICE, now=now)
     work.reschedule(session, asked.id, begins)
-    evidence = {"move": move.id, "from": move.due_at.isoformat(), "to": begins.isoformat()}
+    evidence = {"move": move.id, "from": move.begins.isoformat(), "to": begins.isoformat()}
     subject = instances.subject_of(move.instance_name)
     deeds.record(session, deeds.SERVICE, "move begins later", subject, why=why, evidence=evidence, now=now)
     return moves.set_begin(session, move.id, begins, why)
 
 
-def offer_anew(session: Session, move_id: int, now: datetime) -> OfferFacts | None:
+def offer_anew(session: Session, move_id: int, now: datetime, holidays: str | None = None) -> OfferFacts | None:
     """Offer the customer of a move that was called off other times; None where a person has to see to it first.
 
     Raises:
@@ -78,6 +74,7 @@ def offer_anew(session: Session, move_id: int, now: datetime) -> OfferFacts | No
             made = offers.offer_windows(
                 session, move.instance_name, move.target_name, before.why, by=deeds.SERVICE, now=now,
                 without_answer=before.without_answer, stop_seconds=before.stop_seconds,
+                holidays=holidays,
             )  # fmt: skip
     except Refused:  # the target has no room any more, for example: the case of the move tells
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hosting.inventory import deeds, former_homes, instances, moves, restores, servers, work
 from hosting.policy.kept_source import ACCEPTED_FOR, NothingKept
+from hosting.policy.restore_audit import restore_command
 from hosting.policy.states import MoveState, ServerState
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def kept_move(session: Session, instance: str) -> MoveFacts:
         raise NothingKept(f"Nothing is kept of instance {instance} on a server that it has left.", DO)
     if open_move := moves.open_move(session, instance):
         message = f"Instance {instance} moves just now, to {open_move.target_name} ({open_move.state})."
-        raise NothingKept(message, f"Wait for its end, or: phm move cancel {instance}.")
+        raise NothingKept(message, f"Wait for its end, or: phm move cancel {instance} --reason ….")
     _check_whole(session, move)
     return move
 
@@ -64,7 +65,9 @@ def _check_whole(session: Session, move: MoveFacts) -> None:
     instance = move.instance_name
     if begun := restores.open_restore(session, instance):
         message = f"A restore of {instance} to {begun.point} was begun and is not at its end."
-        raise NothingKept(message, f"Run it to its end first: phm restore {instance} {begun.point} --yes.")
+        there = "" if begun.server == move.target_name else begun.server
+        command = restore_command(instance, begun.point, part=begun.wish[2], server=there)
+        raise NothingKept(message, f"Run it to its end first: {command}")
     if former_homes.is_owed(session, move.id) or not _has_all(move):
         message = f"What {move.source_name} keeps of {instance} was not fenced or not compared at the switch."
         raise NothingKept(message, DO)

@@ -1,4 +1,4 @@
-"""The lease of an instance: who alone may work on it, until when, whatever Prefect believes."""
+"""The lease of an instance, a copy or a server: who alone may work on it, until when, whatever Prefect believes."""
 
 from __future__ import annotations
 
@@ -94,10 +94,45 @@ def release(session: Session, instance: str, owner: str) -> None:
         session.flush()
 
 
+def forget(session: Session, instance: str) -> None:
+    """No lease of an instance that has ended stays, whoever died with it: nobody can take another."""
+    row = _row(session, instance)
+    if row is not None:
+        session.delete(row)
+        session.flush()
+
+
 def lease_of(session: Session, instance: str) -> LeaseFacts | None:
     """The lease of an instance, expired or not; None if nobody works on it."""
     row = session.get(Lease, instance)
     return None if row is None else _facts(row)
+
+
+def living(session: Session, now: datetime) -> list[LeaseFacts]:
+    """All leases that haven't expired, by name."""
+    rows = session.scalars(select(Lease).where(Lease.expires_at > now).order_by(Lease.instance_name))
+    return [_facts(row) for row in rows]
+
+
+def of_copy(copy: str, server: str) -> str:
+    """The name of the lease of a copy, of which each server has its own."""
+    return f"{copy}@{server}"
+
+
+def is_of_copy(name: str, server: str) -> bool:
+    """Whether a lease is of a copy on this server."""
+    copy, at, where = name.partition("@")
+    return bool(copy and at) and where == server
+
+
+def of_server(server: str) -> str:
+    """The name of the lease of a server as a whole."""
+    return f"@{server}"
+
+
+def server_of(name: str) -> str:
+    """The server of which a lease is as a whole; "" where it is of something else."""
+    return name[1:] if name.startswith("@") else ""
 
 
 def leases_of(session: Session, owner: str) -> list[LeaseFacts]:

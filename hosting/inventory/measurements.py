@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select
 
-from hosting.inventory import cases
+from hosting.inventory import cases, servers
 from hosting.inventory.bookings import locked_row
 from hosting.inventory.deeds import SERVICE, deeds_of, record
 from hosting.inventory.instances import subject_of
 from hosting.inventory.models import Instance, Measurement
-from hosting.policy.quota import Use, warning
+from hosting.policy.quota import Use, at_the_fence, warning, without_fence
 from hosting.policy.states import InstanceState
 from hosting.policy.storage_forecast import Sample
 
@@ -26,6 +26,10 @@ WARNED = "storage threshold reached"
 EASED = "storage use eased"
 MORE_USERS = "more users than accounts"
 USERS_FIT = "users fit the accounts again"
+AT_FENCE = "files at the kernel's limit"
+BELOW_FENCE = "files below the kernel's limit again"
+BEYOND = "files beyond what is booked"
+WITHIN = "files within what is booked again"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class MeasuredFacts:
         users: how many its database held.
         pool_gib: what was booked then.
         by_user: bytes of mail and of files by user's name, as the product's own sums tell them.
+        free_bytes: what of the database's files was free, and does not count.
     """
 
     instance_name: str
@@ -45,11 +50,22 @@ class MeasuredFacts:
     users: int
     pool_gib: int
     by_user: Mapping[str, Any] = field(default_factory=dict)
+    free_bytes: int = 0
 
     @property
     def per_mille(self) -> int:
         """How much of the pool was used."""
         return self.use.per_mille(self.pool_gib)
+
+    def use_by(self, database_file_bytes: int, files_bytes: int | None) -> Use:
+        """What is stored by a later look: what was free in the database's files is taken to be free still.
+
+        Args:
+            database_file_bytes: the sizes of the database's files then.
+            files_bytes: of all other files; None where they were not counted.
+        """
+        known = self.use.files_bytes if files_bytes is None else files_bytes
+        return Use(max(0, database_file_bytes - self.free_bytes), known)
 
 
 def record_measured(session: Session, measured: MeasuredFacts) -> MeasuredFacts:
@@ -69,6 +85,7 @@ def record_measured(session: Session, measured: MeasuredFacts) -> MeasuredFacts:
         at=measured.at,
         database_bytes=measured.use.database_bytes,
         files_bytes=measured.use.files_bytes,
+        free_bytes=measured.free_bytes,
         users=measured.users,
         pool_gib=instance.storage_gib,
         by_user=dict(measured.by_user),
@@ -78,6 +95,7 @@ def record_measured(session: Session, measured: MeasuredFacts) -> MeasuredFacts:
     kept = facts_of(row)
     _tell_use(session, kept)
     _tell_users(session, kept, instance.accounts)
+    _tell_fence(session, kept)
     return kept
 
 
@@ -125,7 +143,9 @@ def forget_measured(session: Session, before: datetime) -> int:
 def facts_of(row: Measurement) -> MeasuredFacts:
     """The row, frozen."""
     use = Use(row.database_bytes, row.files_bytes)
-    return MeasuredFacts(row.instance_name, row.server_name, row.at, use, row.users, row.pool_gib, row.by_user)
+    return MeasuredFacts(
+        row.instance_name, row.server_name, row.at, use, row.users, row.pool_gib, row.by_user, row.free_bytes
+    )
 
 
 def _samples(session: Session, instance: str, since: datetime) -> list[Sample]:
@@ -156,21 +176,73 @@ def _tell_use(session: Session, measured: MeasuredFacts) -> None:
 
 def _tell_users(session: Session, measured: MeasuredFacts, accounts: int) -> None:
     """More users than accounts are told, and put before a person; nothing is blocked or deleted (P07)."""
-    subject, key = subject_of(measured.instance_name), f"more_users:{measured.instance_name}"
-    known = _last_evidence(session, subject, MORE_USERS, USERS_FIT)
-    before = int(known.get("too_many", 0))
     too_many = max(0, measured.users - accounts)
-    if (too_many > 0) == (before > 0):
+    told = Matter(
+        "more_users", MORE_USERS, USERS_FIT,
+        {"users": measured.users, "accounts": accounts, "too_many": too_many},
+        f"{measured.instance_name} has {measured.users} users; {accounts} accounts are booked.",
+        "There are no more users than accounts any more.",
+    )  # fmt: skip
+    _tell_once(session, measured, told, found=too_many > 0)
+
+
+def _tell_fence(session: Session, measured: MeasuredFacts) -> None:
+    """Where the kernel refuses what is written, something may be missing: a person learns of it (P04).
+
+    Where it keeps no limits nothing is refused at that line, and nothing stops what goes on beyond it.
+    """
+    use, pool = measured.use, measured.pool_gib
+    evidence = {"used_bytes": use.used_bytes, "files_bytes": use.files_bytes, "pool_gib": pool}
+    refused = Matter(
+        "writes_refused", AT_FENCE, BELOW_FENCE, evidence,
+        f"The files of {measured.instance_name} are at the kernel's limit: what is written there now fails.",
+        "There is room below the limit again.",
+    )  # fmt: skip
+    unstopped = Matter(
+        "beyond_booking", BEYOND, WITHIN, evidence,
+        f"{measured.instance_name} stores more than is booked. {without_fence(measured.server_name)}",
+        "It is within what is booked again, or where the kernel keeps limits.",
+    )  # fmt: skip
+    has_fence = not servers.server_facts(session, measured.server_name).has_no_limits
+    _tell_once(session, measured, refused, found=has_fence and at_the_fence(use, pool))
+    _tell_once(session, measured, unstopped, found=not has_fence and at_the_fence(use, pool))
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What a measurement may find, and a person has to know as long as it is so.
+
+    Args:
+        kind: the case's.
+        began: the deed that tells that it is so.
+        ended: the deed that tells that it is so no more.
+        evidence: of either deed.
+        summary: of the case.
+        settled: why the case is settled.
+    """
+
+    kind: str
+    began: str
+    ended: str
+    evidence: Mapping[str, Any]
+    summary: str
+    settled: str
+
+
+def _tell_once(session: Session, measured: MeasuredFacts, told: Matter, *, found: bool) -> None:
+    """A deed and a case when it begins to be so; a deed when it ends, which settles the case."""
+    subject, key = subject_of(measured.instance_name), f"{told.kind}:{measured.instance_name}"
+    last = [deed for deed in deeds_of(session, subject) if deed.what in {told.began, told.ended}][-1:]
+    since = str(last[0].evidence["since"]) if last and last[0].what == told.began else ""
+    if found == bool(since):
         return
-    evidence = {"users": measured.users, "accounts": accounts, "too_many": too_many, "since": measured.at.isoformat()}
-    record(session, SERVICE, MORE_USERS if too_many else USERS_FIT, subject, evidence=evidence, now=measured.at)
-    if too_many:
-        summary = f"{measured.instance_name} has {measured.users} users; {accounts} accounts are booked."
+    evidence = {**told.evidence, "since": measured.at.isoformat()}
+    record(session, SERVICE, told.began if found else told.ended, subject, evidence=evidence, now=measured.at)
+    if found:
         key = f"{key}:{measured.at.isoformat()}"
-        cases.raise_case(session, key, "more_users", subject, summary, facts=evidence, now=measured.at)
+        cases.raise_case(session, key, told.kind, subject, told.summary, facts=evidence, now=measured.at)
     else:
-        why = "There are no more users than accounts any more."
-        cases.settle_by_key(session, f"{key}:{known['since']}", SERVICE, why, measured.at)
+        cases.settle_by_key(session, f"{key}:{since}", SERVICE, told.settled, measured.at)
 
 
 def _last_evidence(session: Session, subject: str, *what: str) -> Mapping[str, Any]:

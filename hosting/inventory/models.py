@@ -148,7 +148,7 @@ class ShopEvent(Base):
     order_reference: Mapped[str] = mapped_column(index=True)
     body: Mapped[str] = mapped_column(BODY)
     body_sha256: Mapped[str] = mapped_column(String(64))
-    delivered_at: Mapped[datetime]
+    delivered_at: Mapped[datetime]  # by our clock, since the shop's own stamp tells whole seconds
     state: Mapped[str]
 
 
@@ -207,6 +207,7 @@ class Measurement(Base):
     at: Mapped[datetime] = mapped_column(index=True)
     database_bytes: Mapped[int] = mapped_column(BigInteger)
     files_bytes: Mapped[int] = mapped_column(BigInteger)
+    free_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # of the database's files; they don't count
     users: Mapped[int]
     pool_gib: Mapped[int]  # what was booked then
     by_user: Mapped[dict[str, Any]]  # bytes of mail and files by user, as the product's own sums tell them
@@ -391,6 +392,7 @@ class Move(Base):
     agreed_by: Mapped[str]
     due_at: Mapped[datetime]
     due_until: Mapped[datetime | None]  # the end of the window that was agreed on, where one was
+    copies_from: Mapped[datetime | None]  # when the copying begins, where that is before due_at
     begun_at: Mapped[datetime | None]
     switched_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

@@ -9,11 +9,9 @@ from sqlalchemy import select
 
 from hosting.errors import Refused
 from hosting.inventory import deeds, instances, work
-from hosting.inventory.levels import terms_of_instance
 from hosting.inventory.models import Instance, Move
 from hosting.inventory.move_targets import check_target
 from hosting.inventory.servers import lock_servers, server_facts
-from hosting.policy.move_moments import move_window
 from hosting.policy.move_plan import is_before_its_time
 from hosting.policy.states import MoveState, step
 from hosting.policy.values import InstanceName, ServerName
@@ -32,6 +30,9 @@ BEFORE_SWITCH = (MoveState.PLANNED, MoveState.COPYING, MoveState.FROZEN)
 
 PUT_OFF = "put_off"
 """The entry of a move's evidence that counts how often it was put off."""
+
+GIVEN_UP = "given_up"
+"""The entry of a move's evidence that tells why it was given up while it was copied; its run undoes it."""
 
 SERVES_KEPT = "serves_kept"
 """The entry of a move's evidence that names the move whose source is served again as it was left."""
@@ -57,11 +58,15 @@ class MoveUnderWay(Refused):
 
 
 class MoveNotPlanned(Refused):
-    """Only a move that is planned and has not begun can be put off."""
+    """Only a move whose moment has not come can be put off or given up."""
 
 
 class MovePutOff(Refused):
     """A move's moment has not come; a run begins it then."""
+
+
+class MoveGivenUp(Refused):
+    """A move was given up while its instance was copied, before its moment."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,9 @@ class MoveFacts:
         without_backup: an operator's word that it may begin without a fresh backup.
         stop_seconds: how long nobody was served, in all runs of the move together.
         finding: why it did not come to its end, in one sentence.
-        due_until: the end of the window that was agreed on: it doesn't begin later; None where none was.
+        due_at: from when on the instance may be closed.
+        due_until: the end of the window that was agreed on: it is open again by then; None where none was.
+        copies_from: when the copying begins that takes longer than that window; None: it begins when it is due.
         closed_at: since when the instance may be closed; None where it is known to be open.
     """
 
@@ -93,14 +100,20 @@ class MoveFacts:
     finding: str
     evidence: Mapping[str, Any]
     due_until: datetime | None = None
+    copies_from: datetime | None = None
     closed_at: datetime | None = None
+
+    @property
+    def begins(self) -> datetime:
+        """When a run begins it: the customer works while it is copied."""
+        return self.copies_from or self.due_at
 
 
 def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
     session: Session, instance: str, target: str, why: str, by: str, due_at: datetime, *, without_backup: bool,
-    now: datetime, due_until: datetime | None = None,
+    now: datetime, due_until: datetime | None = None, copies_from: datetime | None = None,
 ) -> MoveFacts:  # fmt: skip
-    """A move that was agreed on.
+    """A move that was agreed on; what the moments are stands with `MoveFacts`.
 
     Raises:
         UnknownInstance: no instance has this name.
@@ -119,7 +132,7 @@ def plan_move(  # noqa: PLR0917  # the columns of a row, in their order
     row = Move(
         instance_name=instance, source_name=source, target_name=target, state=MoveState.PLANNED, why=why,
         without_backup=without_backup, agreed_at=now, agreed_by=by, due_at=due_at, due_until=due_until,
-        finding="", evidence={},
+        copies_from=copies_from, finding="", evidence={},
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -152,44 +165,6 @@ def record_left(
     return _facts(row)
 
 
-def postpone(
-    session: Session, instance: str, due_at: datetime, why: str, *, by: str, now: datetime, because: str = ""
-) -> MoveFacts:
-    """Set another moment for a move that has not begun; its window goes along, and a run of its own begins it then.
-
-    Args:
-        session: the transaction.
-        instance: its name.
-        due_at: the moment.
-        why: in one sentence.
-        by: who sets it.
-        now: this moment.
-        because: why it may be sooner than what stands, or not off-peak.
-
-    Raises:
-        MoveNotPlanned: no move of the instance is planned, or it has begun, or its loss was accepted for now alone.
-        EarlierThanAgreed: it would come sooner than what stands, and nobody says why it may.
-        NotOffPeak: the time is not off-peak, and nobody says why it is taken.
-    """
-    found = open_move(session, instance)
-    row = None if found is None else _row(session, found.id, lock=True)
-    if row is None or row.state != MoveState.PLANNED:
-        stands = row.state if row else "not planned"
-        raise MoveNotPlanned(f"A move of {instance} is {stands}.", f"Look at it: phm move status {instance}.")
-    if SERVES_KEPT in row.evidence:
-        message = f"What {instance} loses by serving what {row.target_name} has kept was accepted for now: it grows."
-        raise MoveNotPlanned(message, f"phm move cancel {instance}; later: phm move to-kept-source {instance}.")
-    window = move_window(due_at, terms_of_instance(session, instance), agreed=row.due_at, because=because)
-    evidence = {"move": row.id, "from": row.due_at.isoformat(), "to": due_at.isoformat()}
-    row.due_until = row.due_until and window.closes
-    row.due_at, row.evidence = due_at, {**row.evidence, PUT_OFF: row.evidence.get(PUT_OFF, 0) + 1}
-    asked = work.ask_for(session, work.MOVE, str(row.id), due_at, by=by, now=now)
-    work.reschedule(session, asked.id, due_at)
-    said = with_word(why, because)
-    deeds.record(session, by, "move postponed", instances.subject_of(instance), why=said, evidence=evidence, now=now)
-    return _facts(row)
-
-
 def with_word(why: str, because: str) -> str:
     """A reason with the operator's word on the moment, where he gave one."""
     return f"{why} At this moment because: {because.strip()}" if because.strip() else why
@@ -202,6 +177,12 @@ def move_facts(session: Session, move_id: int) -> MoveFacts:
         UnknownMove: none has this number.
     """
     return _facts(_row(session, move_id))
+
+
+def lock_open(session: Session, instance: str) -> MoveFacts | None:
+    """The move of an instance that is not at its end, its row locked; read as it is then."""
+    found = open_move(session, instance)
+    return None if found is None else _facts(_row(session, found.id, lock=True))
 
 
 def moves_of(session: Session, instance: str) -> list[MoveFacts]:
@@ -246,7 +227,7 @@ def record_state(
     row = _row(session, move_id, lock=True)
     before = MoveState(row.state)
     if (before, to) == (MoveState.PLANNED, MoveState.COPYING):
-        check_its_time(row.due_at, row.instance_name, now)
+        check_its_time(_facts(row).begins, row.instance_name, now)
     if before in BEFORE_SWITCH and to in BEFORE_SWITCH:
         check_source(session, move_id)
     row.state, row.finding = step(before, to), finding
@@ -305,14 +286,14 @@ def call_off_planned(
     return record_state(session, row.id, MoveState.CALLED_OFF, now, finding=why, by=by)
 
 
-def check_its_time(due_at: datetime, instance: str, now: datetime) -> None:
+def check_its_time(begins: datetime, instance: str, now: datetime) -> None:
     """See that a move's moment has come.
 
     Raises:
         MovePutOff: it has not.
     """
-    if is_before_its_time(due_at, now):
-        message = f"The move of {instance} is due at {due_at:%Y-%m-%d %H:%M} UTC; a run begins it then."
+    if is_before_its_time(begins, now):
+        message = f"The move of {instance} is due at {begins:%Y-%m-%d %H:%M} UTC; a run begins it then."
         raise MovePutOff(message, f"To have it at another moment: phm move postpone {instance} --at …")
 
 
@@ -332,10 +313,21 @@ def record_finding(session: Session, move_id: int, finding: str) -> None:
     session.flush()
 
 
-def set_begin(session: Session, move_id: int, begins: datetime, finding: str) -> MoveFacts:
-    """Another moment for a move that is planned, inside the window that was agreed on."""
+def set_moment(
+    session: Session, move_id: int, due_at: datetime, due_until: datetime | None, copies_from: datetime | None
+) -> MoveFacts:
+    """Another moment for a move that is not closed yet; what the moments are stands with `MoveFacts`."""
     row = _row(session, move_id, lock=True)
-    row.due_at, row.finding = begins, finding
+    row.due_at, row.due_until, row.copies_from = due_at, due_until, copies_from
+    session.flush()
+    return _facts(row)
+
+
+def set_begin(session: Session, move_id: int, begins: datetime, finding: str) -> MoveFacts:
+    """Another moment to begin a move that is planned; it is closed in the window that was agreed on all the same."""
+    row = _row(session, move_id, lock=True)
+    row.copies_from = begins if begins < row.due_at else None
+    row.due_at, row.finding = max(begins, row.due_at), finding
     session.flush()
     return _facts(row)
 
@@ -424,5 +416,6 @@ def _facts(row: Move) -> MoveFacts:
         finding=row.finding,
         evidence=row.evidence,
         due_until=row.due_until,
+        copies_from=row.copies_from,
         closed_at=row.closed_at,
     )

@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 APPLIED = "name applied for"
 APPROVED = "name approved"
 REFUSED = "name refused"
+WITHDRAWN = "name withdrawn"
+DEEDS = {
+    ApplicationState.APPROVED: APPROVED,
+    ApplicationState.REFUSED: REFUSED,
+    ApplicationState.WITHDRAWN: WITHDRAWN,
+}
+"""What the decision is called among the deeds."""
 
 
 class AppliedBefore(Refused):
@@ -137,7 +144,7 @@ def approve(
 
     Raises:
         UnknownApplication: none has this number.
-        ForbiddenEdge: it was refused.
+        ForbiddenEdge: it was refused, or withdrawn.
         NameRefused: by the lists of today it is refused, or another instance has the name.
         InstanceEnded: the instance has ended.
         NotOpenYet: the instance is not set up yet; the name goes on to wait.
@@ -159,12 +166,33 @@ def refuse(session: Session, number: int, *, by: str, reason: str, now: datetime
 
     Raises:
         UnknownApplication: none has this number.
-        ForbiddenEdge: it was approved.
+        ForbiddenEdge: it was approved, or withdrawn.
     """
     row = numbered(session, number)
     if row.state != ApplicationState.REFUSED:
         _decide(session, row, ApplicationState.REFUSED, by, reason, now=now)
     return facts_of(row)
+
+
+def withdraw(session: Session, instance: str, name: str, *, by: str, why: str, now: datetime) -> bool:
+    """What an instance has applied for is not wished for any more; tells whether it waited for that name.
+
+    Args:
+        session: of the transaction.
+        instance: for which the name was wished.
+        name: as `read_label` has it.
+        by: who says so.
+        why: where that comes from.
+        now: the moment.
+    """
+    waiting = waiting_of(session, instance)
+    if waiting is None or waiting.name != name:
+        return False
+    row = numbered(session, waiting.id)  # somebody may just be deciding on it
+    if row.state != ApplicationState.WAITING:
+        return False
+    _decide(session, row, ApplicationState.WITHDRAWN, by, why, now=now)
+    return True
 
 
 def recheck(session: Session, lists: NameLists, *, zone: str, now: datetime) -> Recheck:
@@ -257,8 +285,7 @@ def _decide(
         "application": row.id, "name": row.name, "a_label": row.a_label, "version": row.version,
         "rules": [one["rule"] for one in row.findings],
     }  # fmt: skip
-    what = APPROVED if to is ApplicationState.APPROVED else REFUSED
-    record(session, by, what, subject_of(row.instance_name), why=reason, evidence=told, now=now)
+    record(session, by, DEEDS[to], subject_of(row.instance_name), why=reason, evidence=told, now=now)
     cases.settle_by_key(session, case_key(row.id), by, f"{row.name} is {to}: {reason}", now)
 
 

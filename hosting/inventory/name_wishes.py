@@ -14,7 +14,8 @@ from hosting.inventory.deeds import SHOP
 from hosting.inventory.models import Order, ShopEvent
 from hosting.inventory.notices import NoticeType
 from hosting.inventory.turns import take_turn
-from hosting.policy.labels import normal
+from hosting.policy.labels import normal, read_label
+from hosting.policy.own_domain import check_domain
 from hosting.policy.states import EventState, OrderState, step
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Wish:
 
 
 def waiting_wishes(session: Session) -> list[Wish]:
-    """The wishes that nobody has seen to, the first told first."""
+    """The wishes that nobody has seen to, in the order in which they arrived."""
     kind, waits = ShopEvent.type.in_(KINDS), ShopEvent.state == EventState.WAITING
     rows = session.scalars(select(ShopEvent).where(kind, waits).order_by(ShopEvent.delivered_at, ShopEvent.id))
     return [
@@ -89,16 +90,22 @@ def judge_wish(session: Session, wish: Wish, lists: NameLists, *, zone: str, now
 def _done(session: Session, instance: str, wish: Wish, lists: NameLists, *, zone: str, now: datetime) -> None:
     """An application handed in as the customer's, or a name on its way from the instance (P28, P29, P32).
 
+    What is cancelled may be applied for still, or live, or both; it is found by what DNS has, however it is spelled.
+
     Raises:
-        Refused: as `name_applications.apply_for`, and where the instance does not have the name.
+        Refused: as `name_applications.apply_for`, and where the instance neither has the name nor waits for it.
     """
     if not wish.is_cancelled:
         why = f"ordered in the shop (event {wish.event})"
         name_applications.apply_for(session, instance, wish.name, lists, zone=zone, by=SHOP, why=why, now=now)
         return
-    said, why = normal(wish.name), f"cancelled in the shop (event {wish.event})"
+    why = f"cancelled in the shop (event {wish.event})"
+    label, domain = read_label(wish.name, zone), check_domain(wish.name, (), ()).domain
+    found = name_applications.withdraw(session, instance, label.name, by=SHOP, why=why, now=now)
+    said = {label.a_label, label.name, domain.ascii if domain else ""}
     for name in names.names_of(session, instance):
-        if said in {name.a_label, normal(name.as_ordered), name.host_name(zone), f"{normal(name.as_ordered)}.{zone}"}:
+        if {name.a_label, normal(name.as_ordered)} & said:
             name_orders.order_release(session, instance, name.a_label, by=SHOP, why=why, now=now)
-            return
-    raise names.NoSuchNameHere(f"Instance {instance} does not have it.", f"Look at: phm name list {instance}.")
+            found = True
+    if not found:
+        raise names.NoSuchNameHere(f"Instance {instance} does not have it.", f"Look at: phm name list {instance}.")

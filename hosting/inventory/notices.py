@@ -21,6 +21,9 @@ class NoticeType(StrEnum):
     RENT_SETTLED = "rent.settled"
     NAME_ORDERED = "name.ordered"
     NAME_CANCELLED = "name.cancelled"
+    EXPORT_ORDERED = "export.ordered"
+    CONTRACT_CANCELLED = "contract.cancelled"
+    CONTRACT_RUNS_ON = "contract.runs_on"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,22 @@ class NameNotice:
 
 
 @dataclass(frozen=True)
+class ExportNotice:
+    """A customer wants everything of his instance in open formats; of one user only, where one is named."""
+
+    order: str
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class EndNotice:
+    """A customer gives notice of his contract, for a day or the earliest one, or takes it back."""
+
+    order: str
+    ends_on: date | None = None
+
+
+@dataclass(frozen=True)
 class Notice:
     """One event of the shop: its id is unique for ever, the body is kept as it was sent.
 
@@ -83,7 +102,7 @@ class Notice:
     type: NoticeType
     delivered_at: datetime
     body: str
-    data: OrderPlaced | MoneyMoved | RentNotice | NameNotice
+    data: OrderPlaced | MoneyMoved | RentNotice | NameNotice | ExportNotice | EndNotice
 
     @property
     def body_sha256(self) -> str:

@@ -28,6 +28,7 @@ from hosting.inventory.offer_rows import OfferFacts, facts_of, new_row, offer_ro
 from hosting.inventory.servers import lock_servers, server_facts
 from hosting.policy.agreements import (
     Answer,
+    Times,
     WithoutAnswer,
     keeps_notice,
     times_to_offer,
@@ -86,7 +87,7 @@ class WindowNotOffered(Refused):
 def offer_windows(
     session: Session, instance: str, target: str, why: str, *, by: str, now: datetime,
     without_answer: WithoutAnswer = WithoutAnswer.NOTHING, stop_seconds: float = STOP_SECONDS,
-    not_before: datetime | None = None,
+    not_before: datetime | None = None, holidays: str | None = None,
 ) -> OfferFacts:  # fmt: skip
     """Offer a customer times for a move; once, while one to the same server is open.
 
@@ -100,6 +101,7 @@ def offer_windows(
         without_answer: what follows where he does not answer (`settings.move_without_answer`).
         stop_seconds: so long the instance will be closed, estimated.
         not_before: no window opens before this.
+        holidays: the state whose public holidays are kept (`settings.holidays_state`).
 
     Raises:
         UnknownInstance: no instance has this name.
@@ -117,10 +119,9 @@ def offer_windows(
         if other.target_name == target:
             return other
         message = f"The customer of {instance} is offered times for a move to {other.target_name} already."
-        raise OfferOpen(message, f"Wait for his answer, or take it back: phm move withdraw {instance}.")
+        raise OfferOpen(message, f"Wait for his answer, or take it back: phm move withdraw {instance} --reason ….")
     check_target(session, facts, target)
-    is_free = timetable(session, facts, ServerName(target), now).is_free
-    times = times_to_offer(now, terms_of_instance(session, instance), not_before, is_free)
+    times = _times(session, facts, ServerName(target), not_before, now, holidays=holidays)
     row = new_row(instance, target, why, by, now)
     row.stop_seconds, row.without_answer = stop_seconds, without_answer
     set_times(row, times)
@@ -163,7 +164,7 @@ def open_offer(session: Session, instance: str) -> OfferFacts | None:
     return None if row is None else facts_of(row)
 
 
-def ensure_in_time(session: Session, offer_id: int, now: datetime) -> OfferFacts:
+def ensure_in_time(session: Session, offer_id: int, now: datetime, holidays: str | None = None) -> OfferFacts:
     """The offer as its letter may tell it: windows that the notice no longer reaches are chosen anew (P24).
 
     Raises:
@@ -173,12 +174,11 @@ def ensure_in_time(session: Session, offer_id: int, now: datetime) -> OfferFacts
     lock_servers(session)
     row = offer_row(session, offer_id, lock=True)
     facts = facts_of(row)
-    terms = terms_of_instance(session, row.instance_name)
+    terms = terms_of_instance(session, row.instance_name, now)
     late = row.state == OfferState.OFFERED and row.told_at is None and not keeps_notice(facts.windows, now, terms)
     if late:
         instance = instances.instance_facts(session, row.instance_name)
-        is_free = timetable(session, instance, facts.target_name, now).is_free
-        set_times(row, times_to_offer(now, terms, facts.windows[0].opens, is_free))
+        set_times(row, _times(session, instance, facts.target_name, facts.windows[0].opens, now, holidays=holidays))
         session.flush()
     return facts_of(row)
 
@@ -252,18 +252,21 @@ def agree_by_word(
         NothingToOffer: it is there already, or is not open.
         MoveUnderWay: a move of it is planned or at work.
         NoServerHasRoom: the target takes no instances, or has not the room.
+        CopiedTooLate: the copying takes so long that it would have to have begun by now.
     """
     lock_servers(session)
     row = open_row(session, instance, lock=True)
     server_facts(session, target)
-    check_target(session, _check_can_move(session, instance, target), target)
+    facts = _check_can_move(session, instance, target)
+    check_target(session, facts, target)
+    window = window_at(opens, terms_of_instance(session, instance, opens))
+    timetable(session, facts, ServerName(target), now).check_in_time(window, now)
     if row is None:
         row = new_row(instance, target, why, by, now)
         session.add(row)
         session.flush()
     row.target_name = target
-    terms = terms_of_instance(session, instance)
-    return _accept(session, row, window_at(opens, terms), by=by, now=now, words=why)
+    return _accept(session, row, window, by=by, now=now, words=why)
 
 
 def close_unanswered(session: Session, offer_id: int, now: datetime) -> OfferFacts:
@@ -316,10 +319,11 @@ def withdraw_overtaken(session: Session, offer_id: int, now: datetime) -> OfferF
 
 
 def agreed_moves(session: Session, called_off_since: datetime) -> list[tuple[OfferFacts, moves.MoveFacts]]:
-    """What offers have become that customers are told of: moves that are planned, or called off since a moment."""
+    """What offers have become that customers are told of: moves not closed yet, or called off since a moment."""
     lately = (Move.state == MoveState.CALLED_OFF) & (Move.ended_at >= called_off_since)
     query = select(MoveOffer).join(Move, Move.id == MoveOffer.move_id)
-    rows = session.scalars(query.where((Move.state == MoveState.PLANNED) | lately).order_by(MoveOffer.id))
+    to_come = Move.state.in_([MoveState.PLANNED, MoveState.COPYING])
+    rows = session.scalars(query.where(to_come | lately).order_by(MoveOffer.id))
     return [(facts_of(row), moves.move_facts(session, row.move_id)) for row in rows if row.move_id is not None]
 
 
@@ -360,13 +364,23 @@ def _accept(session: Session, row: MoveOffer, window: Window, *, by: str, now: d
 def _planned(session: Session, offer: OfferFacts, window: Window, *, by: str, why: str, now: datetime) -> int:
     """The move of a window, at its first moment that is nobody else's, with its work; its number."""
     times = timetable(session, instances.instance_facts(session, offer.instance_name), offer.target_name, now)
-    begins = times.next_within(window.opens, window.closes) or window.opens  # it is begun later if it has to be
+    begins = times.next_within(window, now) or times.begins(window, now)  # it is begun later if it has to be
     move = moves.plan_move(
-        session, offer.instance_name, offer.target_name, why, by, begins, without_backup=False, now=now,
-        due_until=window.closes,
+        session, offer.instance_name, offer.target_name, why, by, max(begins, window.opens), without_backup=False,
+        now=now, due_until=window.closes, copies_from=begins if begins < window.opens else None,
     )  # fmt: skip
     work.ask_for(session, work.MOVE, str(move.id), begins, by=by, now=now)
     return move.id
+
+
+def _times(
+    session: Session, instance: InstanceFacts, target: ServerName, not_before: datetime | None, now: datetime,
+    *, holidays: str | None,
+) -> Times:  # fmt: skip
+    """What an instance's customer is offered: free on both servers, and with so much time before as is copied in."""
+    terms, table = terms_of_instance(session, instance.name, now), timetable(session, instance, target, now)
+    answered = now + terms.move_notice + table.ahead
+    return times_to_offer(now, terms, max(answered, not_before or answered), table.is_free, holidays)
 
 
 def _end(session: Session, row: MoveOffer, to: OfferState, *, by: str, now: datetime, words: str) -> OfferFacts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hosting.inventory.calendars import calendar_for
-from hosting.inventory.levels import terms_of
+from hosting.inventory.levels import level_of_order, terms_of
 from hosting.inventory.orders import open_promises as paid_orders
 from hosting.inventory.work import PROVISION, work_of
 from hosting.policy.open_promises import standing
@@ -36,13 +36,13 @@ def open_promises(session: Session, at: datetime, holidays_state: str | None) ->
     for order in paid_orders(session):
         if order.paid_at is None or order.promised_by is None:
             continue  # a paid order has both; the types can't say so
-        work = work_of(session, PROVISION, order.reference)
+        work, level = work_of(session, PROVISION, order.reference), level_of_order(session, order.reference, at)
         stands = standing(
             order.paid_at,
             at,
-            calendar_for(session, order.service_level, holidays_state),
+            calendar_for(session, level, holidays_state),
             promised_by=order.promised_by,
-            within=terms_of(session, order.service_level).setup_within,
+            within=terms_of(session, level).setup_within,
             work=work.state if work else None,
         )
         found.append(OpenPromise(order, work, stands))

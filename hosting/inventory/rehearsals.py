@@ -29,7 +29,7 @@ def record_rehearsal(
 ) -> RehearsalFacts:
     """Record a rehearsal and what it says about its point; the same one again changes nothing.
 
-    One that passed proves the point and verifies its generation.
+    One that passed proves the point, also one that was found damaged and was mended since, and verifies its generation.
 
     Args:
         session: of the transaction.
@@ -93,7 +93,7 @@ def _conclude(session: Session, point: Snapshot, rehearsal: RehearsalFacts, find
     """Mark its point and generation: as proven if it passed, else as damaged."""
     generation = locked_generation(session, point.generation)
     if rehearsal.outcome is RehearsalOutcome.PASSED:
-        point.proven_at = max(rehearsal.ended_at, point.proven_at or rehearsal.ended_at)
+        point.proven_at, point.damaged = max(rehearsal.ended_at, point.proven_at or rehearsal.ended_at), False
         generation.verified_at = max(rehearsal.ended_at, generation.verified_at or rehearsal.ended_at)
         return
     point.damaged = True

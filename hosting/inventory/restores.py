@@ -23,11 +23,17 @@ if TYPE_CHECKING:
 
 BEGUN = "restore begun"
 BROUGHT_BACK = "restore brought back"
+EXCHANGING = "restore replaces the state"
+"""The deed from which on an instance is closed for it, and may have neither its old state nor the point's whole."""
+
 SWITCHED = "restore serves on another server"
 ENDED = "restore ended"
 CALLED_OFF = "restore taken back"
 REMOVED = "restore's old state removed"
 """The deed after which nothing of what a restore laid aside is left."""
+
+WHOLE = ("all", "database", "files")
+"""What a restore brings back if it isn't a single path."""
 
 INSTANCE = "instance:"
 """How the subject of an instance's deeds begins."""
@@ -45,6 +51,7 @@ class RestoreFacts:
         begun_at: when.
         told: what its begin told further.
         brought_back: whether the point lies beside, compared.
+        exchanging: whether the instance was closed for it.
         switched: of one to another server, the evidence that the instance serves there; None before that.
         ended_at: when it was at its end, one way or the other; None as long as it isn't.
     """
@@ -56,6 +63,7 @@ class RestoreFacts:
     begun_at: datetime
     told: Mapping[str, Any]
     brought_back: bool = False
+    exchanging: bool = False
     switched: Mapping[str, Any] | None = None
     ended_at: datetime | None = None
 
@@ -65,6 +73,11 @@ class RestoreFacts:
         return self.point, self.server, str(self.told.get("what", "all"))
 
     @property
+    def is_half(self) -> bool:
+        """Whether the instance may have neither its old state nor the point's."""
+        return self.exchanging and self.switched is None and self.ended_at is None
+
+    @property
     def left(self) -> str:
         """The server that the instance has left by it; empty where it has not."""
         return str(self.switched["from"]) if self.switched else ""
@@ -72,7 +85,7 @@ class RestoreFacts:
 
 def begun_restores(session: Session) -> list[RestoreFacts]:
     """All restores, as far as something of them is left or may be; the first begun first."""
-    return _told(deeds_called(session, BEGUN, BROUGHT_BACK, SWITCHED, ENDED, CALLED_OFF, REMOVED))
+    return _told(deeds_called(session, BEGUN, BROUGHT_BACK, EXCHANGING, SWITCHED, ENDED, CALLED_OFF, REMOVED))
 
 
 def open_restores(session: Session) -> list[RestoreFacts]:
@@ -84,6 +97,15 @@ def open_restore(session: Session, instance: str) -> RestoreFacts | None:
     """The restore of an instance that was begun and is not at its end; None if there is none."""
     found = _told(deeds_of(session, f"{INSTANCE}{instance}"))
     return next((one for one in reversed(found) if one.ended_at is None), None)
+
+
+def whole_after(session: Session, instance: str, moment: datetime) -> RestoreFacts | None:
+    """A restore that has replaced an instance's state since a moment, or may have; one of a single path does not."""
+    found = deeds_of(session, f"{INSTANCE}{instance}")
+    taken_back = {deed.evidence.get("stamp") for deed in found if deed.what == CALLED_OFF}
+    whole = [one for one in _told(deed for deed in found if deed.what != REMOVED) if one.wish[2] in WHOLE]
+    later = [one for one in whole if one.stamp not in taken_back and (one.ended_at or one.begun_at) > moment]
+    return later[-1] if later else None
 
 
 def restores_elsewhere(session: Session, server: str = "") -> list[RestoreFacts]:
@@ -102,9 +124,9 @@ def restores_elsewhere(session: Session, server: str = "") -> list[RestoreFacts]
 
 
 def _told(deeds: Iterable[DeedFacts]) -> list[RestoreFacts]:
-    """What these deeds tell."""
+    """What these deeds tell; those of an instance that was deleted tell nothing any more."""
     found: dict[tuple[str, str], RestoreFacts] = {}
-    for deed in deeds:
+    for deed in (one for one in deeds if one.evidence):
         told = deed.evidence
         key = deed.subject.removeprefix(INSTANCE), str(told.get("stamp", ""))
         if deed.what == BEGUN:
@@ -113,6 +135,8 @@ def _told(deeds: Iterable[DeedFacts]) -> list[RestoreFacts]:
             continue
         elif deed.what == BROUGHT_BACK:
             found[key] = replace(found[key], brought_back=True)
+        elif deed.what == EXCHANGING:
+            found[key] = replace(found[key], exchanging=True)
         elif deed.what == SWITCHED:
             found[key] = replace(found[key], switched=told)
         elif deed.what in {ENDED, CALLED_OFF}:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from hosting.errors import Refused
-from hosting.inventory import copies, deeds, instances, moves, offers, restores, servers, work
+from hosting.inventory import copies, deeds, findings, instances, moves, offers, restores, servers, work
+from hosting.inventory.ending_rows import Ending
 from hosting.inventory.evacuation_rows import (
     EvacuationFacts,
     NotEmptied,
@@ -15,7 +18,7 @@ from hosting.inventory.evacuation_rows import (
     record,
     settle_still,
 )
-from hosting.policy.states import EvacuationState, InstanceState, MoveState, OfferState, ServerState, step
+from hosting.policy.states import EndState, EvacuationState, InstanceState, MoveState, OfferState, ServerState, step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,25 +42,37 @@ def names_answered(session: Session, server: str) -> list[ServerFacts]:
 
 
 def told_under(session: Session, server: str) -> list[InstanceFacts]:
-    """The instances that haven't ended and whose customers know an address under this server's name (P10)."""
-    living = [one for one in instances.all_instances(session) if one.state is not InstanceState.ENDED]
+    """The instances that haven't ended and whose customers know an address under this server's name (P10).
+
+    One that is just being deleted is none of them any more.
+    """
+    going, there = being_deleted(session), instances.all_instances(session)
+    living = [one for one in there if one.state is not InstanceState.ENDED and one.name not in going]
     return [one for one in living if server in moves.former_homes(session, one.name)]
 
 
+def being_deleted(session: Session) -> set[str]:
+    """The instances whose deletion has begun: there is only forward for them."""
+    return set(session.scalars(select(Ending.instance_name).where(Ending.state == EndState.DELETING)))
+
+
 def in_use(session: Session, server: str) -> list[str]:
-    """The instances that are on a server, leave it, or come to it: by a move, by one that is offered, by a restore."""
+    """The instances that are on a server, leave it, or come to it: by a move, by one that is offered, by a restore.
+
+    One that is just being deleted is none of them any more: on a lost server its deletion waits for the retirement.
+    """
     moving = moves.all_moves(session, *moves.UNDER_WAY)
     found: set[str] = {one.instance_name for one in moving if server in {one.source_name, one.target_name}}
     found |= {one.name for one in instances_on(session, server)}
     found |= {one.instance for one in restores.restores_elsewhere(session, server)}
     found |= {one.instance_name for one in offers.all_offers(session, OfferState.OFFERED) if one.target_name == server}
-    return sorted(map(str, found))
+    return sorted(map(str, found - being_deleted(session)))
 
 
 def record_retired(session: Session, server: str, successor: str, now: datetime) -> EvacuationFacts:
     """The server is retired, and another one answers under its name: both at once, the evacuation is done.
 
-    What moves left on it, and copies there, count as gone: they go with the machine.
+    What moves left on it, copies there, and what was found wrong with it count as gone: they go with the machine.
 
     Raises:
         NotEmptied: nobody empties it.
@@ -78,6 +93,7 @@ def record_retired(session: Session, server: str, successor: str, now: datetime)
         servers.record_facts(session, name.name, {PASSED_ON_BY: successor})
     facts = facts_of(row)
     servers.set_server_state(session, server, ServerState.RETIRED, by=facts.by, why=row.why, now=now)
+    findings.close_all(session, server, now)
     row.state, row.ended_at, row.successor_name = step(EvacuationState(row.state), EvacuationState.DONE), now, successor
     row.finding = ""
     session.flush()

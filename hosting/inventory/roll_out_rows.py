@@ -53,7 +53,7 @@ class InstanceUpdate(Base):
     from_release_id: Mapped[str] = mapped_column(ForeignKey("releases.id"))
     ring: Mapped[int]
     state: Mapped[str] = mapped_column(index=True)
-    forgiven: Mapped[bool]  # it failed, and an operator said that the roll-out goes on
+    forgiven: Mapped[bool]  # an operator let the roll-out go on, whatever had come of it
     attempts: Mapped[int]
     begun_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

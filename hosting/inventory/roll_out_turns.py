@@ -41,7 +41,7 @@ def plan_turns(
     session: Session, facts: RollOutFacts, names: Iterable[str], now: datetime, holidays: str | None
 ) -> None:
     """Plan the turns of instances, and tell whom it has to be told; those that are planned and to come stay."""
-    levels, times = terms_of_instances(session), dict[str, Times]()
+    levels, times = terms_of_instances(session, now), dict[str, Times]()
     for name in names:
         if facts.urgent:
             window = Window(now, now + URGENT_LASTS)

@@ -6,12 +6,14 @@ The record outlives every run: `dispatch-due-work` asks each minute for the work
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from hosting.errors import Refused
 from hosting.inventory import cases, deeds, instances, leases, releases, roll_out_turns, servers
+from hosting.inventory.roll_out_errors import errors_since
 from hosting.inventory.roll_out_rows import (
     InstanceUpdate,
     RollOut,
@@ -71,7 +73,7 @@ def preview(session: Session, order: RollOutOrder) -> list[Place]:
     release = releases.release_facts(session, order.release)
     return places(
         instances.all_instances(session), release, servers=order.servers, only=order.only, canaries=order.canaries
-    )
+    )  # fmt: skip
 
 
 def begin(session: Session, order: RollOutOrder, by: str, now: datetime, holidays: str | None = None) -> RollOutFacts:
@@ -91,7 +93,7 @@ def begin(session: Session, order: RollOutOrder, by: str, now: datetime, holiday
     take_turn(session, "roll-outs")
     if (other := open_roll_out(session)) is not None:
         message = f"Roll-out {other.id} to {other.release.version} is {other.state}."
-        raise RollOutUnderWay(message, f"Let it end, or abort it: phm update abort {other.id}.")
+        raise RollOutUnderWay(message, f"Let it end, or abort it: phm update abort {other.id} --reason ….")
     found = preview(session, order)
     row = RollOut(
         release_id=order.release, state=RollOutState.OPEN, why=order.why, urgent=order.urgent, by=by,
@@ -173,6 +175,8 @@ def go_on(session: Session, number: int, now: datetime, holidays: str | None = N
     going = going_on(
         [one.place for one in found], row.failures_most, [one.instance for one in found if one.forgiven]
     )  # fmt: skip
+    if not going.done and not going.halt:
+        going = replace(going, halt=errors_since(session, found, now))
     if going.halt:
         _halt(session, row, deeds.SERVICE, going.halt, now)
         return Going(going.ring, begun, going.halt)
@@ -186,12 +190,28 @@ def go_on(session: Session, number: int, now: datetime, holidays: str | None = N
 
 
 def may_begin(session: Session, number: int, instance: str) -> UpdateFacts | None:
-    """An instance that a run may go on with or begin now; None where it is at its end, or the roll-out stands."""
+    """An instance that a run may go on with or begin now.
+
+    None where it is at its end, or the roll-out stands, or what an aborted one has begun on it is not at its end: what
+    that kept is its only way back.
+    """
     row, update = locked(session, number), update_row(session, number, instance)
     state = UpdateState(update.state)
     if state in ENDS or (state is UpdateState.WAITING and row.state != RollOutState.OPEN):
         return None
+    if state is UpdateState.WAITING and _is_half_done_elsewhere(session, number, instance):
+        return None
     return update_of(session, update)
+
+
+def _is_half_done_elsewhere(session: Session, number: int, instance: str) -> bool:
+    """Whether another roll-out's update of the instance has not come to its end."""
+    query = select(InstanceUpdate.id).where(
+        InstanceUpdate.instance_name == instance,
+        InstanceUpdate.roll_out_id != number,
+        InstanceUpdate.state.in_(AT_WORK),
+    )
+    return session.scalars(query).first() is not None
 
 
 def record_state(
@@ -235,8 +255,15 @@ def halt(session: Session, number: int, why: str, by: str, now: datetime) -> Rol
     return facts_of(session, row)
 
 
+def halt_by_itself(session: Session, number: int, why: str, now: datetime) -> None:
+    """The same by the service, and put before a person; what is not open stays as it is."""
+    row = locked(session, number)
+    if row.state == RollOutState.OPEN:
+        _halt(session, row, deeds.SERVICE, why, now)
+
+
 def resume(session: Session, number: int, why: str, by: str, now: datetime) -> RollOutFacts:
-    """Go on after a halt; what has failed is borne, and stays at its release unless it is tried again.
+    """Go on after a halt; what has failed, or answers worse since, is borne, and stays at the release that it has.
 
     Raises:
         RollOutStands: it is not halted.
@@ -245,7 +272,7 @@ def resume(session: Session, number: int, why: str, by: str, now: datetime) -> R
     if row.state != RollOutState.HALTED:
         raise RollOutStands(f"Roll-out {number} is {row.state}, not halted.", "Only what is halted can go on.")
     for one in rows_in(session, number):
-        one.forgiven = one.forgiven or one.state == UpdateState.FAILED
+        one.forgiven = one.forgiven or one.state in {UpdateState.FAILED, UpdateState.DONE}
     row.state, row.finding = RollOutState.OPEN, ""
     session.flush()
     _settle(session, number, by, why, now)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from hosting.inventory import cases, instances, moves, servers
 from hosting.inventory.deeds import SERVICE
+from hosting.inventory.levels import terms_of_instance
 from hosting.policy.booking_changes import ChangeKind
 from hosting.policy.states import InstanceState
-from hosting.policy.terms import STANDARD
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,9 +30,10 @@ ROOM_CAME = "room_came"
 OPTIONS = {ChangeKind.BOOK_ACCOUNTS: "--accounts", ChangeKind.BOOK_STORAGE: "--storage"}
 
 
-def wanted_gib(case: CaseFacts) -> int:
+def wanted_gib(session: Session, case: CaseFacts, now: datetime) -> int:
     """The storage that the wish of a case asks for."""
-    each = STANDARD.storage_per_account_gib if case.facts["kind"] == ChangeKind.BOOK_ACCOUNTS else 1
+    terms = terms_of_instance(session, case.subject.partition(":")[2], now)
+    each = terms.storage_per_account_gib if case.facts["kind"] == ChangeKind.BOOK_ACCOUNTS else 1
     return int(case.facts["amount"]) * each
 
 
@@ -57,8 +58,8 @@ def see_to_wishes(session: Session, now: datetime) -> list[str]:
             cases.settle_case(session, case.id, SERVICE, said[-1], now)
         elif case.kind == NO_ROOM and moves.open_move(session, instance.name) is None:
             here = servers.server_facts(session, instance.server_name)
-            if here.free_gib >= wanted_gib(case):
-                said.append(f"{here.name} has {here.free_gib} GiB left, {wanted_gib(case)} are needed.")
+            if here.free_gib >= (wanted := wanted_gib(session, case, now)):
+                said.append(f"{here.name} has {here.free_gib} GiB left, {wanted} are needed.")
                 cases.settle_case(session, case.id, SERVICE, said[-1], now)
                 _tell_room_came(session, case, instance.name, said[-1], now)
     return said

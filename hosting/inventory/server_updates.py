@@ -6,15 +6,15 @@ made something ill, or needs a person's word, a case halts the clock's further r
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hosting.inventory import cases, deeds, instances, leases, moves, servers
+from hosting.inventory import cases, closed_imports, closed_updates, deeds, instances, leases, moves, servers
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.levels import terms_of_instances
 from hosting.policy.placement import PAUSED
-from hosting.policy.server_updates import AT_WORK_MOST, CANARY
+from hosting.policy.server_updates import AT_WORK_MOST, CANARY, LEFT_AFTER
 from hosting.policy.states import InstanceState, MoveState
 from hosting.policy.terms import STANDARD
 
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 HALTED = "server updates halted"
 """The kind of the case that a server is whose update was refused, or taken back: the clock updates none meanwhile."""
+
+FIRST_WAITS = "server updates wait for the first"
+"""The kind of the case that a server is which goes first and could not be tried: the others wait for it meanwhile."""
+
+LEFT = "server update left half done"
+"""The kind of the case that a server is whose update a run has begun, and that no run goes on with."""
 
 UPDATED, REBOOTED = "server updated", "server rebooted"
 """The deeds by whose evidence the next ones' length is expected."""
@@ -52,6 +58,8 @@ class BegunUpdate:
         before: what was wrong with instances and units before it; "" where they were well.
         held: whether it may change held packages.
         back: why it is being taken back; "" where it is not.
+        at_work: since when the run that is at it now, or was the last, is at it; "" where that one began it.
+        removed: what the packages had that are removed, by name.
     """
 
     server: str
@@ -63,18 +71,25 @@ class BegunUpdate:
     before: Mapping[str, str]
     held: bool = False
     back: str = ""
+    at_work: str = ""
+    removed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def since(self) -> datetime:
         """When it was begun."""
         return datetime.fromisoformat(self.begun_at)
 
+    @property
+    def at_work_since(self) -> datetime:
+        """When the last run took it up."""
+        return datetime.fromisoformat(self.at_work or self.begun_at)
+
 
 def begin(
     session: Session, server: str, key: str, planned: Transaction, before: Mapping[str, str], *, now: datetime,
-    held: bool = False,
+    held: bool = False, packages: Mapping[str, str] | None = None,
 ) -> BegunUpdate:  # fmt: skip
-    """An update is at work from now on; the server takes no new instance."""
+    """An update is at work from now on; the server takes no new instance. What is removed is kept with its version."""
     begun = BegunUpdate(
         server=server,
         key=key,
@@ -84,22 +99,54 @@ def begin(
         removals=planned.removals,
         before=dict(before),
         held=held,
+        removed={name: had for name in planned.removals if (had := (packages or {}).get(name.partition(":")[0]))},
     )
     servers.record_facts(session, server, {PAUSED: asdict(begun)})
     return begun
 
 
 def updated_now(session: Session, now: datetime) -> set[str]:
-    """The servers whose update is at work: no backup begins there meanwhile."""
+    """The servers whose update is at work, or was when its run was killed."""
     left = [left_update(session, one.name) for one in servers.all_servers(session) if one.facts.get(PAUSED)]
-    return {one.server for one in left if one is not None and now - one.since < AT_WORK_MOST}
+    return {one.server for one in left if one is not None and now - one.at_work_since < AT_WORK_MOST}
 
 
-def begin_back(session: Session, begun: BegunUpdate, why: str) -> BegunUpdate:
+def closed_to_others(session: Session, now: datetime) -> set[str]:
+    """The servers on which nobody begins just now, since they are updated or rebooted."""
+    held = {name for one in leases.living(session, now) if (name := leases.server_of(one.instance_name))}
+    return updated_now(session, now) | held
+
+
+def begin_back(session: Session, begun: BegunUpdate, why: str, now: datetime) -> BegunUpdate:
     """An update is taken back from now on, whoever goes on with it."""
-    back = replace(begun, back=why)
-    servers.record_facts(session, begun.server, {PAUSED: asdict(back)})
-    return back
+    return take_up(session, replace(begun, back=why), now)
+
+
+def take_up(session: Session, begun: BegunUpdate, now: datetime) -> BegunUpdate:
+    """A run is at an update from now on: nobody begins anything else there while it is, and for a while after it."""
+    taken_up = replace(begun, at_work=now.isoformat())
+    servers.record_facts(session, begun.server, {PAUSED: asdict(taken_up)})
+    return taken_up
+
+
+def tell_left(session: Session, now: datetime) -> list[str]:
+    """Put before a person what no run goes on with, once for each update; the servers."""
+    found = list[str]()
+    for one in servers.all_servers(session):
+        left = left_update(session, one.name) if one.facts.get(PAUSED) else None
+        lease = leases.lease_of(session, leases.of_server(one.name))
+        if left is None or now - left.at_work_since < LEFT_AFTER or (lease is not None and now < lease.expires_at):
+            continue
+        said = f"The update of {one.name} was begun at {left.since:%Y-%m-%d %H:%M} UTC, and no run is at it any more."
+        facts, subject = {"versions": dict(left.versions)}, servers.subject_of(one.name)
+        cases.raise_case(session, left_key(left), LEFT, subject, said, facts=facts, now=now)
+        found.append(one.name)
+    return found
+
+
+def left_key(begun: BegunUpdate) -> str:
+    """The key of the case that an update is which no run goes on with."""
+    return f"{LEFT}:{begun.server}:{begun.begun_at}"
 
 
 def left_update(session: Session, server: str) -> BegunUpdate | None:
@@ -113,6 +160,7 @@ def end(
 ) -> None:
     """An update is at its end, good or not; the server takes instances again."""
     servers.record_facts(session, begun.server, {PAUSED: {}})
+    cases.settle_by_key(session, left_key(begun), deeds.SERVICE, f"It has come to its end: {what}.", now)
     told = {"key": begun.key, "versions": dict(begun.versions), "old": dict(begun.old), **evidence}
     deeds.record(session, by, what, servers.subject_of(begun.server), evidence=told, now=now)
 
@@ -129,35 +177,77 @@ def open_instances(session: Session, server: str) -> list[InstanceFacts]:
     return [one for one in found if one.server_name == server and one.state is InstanceState.ACTIVE]
 
 
-def levels_on(session: Session, server: str) -> set[Terms]:
-    """The terms of those whom work on a server concerns; the standard ones where nobody is on it."""
-    terms = terms_of_instances(session)
+def without_gone(session: Session, server: str, before: Mapping[str, str]) -> dict[str, str]:
+    """How well all was on a server, without the instances that customers don't use there any more."""
+    known = {str(one.name) for one in instances.all_instances(session)}
+    gone = known - {str(one.name) for one in open_instances(session, server)}
+    return {name: wrong for name, wrong in before.items() if name not in gone}
+
+
+def levels_on(session: Session, server: str, at: datetime) -> set[Terms]:
+    """The terms at a moment of those whom work on a server concerns; the standard ones where nobody is on it."""
+    terms = terms_of_instances(session, at)
     return {terms[one.name] for one in open_instances(session, server)} or {STANDARD}
 
 
-def last_backups(session: Session, server: str) -> dict[str, datetime | None]:
-    """When the newest point was taken that can be relied on, by instance."""
-    served = {one.name for one in open_instances(session, server)}
-    found = all_backups(session, newest_only=True)
-    return {one.instance.name: one.standing.last_good_at for one in found if one.instance.name in served}
+def last_backups(session: Session, server: str, at: datetime) -> dict[str, datetime | None]:
+    """When the newest point was taken that can be relied on, by instance; a suspended one has its data there, too."""
+    found = all_backups(session, at, newest_only=True)
+    return {one.instance.name: one.standing.last_good_at for one in found if one.instance.server_name == server}
 
 
 def worked_on(session: Session, server: str, now: datetime) -> list[str]:
-    """Who works on an instance of a server, and what comes to it just now, a sentence each."""
-    held = [leases.lease_of(session, one.name) for one in open_instances(session, server)]
-    living = [one for one in held if one is not None and now < one.expires_at]
-    at_work = moves.all_moves(session, MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED)
-    coming = [f"{one.instance_name} comes from {one.source_name}." for one in at_work if one.target_name == server]
-    return [*(f"{one.instance_name} is worked on by {one.owner} ({one.purpose})." for one in living), *coming]
+    """Who works on an instance or a copy on a server, what comes to it, and what was left closed, a sentence each."""
+    here = {one.name for one in instances.all_instances(session) if one.server_name == server}
+    held = {one.instance_name: one for one in leases.living(session, now)}
+    living = [
+        f"{name} is worked on by {one.owner} ({one.purpose})." for name, one in held.items()
+        if name in here or leases.is_of_copy(name, server)
+    ]  # fmt: skip
+    moving = [
+        one for one in moves.all_moves(session, *moves.UNDER_WAY)
+        if one.state is not MoveState.PLANNED or one.instance_name in held
+    ]  # fmt: skip
+    coming = [f"{one.instance_name} comes from {one.source_name}." for one in moving if one.target_name == server]
+    closed = [
+        f"{one.instance_name} goes to {one.target_name}." for one in moving
+        if one.source_name == server and one.state in {MoveState.FROZEN, MoveState.SWITCHED}
+    ]  # fmt: skip
+    half = *closed_updates.closed_on(session, server), *closed_imports.closed_on(session, server)
+    return [*living, *coming, *closed, *half]
 
 
 def halt(session: Session, server: str, why: str, *, facts: Mapping[str, Any], now: datetime) -> CaseFacts:
-    """Put before a person what keeps servers from being updated; once while it is open."""
-    standing = next((one for one in halts(session) if one.subject == servers.subject_of(server)), None)
-    if standing is not None:
-        return standing
-    key = f"{HALTED}:{server}:{now.isoformat()}"
-    return cases.raise_case(session, key, HALTED, servers.subject_of(server), why, facts=facts, now=now)
+    """Put before a person what keeps servers from being updated: once while it is open, and once for what is left.
+
+    Returns:
+        The case: settled, where a person has said of what is left half done that the others go on without it.
+    """
+    return _raise_once(session, HALTED, server, why, facts=facts, now=now)
+
+
+def wait_for_first(session: Session, server: str, why: str, now: datetime) -> CaseFacts:
+    """Put before a person that no server is updated, since the first could not be tried; once while it is open."""
+    return _raise_once(session, FIRST_WAITS, server, why, facts={}, now=now)
+
+
+def settle_first(session: Session, now: datetime) -> None:
+    """The server that goes first was tried: nobody waits for one any more."""
+    for case in cases.open_cases(session):
+        if case.kind == FIRST_WAITS:
+            cases.settle_case(session, case.id, deeds.SERVICE, "The first server was tried.", now)
+
+
+def _raise_once(
+    session: Session, kind: str, server: str, why: str, *, facts: Mapping[str, Any], now: datetime
+) -> CaseFacts:
+    """A case about a server, or the one of its kind that is open, or that was about the same update left half done."""
+    left, subject = left_update(session, server), servers.subject_of(server)
+    for one in cases.open_cases(session):
+        if (one.kind, one.subject) == (kind, subject):
+            return one
+    key = f"{kind}:{server}:{left.begun_at if left else now.isoformat()}"
+    return cases.raise_case(session, key, kind, subject, why, facts=facts, now=now)
 
 
 def halts(session: Session) -> list[CaseFacts]:

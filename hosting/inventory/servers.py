@@ -100,6 +100,15 @@ def lock_servers(session: Session) -> list[ServerFacts]:
     return facts_of(session, session.scalars(query).all())
 
 
+def lock_server(session: Session, name: str) -> None:
+    """One server, locked until the transaction ends: nobody else begins work there meanwhile.
+
+    Raises:
+        UnknownServer: no server has this name.
+    """
+    _row(session, name, lock=True)
+
+
 def set_server_state(session: Session, name: str, to: ServerState, *, by: str, why: str, now: datetime) -> ServerFacts:
     """Change a server's state along an edge; confirming it changes nothing.
 

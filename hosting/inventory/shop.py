@@ -10,10 +10,23 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from hosting.inventory.end_wishes import take_end
+from hosting.inventory.export_wishes import take_wish
 from hosting.inventory.models import Order, Payment, ShopEvent
-from hosting.inventory.notices import MoneyMoved, NameNotice, Notice, NoticeType, OrderPlaced, RentNotice, Taken
+from hosting.inventory.notices import (
+    EndNotice,
+    ExportNotice,
+    MoneyMoved,
+    NameNotice,
+    Notice,
+    NoticeType,
+    OrderPlaced,
+    RentNotice,
+    Taken,
+)
 from hosting.inventory.orders import subject_of
 from hosting.inventory.placing import place_order
+from hosting.inventory.rents import note_rent
 from hosting.inventory.settlements import settle_order
 from hosting.inventory.taking import Taking
 from hosting.inventory.turns import take_turn
@@ -29,7 +42,6 @@ KINDS = {
     NoticeType.PAYMENT_RECEIVED: MovementKind.RECEIVED,
     NoticeType.PAYMENT_REFUNDED: MovementKind.REFUNDED,
 }
-RENT = {NoticeType.RENT_OVERDUE: "is overdue", NoticeType.RENT_SETTLED: "is settled after all"}
 
 
 def take_notice(session: Session, notice: Notice, now: datetime, holidays_state: str | None) -> Taken:
@@ -55,7 +67,7 @@ def take_notice(session: Session, notice: Notice, now: datetime, holidays_state:
         order_reference=notice.data.order,
         body=notice.body,
         body_sha256=notice.body_sha256,
-        delivered_at=notice.delivered_at,
+        delivered_at=now,
         state=EventState.WAITING,
     )
     session.add(event)
@@ -66,9 +78,13 @@ def take_notice(session: Session, notice: Notice, now: datetime, holidays_state:
         case MoneyMoved():
             state = _move_money(taking, notice.data)
         case RentNotice():
-            state = _note_rent(taking, notice.data)
+            state = note_rent(taking, notice.data)
         case NameNotice():
             state = _keep_name(taking, notice.data)
+        case ExportNotice():
+            state = take_wish(taking, notice.data)
+        case EndNotice():
+            state = take_end(taking, notice.data)
     event.state = step(EventState.WAITING, state)
     session.flush()
     return Taken(state)
@@ -106,17 +122,6 @@ def _move_money(taking: Taking, data: MoneyMoved) -> EventState:
     summary = f"{amount} for order {data.order}, which is unknown; kept until the order arrives."
     taking.put_before_a_person("order_unknown", notice.id, summary, evidence)
     return EventState.WAITING
-
-
-def _note_rent(taking: Taking, data: RentNotice) -> EventState:
-    """Keep what the shop says of a rent, and put it before a person."""
-    kind, due_on = taking.notice.type, data.due_on.isoformat()
-    known = taking.session.get(Order, data.order) is not None
-    evidence = {"cents": data.cents, "currency": data.currency, "due_on": due_on, "order_known": known}
-    said = f"The rent of order {data.order} due on {due_on} {RENT[kind]}."
-    taking.record(kind.replace(".", " "), said, evidence)
-    taking.put_before_a_person(kind.replace(".", "_"), taking.notice.id, said, evidence)
-    return EventState.FOR_A_PERSON
 
 
 def _keep_name(taking: Taking, data: NameNotice) -> EventState:

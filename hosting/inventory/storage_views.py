@@ -22,6 +22,9 @@ WIDTH = 40
 NIGHTS = 21
 """A curve shows so many of the last days."""
 
+HEIGHTS = "▁▂▃▄▅▆▇█"
+"""Eighths of the pool; the last one for a pool that is nearly full, or more."""
+
 
 @dataclass(frozen=True)
 class StorageView:
@@ -32,6 +35,16 @@ class StorageView:
     days: tuple[Sample, ...]
     growth: Growth | None
     full_at: datetime | None
+
+    @property
+    def recent(self) -> list[Sample]:
+        """The days that a curve shows."""
+        return [one for one in self.days if self.last and self.last.at - one.at <= timedelta(days=NIGHTS)]
+
+    @property
+    def pool_bytes(self) -> int:
+        """What a full bar stands for."""
+        return max(1, self.instance.storage_gib * GIB)
 
     @property
     def sentence(self) -> str:
@@ -83,13 +96,19 @@ def capacity_views(session: Session, now: datetime) -> list[CapacityView]:
 
 def curve(view: StorageView) -> list[str]:
     """The last days as bars of text, each a share of the pool."""
-    pool = max(1, view.instance.storage_gib * GIB)
-    recent = [one for one in view.days if view.last and view.last.at - one.at <= timedelta(days=NIGHTS)]
+    pool = view.pool_bytes
     return [
         f"{one.at:%Y-%m-%d} {bar(one.used_bytes, pool)} {one.used_bytes * 100 / pool:5.1f} %  "
         f"{one.used_bytes / GIB:.2f} GB"
-        for one in recent
+        for one in view.recent
     ]
+
+
+def small_curve(view: StorageView) -> str:
+    """The same in one line, a sign a day: a row of a table has room for it."""
+    return "".join(
+        HEIGHTS[min(len(HEIGHTS) - 1, one.used_bytes * len(HEIGHTS) // view.pool_bytes)] for one in view.recent
+    )
 
 
 def bar(used: int, whole: int) -> str:

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from hosting.inventory import announcement_rows, home_rows, roll_out_rows
+from hosting.inventory import (
+    announcement_rows,
+    ending_rows,
+    export_rows,
+    finding_rows,
+    home_rows,
+    import_rows,
+    level_rows,
+    login_rows,
+    probe_rows,
+    rent_rows,
+    roll_out_rows,
+)
 from hosting.inventory.models import Base
 
-__all__ = ["Base", "announcement_rows", "home_rows", "roll_out_rows"]
+__all__ = [
+    "Base",
+    "announcement_rows",
+    "ending_rows",
+    "export_rows",
+    "finding_rows",
+    "home_rows",
+    "import_rows",
+    "level_rows",
+    "login_rows",
+    "probe_rows",
+    "rent_rows",
+    "roll_out_rows",
+]

@@ -59,6 +59,18 @@ UPDATE_APPLICATION = "update-application"
 """The work of a roll-out on a server; its subject is the roll-out's number, a colon, the server's name, an @ and the
 minute in UTC."""
 
+END_CONTRACT = "end-contract"
+"""The work of a contract that was given notice of; its subject is the instance's name, a # and the ending's number."""
+
+EXPORT = "export-instance"
+"""The work of an export that was asked for; its subject is the export's number."""
+
+SUSPEND = "suspend-instance"
+"""The work of closing an instance whose suspension is wanted; its subject is the instance's name, an @ and a moment."""
+
+RESUME = "resume-instance"
+"""The work of opening an instance of which nobody wants that any more; its subject likewise."""
+
 ENDS = frozenset({WorkState.DONE, WorkState.CANCELLED})
 """The states of work that nobody has to do any more."""
 

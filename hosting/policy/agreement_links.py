@@ -7,12 +7,12 @@ The inventory keeps nothing of it: a reminder holds the same link, and who reads
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from hosting.policy.link_signatures import signature
 
 FORM = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{8,10})-([A-Za-z0-9_-]{43})", re.ASCII)
 """The offer's number, the second in which the link ends, and the signature."""
@@ -40,7 +40,7 @@ def sign_link(key: str, offer: int, instance: str, ends_at: datetime) -> str:
         ends_at: when the link ends, to the second.
     """
     seconds = int(ends_at.timestamp())
-    return f"{offer}-{seconds}-{_signature(key, 'link', str(offer), instance, str(seconds))}"
+    return f"{offer}-{seconds}-{signature(key, PURPOSE, 'link', str(offer), instance, str(seconds))}"
 
 
 def read_link(token: str) -> Claim | None:
@@ -55,22 +55,15 @@ def read_link(token: str) -> Claim | None:
 def is_genuine(key: str, claim: Claim, instance: str) -> bool:
     """Whether a link was made here, for this offer of this instance and this end."""
     seconds = str(int(claim.ends_at.timestamp()))
-    made = _signature(key, "link", str(claim.offer), instance, seconds)
+    made = signature(key, PURPOSE, "link", str(claim.offer), instance, seconds)
     return hmac.compare_digest(made, claim.signature)
 
 
 def seal_form(key: str, token: str) -> str:
     """What the form behind a link carries along: only who was shown the page can send it."""
-    return _signature(key, "form", token)
+    return signature(key, PURPOSE, "form", token)
 
 
 def is_own_form(key: str, token: str, seal: str) -> bool:
     """Whether a form was made by the page of this link."""
     return hmac.compare_digest(seal_form(key, token).encode(), seal.encode("utf-8", "replace"))
-
-
-def _signature(key: str, *parts: str) -> str:
-    """The signature of texts none of which holds a line's end."""
-    derived = hmac.digest(key.encode(), PURPOSE, hashlib.sha256)
-    signed = hmac.digest(derived, "\n".join(parts).encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()

@@ -10,14 +10,15 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from hosting.errors import Refused
-from hosting.policy.maintenance import Window, off_peak_windows
+from hosting.policy.fresh_backups import FRESH
+from hosting.policy.maintenance import Window, is_off_peak_day, off_peak_windows
 from hosting.policy.months import day_of, start_of
-from hosting.policy.move_plan import FRESH
 from hosting.policy.move_turns import TURN
 from hosting.policy.terms import STANDARD, TIME_ZONE
 
@@ -84,7 +85,7 @@ class Times:
 
 def times_to_offer(
     now: datetime, terms: Terms = STANDARD, not_before: datetime | None = None,
-    is_free: Callable[[datetime], bool] = lambda _: True,
+    is_free: Callable[[datetime], bool] = lambda _: True, state: str | None = None,
 ) -> Times:  # fmt: skip
     """The windows that a customer is offered: the next evenings, and the next day by day that is wholly off-peak.
 
@@ -93,6 +94,7 @@ def times_to_offer(
         terms: of his contract.
         not_before: no window opens before this, as for somebody who has asked for other times.
         is_free: whether a move that begins at a moment does not meet too many others on a server.
+        state: whose public holidays are off-peak where the terms say so; None keeps none.
 
     Raises:
         NoWindow: the terms, and what others were offered, leave none within 60 days.
@@ -104,8 +106,9 @@ def times_to_offer(
         _each_turn(DAYTIME_OPENS, DAYTIME_CLOSES),
         _each_turn(terms.off_peak_opens, terms.backup_opens),
     )
-    by_day = next(_fitting(earliest, by_day_at, terms, lambda day: day.weekday() in terms.off_peak_days, is_free), None)
-    evenings = _fitting(earliest, at_night, terms, _has_a_fresh_backup, is_free)
+    offered = partial(_fitting, earliest, terms, state, is_free)
+    by_day = next(offered(openings=by_day_at, suits=lambda day: is_off_peak_day(day, terms, state)), None)
+    evenings = offered(openings=at_night, suits=_has_a_fresh_backup)
     found = list(islice(evenings, terms.move_windows_offered - (by_day is not None))) + ([by_day] if by_day else [])
     if not found:
         message = f"The terms, and what others were offered, leave no off-peak time of {terms.move_window} for a move."
@@ -119,9 +122,9 @@ def window_at(opens: datetime, terms: Terms = STANDARD) -> Window:
     return Window(opens, opens + terms.move_window)
 
 
-def is_wholly_off_peak(window: Window, terms: Terms = STANDARD) -> bool:
-    """Whether every moment of a window is off-peak."""
-    found = next(off_peak_windows(window.opens, terms))
+def is_wholly_off_peak(window: Window, terms: Terms = STANDARD, state: str | None = None) -> bool:
+    """Whether every moment of a window is off-peak; `state` as in `times_to_offer`."""
+    found = next(off_peak_windows(window.opens, terms, state))
     return found.holds(window.opens) and window.closes <= found.closes
 
 
@@ -151,15 +154,16 @@ def plain_words(text: str) -> str:
 
 
 def _fitting(
-    earliest: datetime, openings: Sequence[time], terms: Terms, suits: Callable[[date], bool],
-    is_free: Callable[[datetime], bool],
+    earliest: datetime, terms: Terms, state: str | None, is_free: Callable[[datetime], bool],
+    *, openings: Sequence[time], suits: Callable[[date], bool],
 ) -> Iterator[Window]:  # fmt: skip
     """Of each day that suits and lies wholly after a moment the first window that is free, wholly off-peak."""
     for ahead in range(SEARCH_DAYS):
         day = day_of(earliest) + timedelta(days=ahead)
         windows = [window_at(datetime.combine(day, opens, ZoneInfo(TIME_ZONE)), terms) for opens in openings]
         if suits(day) and windows[0].opens >= earliest:
-            yield from islice((one for one in windows if is_wholly_off_peak(one, terms) and is_free(one.opens)), 1)
+            free = (one for one in windows if is_wholly_off_peak(one, terms, state) and is_free(one.opens))
+            yield from islice(free, 1)
 
 
 def _each_turn(opens: time, closes: time) -> list[time]:

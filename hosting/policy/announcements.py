@@ -101,7 +101,7 @@ class Announced:
         version: of the times; it grows when others are told.
         silent: no letter is due before it.
         told: the times of the last letter; None before the first.
-        told_version: whose letter was sent last; 0 before the first.
+        told_version: whose letter was sent last; 0 before the first, and where what was told does not count any more.
         told_at: when that was.
         ended_at: when the instance was proven open again.
         stopped_seconds: so long nobody was served, measured.
@@ -126,7 +126,13 @@ class Announced:
     @property
     def notice_given(self) -> timedelta | None:
         """How long before it began the customer was told of these times; None where he wasn't, negative if late."""
-        return self.begun_at - self.told_at if self.begun_at and self.told_at else None
+        if self.begun_at is None or self.told_at is None or self.told is None or not self.told_version:
+            return None
+        return self.begun_at - self.told_at if is_within(self.told, self.times) else None
+
+    def key_of(self, letter: UpdateLetter) -> str:
+        """By what a letter is known: it names what it says, so that nobody is told it twice."""
+        return f"{letter}:{self.id}:{self.version}"
 
 
 def is_silent(times: Times, *, off_peak: bool, terms: Terms = STANDARD) -> bool:
@@ -154,8 +160,12 @@ def check_notice(update: Update, times: Times, now: datetime, terms: Terms = STA
 
 def are_other_times(told: Times, times: Times, terms: Terms = STANDARD) -> bool:
     """Whether what was told is not true any more: a window within the one told needs no further letter."""
-    within = told.window.opens <= times.window.opens and times.window.closes <= told.window.closes
-    return not within or takes_longer(told, times.stop_seconds, terms)
+    return not is_within(told, times) or takes_longer(told, times.stop_seconds, terms)
+
+
+def is_within(told: Times, times: Times) -> bool:
+    """Whether a turn lies within the window that was told."""
+    return told.window.opens <= times.window.opens and times.window.closes <= told.window.closes
 
 
 def takes_longer(told: Times, stop_seconds: float, terms: Terms = STANDARD) -> bool:
@@ -168,14 +178,15 @@ def letter_due(one: Announced, terms: Terms = STANDARD) -> UpdateLetter | None:
     if one.last_word is not None:
         return None
     if one.called_off_at is not None:
-        return UpdateLetter.CALLED_OFF if one.told is not None else None
+        return UpdateLetter.CALLED_OFF if one.told_version else None  # who was told, and not that it is off
     if one.ended_at is not None:
         return _letter_after(one, one.ended_at, terms)
     if one.silent:
         return None
     if one.told is None:
         return UpdateLetter.PLANNED
-    return UpdateLetter.CHANGED if one.told_version < one.version and one.begun_at is None else None
+    is_other = not one.told_version or are_other_times(one.told, one.times, terms)
+    return UpdateLetter.CHANGED if is_other and one.begun_at is None else None
 
 
 def _letter_after(one: Announced, ended_at: datetime, terms: Terms) -> UpdateLetter | None:

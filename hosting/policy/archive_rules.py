@@ -129,13 +129,6 @@ ARCHIVE_RULES = (
         "“{name}” is packed by a method (no. {method}) that we don't read. Please pack the ZIP with Deflate.",
     ),
     Rule(
-        "aes",
-        "„{name}“ ist mit AES verschlüsselt, was wir noch nicht lesen. Bitte stellen Sie das Archiv ohne Passwort über "
-        "HTTPS oder SFTP bereit.",
-        "“{name}” is encrypted with AES, which we don't read yet. Please offer the archive without a password, by "
-        "HTTPS or SFTP.",
-    ),
-    Rule(
         "encryption_not_offered",
         "„{name}“ ist in einer Weise verschlüsselt, die wir nicht lesen. Bitte stellen Sie das Archiv ohne Passwort "
         "über HTTPS oder SFTP bereit.",

@@ -37,10 +37,11 @@ class LastCheck:
 
 @dataclass(frozen=True)
 class NextCheck:
-    """A generation that is to be checked, and the part of its data that is read, from 1."""
+    """A generation that is to be checked, and the part of its data that is read, from 1, of so many."""
 
     generation: GenerationFacts
     part: int
+    parts: int = PARTS
 
 
 def newest_kept(generations: Iterable[GenerationFacts], points: Iterable[PointFacts]) -> GenerationFacts | None:
@@ -76,6 +77,6 @@ def next_checks(
     ]
 
 
-def check_seconds(generation: GenerationFacts) -> float:
+def check_seconds(check: NextCheck) -> float:
     """The most seconds that a check may take, and the second one that confirms what the first one found."""
-    return 2 * (LEAST_SECONDS + generation.bytes_added / PARTS / (SLOWEST_MIB_A_SECOND * 2**20))
+    return 2 * (LEAST_SECONDS + check.generation.bytes_added / check.parts / (SLOWEST_MIB_A_SECOND * 2**20))

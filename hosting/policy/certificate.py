@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from hosting.errors import Refused
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class CertificateDoesNotFit(Refused):
@@ -35,3 +40,17 @@ def check_pair(certificate_pem: str, key_pem: str, host_name: str) -> None:
         raise CertificateDoesNotFit(
             f"The certificate covers {', '.join(names)}, not {host_name}.", "Enter the zone's wildcard certificate."
         )
+
+
+def ends_at(certificate_pem: str) -> datetime | None:
+    """When a certificate, or one of its intermediates, ends; None where there is none.
+
+    Raises:
+        CertificateDoesNotFit: it can't be read.
+    """
+    if not certificate_pem.strip():
+        return None
+    try:
+        return min(one.not_valid_after_utc for one in x509.load_pem_x509_certificates(certificate_pem.encode()))
+    except ValueError as error:
+        raise CertificateDoesNotFit("The zone's certificate can't be read.", "Enter it in PEM form.") from error

@@ -96,7 +96,7 @@ def inspect(
     contents = read_files(files, passphrase)
     findings = list(contents.findings)
     unread = any(finding.refuses for finding in findings)
-    leaf, key = _pair(contents.certificates, contents.keys, domain)
+    leaf, key = _pair(contents.certificates, contents.keys, domain, now)
     if leaf is None:
         findings += [] if unread else [rules.CERTIFICATE_MISSING.found()]
     if key is None and not unread and not contents.keys:
@@ -147,18 +147,19 @@ def expiry_notice(not_after: datetime, now: datetime, already_told: Collection[i
 
 
 def _pair(
-    certificates: Sequence[CertificateFacts], keys: Sequence[PrivateKeyTypes], domain: OwnDomain
+    certificates: Sequence[CertificateFacts], keys: Sequence[PrivateKeyTypes], domain: OwnDomain, now: datetime
 ) -> tuple[CertificateFacts | None, PrivateKeyTypes | None]:
-    """The certificate that is meant, and its key if it is there: of several, the one that fits best and longest."""
+    """The certificate that is meant, and its key if it is there: of several, what fits best now, and longest."""
     matching = {facts.certificate: key for facts in certificates for key in keys if key.public_key() == facts.key.key}
     issuers = {facts.certificate.issuer for facts in certificates if not facts.self_issued}
 
-    def fitness(facts: CertificateFacts) -> tuple[bool, bool, bool, bool, datetime]:
+    def fitness(facts: CertificateFacts) -> tuple[bool, bool, bool, bool, bool, datetime]:
         return (
             facts.certificate in matching,
             any(covers(name, domain.ascii) for name in facts.names),
             not facts.is_authority,
             facts.certificate.subject not in issuers,
+            facts.begins <= now <= facts.ends,
             facts.ends,
         )
 

@@ -1,12 +1,13 @@
 """What instances run on: PHP, database and web server among a server's packages, and until when they get fixes (P13).
 
-The one place that tells flavours apart by their packages. Proven are Debian's Apache, PHP-FPM and MariaDB; MySQL is
-recognised and not proven, HHVM is in no archive that the service has seen.
+The one place that tells flavours apart by their packages; which ones a server has by choice, and which of them are
+proven, stands in `flavours`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,22 +19,48 @@ END_SOON = timedelta(days=180)
 
 ENGINES: Mapping[str, re.Pattern[str]] = {
     "PHP": re.compile(r"php\d+\.\d+-(fpm|cli|common)|php(-fpm|-cli)?"),
+    "HHVM": re.compile(r"hhvm(-nightly)?"),
     "MariaDB": re.compile(r"mariadb-(server|server-\d+\.\d+|server-core)"),
     "MySQL": re.compile(r"mysql-(server|server-\d+\.\d+)"),
     "Apache": re.compile(r"apache2(-bin)?"),
 }
 """The packages whose versions' first two numbers are a series that customers' data and settings rest on."""
 
-SUPPORTED_UNTIL: Mapping[str, date] = {
-    "debian 11": date(2026, 8, 31), "debian 12": date(2028, 6, 30), "debian 13": date(2030, 6, 30),
-    "ubuntu 22.04": date(2027, 4, 1), "ubuntu 24.04": date(2029, 5, 31),
-    "PHP 8.1": date(2025, 12, 31), "PHP 8.2": date(2026, 12, 31), "PHP 8.3": date(2027, 12, 31),
-    "PHP 8.4": date(2028, 12, 31),
-    "MariaDB 10.6": date(2026, 7, 6), "MariaDB 10.11": date(2028, 2, 16), "MariaDB 11.4": date(2029, 5, 29),
-    "MySQL 8.0": date(2026, 4, 30), "MySQL 8.4": date(2032, 4, 30),
-}  # fmt: skip
-"""Until when security fixes come, as their makers have announced it; a distribution's includes its long-term support,
-within which it goes on to fix its own packages."""
+
+@dataclass(frozen=True)
+class Support:
+    """Until when something gets security fixes, and who says so."""
+
+    until: date
+    source: str
+
+
+DEBIAN, UBUNTU = "distro-info-data, debian.csv, eol-lts", "distro-info-data, ubuntu.csv, eol"
+PHP = "https://www.php.net/supported-versions.php"
+MARIADB = "https://mariadb.org/about/#maintenance-policy"
+MYSQL = "https://www.mysql.com/support/, Extended Support"
+
+SUPPORTED: Mapping[str, Support] = {
+    "debian 11": Support(date(2026, 8, 31), DEBIAN),
+    "debian 12": Support(date(2028, 6, 30), DEBIAN),
+    "debian 13": Support(date(2030, 6, 30), DEBIAN),
+    "ubuntu 22.04": Support(date(2027, 6, 1), UBUNTU),
+    "ubuntu 24.04": Support(date(2029, 5, 31), UBUNTU),
+    "PHP 8.1": Support(date(2025, 12, 31), PHP),
+    "PHP 8.2": Support(date(2026, 12, 31), PHP),
+    "PHP 8.3": Support(date(2027, 12, 31), PHP),
+    "PHP 8.4": Support(date(2028, 12, 31), PHP),
+    "PHP 8.5": Support(date(2029, 12, 31), PHP),
+    "MariaDB 10.6": Support(date(2026, 7, 6), MARIADB),
+    "MariaDB 10.11": Support(date(2028, 2, 16), MARIADB),
+    "MariaDB 11.4": Support(date(2029, 5, 29), MARIADB),
+    "MariaDB 11.8": Support(date(2028, 6, 4), MARIADB),
+    "MySQL 8.0": Support(date(2026, 4, 30), MYSQL),
+    "MySQL 8.4": Support(date(2032, 4, 30), MYSQL),
+}
+"""Until when security fixes come, as their makers announce it, looked up in November 2026; a distribution's includes
+its long-term support, within which it goes on to fix its own packages. Those of distributions are held against the
+package `distro-info-data` by a test; the others agree with https://endoflife.date, which reads the pages named."""
 
 
 def engines(packages: Mapping[str, str]) -> dict[str, str]:
@@ -50,14 +77,25 @@ def engines(packages: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def ends_soon(distribution: str, packages: Mapping[str, str], today: date) -> list[str]:
-    """What gets no more security fixes, or won't before long, a sentence each; a distribution goes on for its own."""
-    own = SUPPORTED_UNTIL.get(distribution, date.min)
+def ends_soon(distribution: str, packages: Mapping[str, str], today: date, *, covered: bool = True) -> list[str]:
+    """What gets no more security fixes, or won't before long, a sentence each; a distribution goes on for its own.
+
+    Args:
+        distribution: e.g. debian 12.
+        packages: version by name.
+        today: the day.
+        covered: also what its makers leave and the distribution goes on to fix for longer.
+    """
+    own = SUPPORTED[distribution].until if distribution in SUPPORTED else date.min
     said = []
     for one in (distribution, *(f"{engine} {number}" for engine, number in sorted(engines(packages).items()))):
-        until = SUPPORTED_UNTIL.get(one, date.max)
+        if one not in SUPPORTED:
+            continue
+        until = SUPPORTED[one].until
         if until <= today + END_SOON:
             ends = "no more security fixes since" if until < today else "security fixes until"
+            if not covered and until < own and own > today + END_SOON:
+                continue
             goes_on = f"; the packages of {distribution} get them until {own}" if until < own else ""
             said.append(f"{one} gets {ends} {until}{goes_on}.")
     return said

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hosting.errors import Refused
 from hosting.policy.enrolment import room_gib
+from hosting.policy.flavours import NAMES, Database, running_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ class EnrolmentState:
         site_on: whether the service's own site is on.
         quota_on: whether the data file system counts what each subvolume uses.
         rules_loaded: whether the rules for outgoing connections are loaded.
-        mariadb: log_bin, binlog_format, server_id, gtid_domain_id and sql_mode as it runs now.
+        database: what it runs with now, as `running_settings` names it.
     """
 
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class EnrolmentState:
     site_on: bool = False
     quota_on: bool = False
     rules_loaded: bool = False
-    mariadb: str = ""
+    database: str = ""
 
 
 def clashes(server: ServerFacts, facts: Mapping[str, Any], others: Sequence[ServerFacts]) -> tuple[str, ...]:
@@ -76,7 +77,12 @@ def room_for(stated: int | None, data_bytes: int, known: ServerFacts | None) -> 
 
 
 def preview(
-    state: EnrolmentState, files: Mapping[str, tuple[str, str]], number: int, *, has_btrfs: bool
+    state: EnrolmentState,
+    files: Mapping[str, tuple[str, str]],
+    number: int,
+    *,
+    has_btrfs: bool,
+    database: Database = Database.MARIADB,
 ) -> tuple[str, ...]:
     """What enrolment would set on a server, one sentence each; empty where nothing is to be set.
 
@@ -85,6 +91,7 @@ def preview(
         files: every file that enrolment writes: path → (content, mode).
         number: the server's own.
         has_btrfs: whether its data file system is btrfs.
+        database: its flavour.
     """
     found = []
     if state.missing_folders:
@@ -101,19 +108,18 @@ def preview(
         found.append("Apache site of the server itself switched on")
     if has_btrfs and not state.quota_on:
         found.append("btrfs quota switched on for /srv")
-    if differs := mariadb_differences(state.mariadb, number):
-        found.append(f"MariaDB restarted once, felt by all: {differs}")
+    if differs := database_differences(state.database, number, database):
+        found.append(f"{NAMES[database]} restarted once, felt by all: {differs}")
     if not state.rules_loaded:
         found.append("rules for instances' outgoing connections loaded")
     return tuple(found)
 
 
-def mariadb_differences(found: str, number: int) -> str:
-    """What of MariaDB's running settings has to change, as "name is so, becomes so"; empty where all is well."""
-    names = ("log_bin", "binlog_format", "server_id", "gtid_domain_id", "sql_mode")
-    wanted = ("ON", "ROW", str(number), str(number), "NO_ENGINE_SUBSTITUTION")
-    have = found.split(",", len(names) - 1)  # sql_mode, the last, has commas of its own
-    if len(have) != len(names):
+def database_differences(found: str, number: int, database: Database = Database.MARIADB) -> str:
+    """What of a database's running settings has to change, as "name is so, becomes so"; empty where all is well."""
+    wanted = running_settings(database, number)
+    have = found.split(",", len(wanted) - 1)  # sql_mode, the last, has commas of its own
+    if len(have) != len(wanted):
         return "its settings can't be read now"
-    differing = (item for item in zip(names, have, wanted, strict=True) if item[1] != item[2])
+    differing = (item for item in zip(wanted, have, wanted.values(), strict=True) if item[1] != item[2])
     return ", ".join(f"{name} is {is_now or 'empty'}, becomes {becomes}" for name, is_now, becomes in differing)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hosting.errors import Refused
 from hosting.policy.move_needs import spread
 from hosting.policy.move_plan import Sizes, plan
-from hosting.policy.placement import takes_instances, way_out
+from hosting.policy.placement import left_gib, takes_instances, way_out
 from hosting.policy.states import EDGES, ServerState
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def plan_evacuation(
 ) -> EvacuationPlan:  # fmt: skip
     """Where everything goes, the smallest first: what is wrong shows on what is quickly put right.
 
-    No target gets more than it has room for. In a batch each target takes one instance: it replicates one database
-    at a time (docs/decisions/0010).
+    No target gets more than it has room for; where all fit so, each keeps the room for the growth of who is there. In
+    a batch each target takes one instance: it replicates one database at a time (docs/decisions/0010).
 
     Args:
         server: that is emptied.
@@ -116,7 +116,10 @@ def plan_evacuation(
     open_to = [one for one in others if one.name != server.name and takes_instances(one) and (not to or one.name in to)]
     free = {one.name: one.free_gib for one in open_to}
     able = {one.name: one for one in leaving if not one.hindered and not one.going_to}
-    places = spread({name: one.storage_gib for name, one in able.items()}, free)
+    wanted = {name: one.storage_gib for name, one in able.items()}
+    places = spread(wanted, {one.name: left_gib(one) for one in open_to})
+    if None in places.values():
+        places = spread(wanted, free)
     moves, staying = [], [Staying(one.name, one.storage_gib, one.hindered) for one in leaving if one.hindered]
     for name, target in places.items():
         if target is not None:

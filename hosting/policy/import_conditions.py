@@ -85,8 +85,11 @@ class OldInstallation:
         files_bytes: of the storage folder, as the booking counts them.
         database_bytes: of the product's tables, as far as it can be told before they are loaded.
         encrypted: `all`, `some` or `none` of the archive's files.
+        old_encryption: whether any of them was in ZIP's old way, which can be broken.
         modifications: found ones (P35).
         extauth: the module that knows the passwords, if it isn't the database.
+        clear_passwords: whether the passwords of mail accounts lie in clear, to be disguised on the way.
+        twice_in_part: tables of whose texts some alone were encoded twice, which stay as they are.
     """
 
     recognised: str
@@ -100,6 +103,9 @@ class OldInstallation:
     encrypted: str = "none"
     modifications: tuple[str, ...] = ()
     extauth: str = ""
+    clear_passwords: bool = False
+    old_encryption: bool = True
+    twice_in_part: tuple[str, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -178,6 +184,16 @@ def decide(request: Request, old: OldInstallation, booked: Booked, terms: Terms)
     return Decision(Outcome.REFUSED if refused else Outcome.GO, findings, missing)
 
 
+def short_of_room(measured: OldInstallation, booked: Booked, terms: Terms) -> Sequence[Finding]:
+    """What is booked less than an installation takes, once it stands and was measured; nothing if it fits."""
+    return _short_of_room(measured, missing_for(measured, booked, terms), booked, terms)
+
+
+def mail_passwords_lost(count: int) -> Sequence[Finding]:
+    """What is told of mail accounts whose passwords could not be disguised; nothing if there are none."""
+    return [rules.MAIL_PASSWORDS_LOST.found(count=count)] if count else []
+
+
 def case_facts(request: Request, old: OldInstallation, booked: Booked, decision: Decision) -> dict[str, Any]:
     """Everything known about a case, for the person who makes the offer (P39); no secret is among it."""
     return {
@@ -224,29 +240,37 @@ def _short(old: OldInstallation, missing: Missing, booked: Booked, terms: Terms)
     if missing.accounts:
         facts = {"needed": old.users, "booked": booked.accounts, "missing": missing.accounts}
         findings.append(rules.ACCOUNTS_SHORT.found(**facts))
+    return [*findings, *_short_of_room(old, missing, booked, terms)]
+
+
+def _short_of_room(old: OldInstallation, missing: Missing, booked: Booked, terms: Terms) -> Sequence[Finding]:
+    """What is booked less of storage than is needed."""
     over = old.bytes - booked.pool_gib * GIB
-    if over > 0:
-        findings.append(
-            rules.STORAGE_SHORT.found(
-                needed_mib=_mib(old.bytes), booked_mib=booked.pool_gib * GIB // MIB, missing_mib=_mib(over),
-                packages=missing.packages, step_gib=terms.storage_step_gib,
-            )
-        )  # fmt: skip
-    return findings
+    if over <= 0:
+        return []
+    facts = {"needed_mib": _mib(old.bytes), "booked_mib": booked.pool_gib * GIB // MIB, "missing_mib": _mib(over)}
+    return [rules.STORAGE_SHORT.found(**facts, packages=missing.packages, step_gib=terms.storage_step_gib)]
 
 
 def _unsafe(request: Request, old: OldInstallation) -> Sequence[Finding]:
     """What speaks against the way here: in clear comes only what is encrypted as a whole (P37)."""
     if request.is_secured:
         return []
-    return [rules.OLD_ENCRYPTION.found() if old.encrypted == "all" else rules.NOT_ALL_ENCRYPTED.found()]
+    if old.encrypted != "all":
+        return [rules.NOT_ALL_ENCRYPTED.found()]
+    return [rules.OLD_ENCRYPTION.found()] if old.old_encryption else []
 
 
 def _told(request: Request, old: OldInstallation) -> Sequence[Finding]:
     """What is only told."""
     new = [name for name in old.modifications if name not in request.modifications]
-    findings = [rules.MODIFICATIONS_FOUND.found(names=_named(new))] if new else []
-    return [*findings, rules.OTHER_PASSWORDS.found(module=shown(old.extauth))] if old.extauth else findings
+    found_here = (
+        (rules.MODIFICATIONS_FOUND.found(names=_named(new)), bool(new)),
+        (rules.OTHER_PASSWORDS.found(module=shown(old.extauth)), bool(old.extauth)),
+        (rules.CLEAR_PASSWORDS.found(), old.clear_passwords),
+        (rules.TWICE_IN_PART.found(names=_named(old.twice_in_part)), bool(old.twice_in_part)),
+    )
+    return [finding for finding, applies in found_here if applies]
 
 
 def _named(names: Collection[str]) -> str:

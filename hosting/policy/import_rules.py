@@ -122,6 +122,28 @@ CHECKSUM_DIFFERS = Rule(
     "Das Archiv hat nicht die Prüfsumme, die Sie nannten. Bitte prüfen Sie sie, oder laden Sie es neu hoch.",
     "The archive doesn't have the checksum that you named. Please check it, or upload it anew.",
 )
+CERTIFICATE_BAD = Rule(
+    "certificate_bad",
+    "Das Zertifikat von „{host}“ ist nicht gültig oder gilt nicht für diesen Namen. Bitte stellen Sie das Archiv unter "
+    "einer Adresse mit gültigem Zertifikat bereit.",
+    "The certificate of “{host}” is not valid, or not for this name. Please offer the archive at an address with a "
+    "valid certificate.",
+)
+HOST_KEY_DIFFERS = Rule(
+    "host_key_differs",
+    "„{host}“ zeigt einen anderen Schlüssel als den, den Sie nannten. Bitte prüfen Sie ihn mit ssh-keygen -lf.",
+    "“{host}” shows another key than the one that you named. Please check it by ssh-keygen -lf.",
+)
+LOGIN_REFUSED = Rule(
+    "login_refused",
+    "„{host}“ lässt uns mit dem genannten Nutzer und Passwort nicht ein. Bitte prüfen Sie beide.",
+    "“{host}” doesn't let us in with the user and password that you named. Please check both.",
+)
+NOT_THERE = Rule(
+    "not_there",
+    "Unter der Adresse liegt nichts, was wir abholen dürfen (Antwort {status}). Bitte prüfen Sie sie.",
+    "There is nothing at the address that we may fetch (answer {status}). Please check it.",
+)
 ACCOUNTS_SHORT = Rule(
     "accounts_short",
     "Die alte Installation hat {needed} Nutzer, gebucht sind {booked} Accounts: {missing} fehlen. Bitte buchen Sie sie "
@@ -172,6 +194,22 @@ SALT_MISSING = Rule(
     "Your archive lacks the setting auth.system_salt (choices.ini.php), or it can't be read for sure. Without it no "
     "password works any more; we will write to you.",
 )
+CLEAR_PASSWORDS = Rule(
+    "clear_mail_passwords",
+    "Die Passwörter der Mailkonten liegen in Ihrer Datenbank im Klartext; bei der Übernahme werden sie verschleiert. "
+    "Wer Ihre alte Datenbank hat, kennt sie.",
+    "The passwords of mail accounts lie in clear in your database; they are disguised on the way. Whoever has your old "
+    "database knows them.",
+    refuses=False,
+)
+MAIL_PASSWORDS_LOST = Rule(
+    "mail_passwords_lost",
+    "Die Passwörter von {count} Mailkonten passen verschleiert nicht in das Produkt oder gehören zu keinem Server. Sie "
+    "sind leer und dort neu einzutragen.",
+    "The passwords of {count} mail accounts don't fit into the product when disguised, or belong to no server. They "
+    "are empty, and have to be entered anew.",
+    refuses=False,
+)
 MODIFICATIONS_DECLARED = Rule(
     "modifications_declared",
     "Sie haben Änderungen genannt: {names}. Sie werden nicht übernommen; wir melden uns, was stattdessen geht.",
@@ -181,6 +219,12 @@ MODIFICATIONS_FOUND = Rule(
     "modifications_found",
     "Gefunden und nicht übernommen werden: {names}.",
     "Found, and not taken over, are: {names}.",
+    refuses=False,
+)
+TWICE_IN_PART = Rule(
+    "twice_in_part",
+    "In diesen Tabellen ist ein Teil der Texte doppelt kodiert („Ã¼“ statt „ü“) und bleibt so: {names}.",
+    "In these tables part of the texts is encoded twice (“Ã¼” for “ü”), and stays so: {names}.",
     refuses=False,
 )
 OTHER_PASSWORDS = Rule(

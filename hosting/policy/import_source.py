@@ -57,6 +57,7 @@ _NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f-\xa0\\\"<>^`{|}\u2028\u2029]")
 _ENCODED_CONTROLS = re.compile("%[01][0-9a-f]|%7f", re.IGNORECASE)
 """A line end in a path would be a command of its own to an FTP server."""
 
+_USER_INFO = re.compile(r"^((?:[^/@]*//)?)[^/]*@")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
@@ -178,7 +179,7 @@ def follow(source: Source, location: str, followed: int, *, protected: bool) -> 
     if followed >= REDIRECTS_MOST:
         return SourceCheck(None, (rules.REDIRECTS.found(most=REDIRECTS_MOST),))
     if source.scheme not in {"https", "http"}:
-        return SourceCheck(None, (rules.REDIRECTED_AWAY.found(target=shown(location)),))
+        return SourceCheck(None, (rules.REDIRECTED_AWAY.found(target=_shown_target(location)),))
     try:
         target = urljoin(source.url, location.strip(" "))
     except ValueError:
@@ -189,7 +190,7 @@ def follow(source: Source, location: str, followed: int, *, protected: bool) -> 
     if check.source is None:
         return check
     if check.source.scheme not in {"https", "http"} or (source.is_secured and not check.source.is_secured):
-        return SourceCheck(None, (rules.REDIRECTED_AWAY.found(target=shown(check.source.url)),))
+        return SourceCheck(None, (rules.REDIRECTED_AWAY.found(target=_shown_target(check.source.url)),))
     same = (check.source.host, check.source.port) == (source.host, source.port)
     return SourceCheck(replace(check.source, user=source.user if same else ""), ())
 
@@ -221,6 +222,28 @@ def check_archive(
     other = bool(sha256 and told_sha256) and sha256.lower() != "".join(told_sha256.split()).lower()
     refusals = ((rules.TOO_LARGE.found(**facts), size > limits.bytes), (rules.CHECKSUM_DIFFERS.found(), other))
     return tuple(finding for finding, applies in refusals if applies)
+
+
+def refused_by_source(code: str, host: str, status: int = 0) -> Finding:
+    """What a source said instead of giving the archive.
+
+    Args:
+        code: `certificate`, `host_key`, `login`, or `not_there`.
+        host: that was asked.
+        status: of its answer, where it gave one.
+    """
+    found = {
+        "certificate": rules.CERTIFICATE_BAD.found(host=shown(host)),
+        "host_key": rules.HOST_KEY_DIFFERS.found(host=shown(host)),
+        "login": rules.LOGIN_REFUSED.found(host=shown(host)),
+        "not_there": rules.NOT_THERE.found(status=status),
+    }
+    return found[code]
+
+
+def _shown_target(location: str) -> str:
+    """Where a redirect leads, without what may open it: user and password, and what stands behind ? and #."""
+    return shown(_USER_INFO.sub(r"\1", re.split("[?#]", location, maxsplit=1)[0]))
 
 
 def _split(text: str) -> SplitResult | Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,10 +11,20 @@ from typing import TYPE_CHECKING
 from hosting.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 ACCEPTED_FOR = timedelta(minutes=15)
 """A loss that was accepted grows with each minute: what does not begin within this time has to be accepted anew."""
+
+
+PARTS = 1024
+"""A table is compared in so many parts, by what is in its rows; only those that differ are read row by row."""
+
+ROWS_AT_ONCE = 200_000
+"""So many rows of a side are held at once, however large the table is."""
+
+Parts = Mapping[int, tuple[int, ...]]
+"""Of each part of a table that has rows: how many, and sums over them."""
 
 
 class NothingKept(Refused):
@@ -55,6 +66,25 @@ def difference(now: Iterable[str], kept: Iterable[str]) -> tuple[int, int]:
     """How many of what is there now are not in the kept state, and how many are there alone; equal ones count each."""
     here, there = Counter(now), Counter(kept)
     return (here - there).total(), (there - here).total()
+
+
+def differing_parts(now: Parts, kept: Parts, most: int = ROWS_AT_ONCE) -> list[list[int]]:
+    """The parts of a table that differ, in groups that are read together: no side has more rows in one than asked.
+
+    A part that has more by itself is a group of its own.
+    """
+    groups: list[list[int]] = []
+    held = most
+    for part in sorted({*now, *kept}):
+        if now.get(part) == kept.get(part):
+            continue
+        rows = max(side[part][0] for side in (now, kept) if part in side)
+        if held + rows > most:
+            groups.append([])
+            held = 0
+        groups[-1].append(part)
+        held += rows
+    return groups
 
 
 def files_differing(now: Mapping[str, tuple[int, str]], kept: Mapping[str, tuple[int, str]]) -> tuple[int, int]:

@@ -123,7 +123,7 @@ def read_label(wish: str, zone: str = "") -> Label:
 
     Args:
         wish: as it was handed in; an A-label is taken if it is canonical.
-        zone: ours, which customers may write behind it.
+        zone: ours, which customers may write behind it: it is no part of the label.
 
     Raises:
         NoName: it is empty, far too long, or holds what nobody can write.
@@ -133,13 +133,13 @@ def read_label(wish: str, zone: str = "") -> Label:
     if not wished or unwritable or len(wished) > WISH_MOST:
         found = "Control characters are" if unwritable else f"{len(wished)} characters are"
         raise NoName(f"{found} no name.", f"Give {STANDARD.name_least} to {STANDARD.name_most} characters.")
-    name = normal(wished)
+    name = normal(wished).removesuffix(f".{zone}" if zone else "")
     if name.startswith(ACE):
         try:
             name = idna.ulabel(name)
         except (idna.IDNAError, UnicodeError):
             return Label(wished, name, "", (NO_A_LABEL.found(name=name),))
-    findings = (*_length(name), *_idna(name, zone)) or tuple(_a_label(name))
+    findings = (*_length(name), *_idna(name)) or tuple(_a_label(name))
     return Label(wished, name, "" if findings else a_label_of(name), findings)
 
 
@@ -169,13 +169,12 @@ def fault_of(name: str) -> Finding | None:
     return None
 
 
-def proposal(name: str, zone: str = "") -> str:
+def proposal(name: str) -> str:
     """What was probably meant by a name that is not allowed; empty if nothing can be told.
 
     Full-width letters, ligatures and the like have a plain form (UTS 46); blanks, dots and underscores become hyphens.
     """
-    label = name.removesuffix(f".{zone}") if zone else name
-    with_hyphens = re.sub(r"[\s_.]+", "-", label).strip("-")
+    with_hyphens = re.sub(r"[\s_.]+", "-", name).strip("-")
     try:
         found = normal(idna.uts46_remap(with_hyphens, std3_rules=True))
     except (idna.IDNAError, UnicodeError):
@@ -201,12 +200,12 @@ def _a_label(name: str) -> Iterator[Finding]:
         yield A_LABEL_TOO_LONG.found(characters=len(name), octets=octets, most=A_LABEL_MOST, over=over)
 
 
-def _idna(name: str, zone: str) -> Iterator[Finding]:
+def _idna(name: str) -> Iterator[Finding]:
     """What IDNA 2008 has against a name, and one that would be allowed if it can be told."""
     fault = fault_of(name)
     if fault is not None:
         yield fault
-        if better := proposal(name, zone):
+        if better := proposal(name):
             yield PERHAPS.found(proposal=better)
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 COLUMNS = ("name", "kind", "outcome", "where", "note")
 MARKS_A_COMMENT = "#"
 
+MOST_SHOWN = 80
+"""So many characters of a line are shown of one that can't be read."""
+
 SIMILAR = ((8, 2), (5, 1))
 """From so many letters on, so many may be wrong, missing, too much or swapped for a name to be similar."""
 
@@ -57,6 +60,7 @@ class Where(StrEnum):
 
     ANYWHERE = "anywhere"
     WORD = "word"  # as the whole name, or as a word of it between separators
+    EDGE = "edge"  # likewise, or at the beginning or the end of a word; for short ones that no word holds by chance
     WHOLE = "whole"  # as the whole name
     NUMBERED = "numbered"  # as the whole name, with or without a number after it
 
@@ -195,6 +199,8 @@ class Reading:
         """Whether the listed name stands in this one, and not by chance inside of something harmless."""
         if one.is_number:
             return one.spelled in (self.words if one.where is Where.WORD else self.spelled)
+        if one.where is Where.EDGE:
+            return any(word.startswith(one.folded) or word.endswith(one.folded) for word in self.word_looks)
         if one.where is Where.WORD or len(one.spelled) < SHORTEST_INSIDE:
             return one.spelled in self.words or one.folded in self.word_looks
         return any(
@@ -223,11 +229,10 @@ def read_list(text: str, source: str) -> list[Listed]:
         ListsBroken: the line that can't be read, and why.
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith(MARKS_A_COMMENT)]
-    rows = csv.DictReader(lines, strict=True)
-    if tuple(rows.fieldnames or ()) != COLUMNS:
+    if not lines or tuple(_row(lines[0], source).values()) != COLUMNS:
         message = f"{source} does not begin with the line {','.join(COLUMNS)}."
         raise ListsBroken(message, "Put it in front of the entries.")
-    return [_entry(row, source) for row in rows]
+    return [_entry(_row(line, source), source) for line in lines[1:]]
 
 
 def merged(lists: Iterable[Sequence[Listed]]) -> NameLists:
@@ -254,6 +259,20 @@ def library_word(word: str) -> Listed | None:
         return None
     where = Where.ANYWHERE if len(plain) > SHORTEST_INSIDE else Where.WORD
     return Listed(plain.lower(), Kind.WORD, Outcome.FLAGGED, where, "library")
+
+
+def _row(line: str, source: str) -> Mapping[str, str]:
+    """The values of a line, each line on its own: a quote that is not closed spoils no other.
+
+    Raises:
+        ListsBroken: it is none of comma-separated values, e.g. for a quote that stands alone.
+    """
+    try:
+        return next(csv.DictReader([line], COLUMNS, strict=True))
+    except csv.Error as error:
+        message = f"{source} has a line that can't be read: {line[:MOST_SHOWN]} ({error})."
+        do = 'What holds a quote stands between quotes, with that one twice: "the ""Meier"" GmbH".'
+        raise ListsBroken(message, do) from error
 
 
 def _entry(row: Mapping[str, str], source: str) -> Listed:

@@ -119,6 +119,12 @@ def common_windows(after: datetime, levels: Collection[Terms], state: str | None
     return reduce(_overlaps, (off_peak_windows(after, terms, state) for terms in set(levels)))
 
 
+def is_off_peak_day(day: date, terms: Terms = STANDARD, state: str | None = None) -> bool:
+    """Whether the whole of a day is off-peak; `state` as `off_peak_windows`."""
+    holiday = terms.off_peak_on_holidays and state is not None and day in public_holidays(state, day.year)
+    return holiday or day.weekday() in terms.off_peak_days
+
+
 def is_off_peak(moment: datetime, terms: Terms = STANDARD, state: str | None = None) -> bool:
     """Whether a moment lies in an off-peak window."""
     found = next(off_peak_windows(moment, terms, state), None)
@@ -202,8 +208,7 @@ def in_minutes(lasts: timedelta) -> str:
 
 def _parts(day: date, terms: Terms, state: str | None) -> Iterator[Window]:
     """What opens on a day: the day as a whole, and its night."""
-    holiday = terms.off_peak_on_holidays and state is not None and day in public_holidays(state, day.year)
-    if holiday or day.weekday() in terms.off_peak_days:
+    if is_off_peak_day(day, terms, state):
         yield Window(start_of(day), start_of(day + ONE_DAY))
     opens, closes = terms.off_peak_opens, terms.off_peak_closes
     last = day if opens < closes else day + ONE_DAY

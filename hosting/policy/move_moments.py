@@ -33,8 +33,9 @@ class EarlierThanAgreed(Refused):
 
 
 def move_window(
-    opens: datetime, terms: Terms = STANDARD, *, agreed: datetime | None = None, because: str = ""
-) -> Window:
+    opens: datetime, terms: Terms = STANDARD, *, agreed: datetime | None = None, because: str = "",
+    state: str | None = None,
+) -> Window:  # fmt: skip
     """The time that a move has which an operator wants at a moment: it begins within it, or not at all.
 
     Args:
@@ -42,6 +43,7 @@ def move_window(
         terms: of the instance's contract.
         agreed: the moment that stands so far, where one does.
         because: why it may be at any other moment too; how the customer agreed to it, for example.
+        state: whose public holidays are off-peak where the terms say so; None keeps none.
 
     Raises:
         EarlierThanAgreed: it is sooner than what stands.
@@ -53,7 +55,7 @@ def move_window(
         return window
     if agreed is not None and opens < agreed:
         raise EarlierThanAgreed(opens, agreed)
-    following = next_window(opens, terms.move_window, (terms,)).opens
+    following = next_window(opens, terms.move_window, (terms,), state).opens
     if following > opens:
         raise NotOffPeak(opens, following)
     return window

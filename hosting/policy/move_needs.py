@@ -21,11 +21,28 @@ if TYPE_CHECKING:
 
     from hosting.policy.values import ServerFacts
 
-AHEAD = timedelta(days=30)
-"""A pool that is full within so long will be asked more for: its server should have a further package by then."""
-
 Free = dict[ServerName, int]
 """What servers may still take, in GiB, by their names."""
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """How far it is looked ahead.
+
+    A pool that is full within so long will be asked more for: its server should have a further package by then.
+
+    Args:
+        now: the moment.
+        days: from then on; a setting of the service.
+    """
+
+    now: datetime
+    days: int = STANDARD.room_ahead_days
+
+    @property
+    def until(self) -> datetime:
+        """The last moment that is looked at."""
+        return self.now + timedelta(days=self.days)
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,7 @@ class Tenant:
         asked_gib: further storage that was asked for and refused for lack of room, and is still wanted.
         movable: it is open, and is not on its way.
         going_to: the server to which it is on its way, and on which it is counted too.
+        step_gib: what can be booked for it next by its terms; nothing where it has all that may be booked.
     """
 
     name: InstanceName
@@ -47,18 +65,19 @@ class Tenant:
     asked_gib: int = 0
     movable: bool = True
     going_to: ServerName | None = None
+    step_gib: int = STANDARD.storage_step_gib
 
     @property
     def leaving(self) -> bool:
         """Whether it is on its way to another server."""
         return self.going_to is not None
 
-    def growth_gib(self, now: datetime) -> int:
+    def growth_gib(self, ahead: Ahead) -> int:
         """What it will want more of its server before long, in GiB."""
         if self.asked_gib or self.leaving:
             return self.asked_gib
-        soon = self.full_at is not None and self.full_at <= now + AHEAD
-        return STANDARD.storage_step_gib if soon and self.storage_gib < STANDARD.storage_most_gib else 0
+        soon = self.full_at is not None and self.full_at <= ahead.until
+        return self.step_gib if soon else 0
 
 
 @dataclass(frozen=True)
@@ -110,13 +129,13 @@ class MoveNeed:
 
 
 def needed_moves(
-    standings: Sequence[Standing], now: datetime, emptied: Mapping[str, Emptying] | None = None
+    standings: Sequence[Standing], ahead: Ahead, emptied: Mapping[str, Emptying] | None = None
 ) -> list[MoveNeed]:
     """All moves that are needed, by instance's name: servers that are emptied first, then those that lack room.
 
     Args:
         standings: all servers that aren't retired.
-        now: the moment, from which on it is looked ahead.
+        ahead: the moment, and how far it is looked ahead from then on.
         emptied: the servers that all instances are to leave, by name.
     """
     emptied = emptied or {}
@@ -127,14 +146,24 @@ def needed_moves(
             wanted = {one.name: one.storage_gib for one in standing.tenants if one.movable}
             why = f"{standing.server.name} is being emptied: {order.why}"
             needs += _placed(standing, wanted, why, _open(standings, free, standing, order.to), free)
-    kept = _kept_for_coming(standings, now)
+    kept = _kept_for_coming(standings, ahead)
     for standing in standings:
-        free[standing.server.name] -= sum(one.growth_gib(now) for one in standing.tenants if not one.leaving)
+        free[standing.server.name] -= sum(one.growth_gib(ahead) for one in standing.tenants if not one.leaving)
     for standing in sorted(standings, key=lambda one: (free[one.server.name], one.server.name)):
         if standing.server.name not in emptied and free[standing.server.name] < 0:
             targets = {name: gib - kept[name] for name, gib in _open(standings, free, standing, ()).items()}
-            needs += _mended(standing, targets, free, now)
+            needs += _mended(standing, targets, free, ahead)
     return sorted(needs, key=lambda one: one.instance)
+
+
+def growth_by_server(standings: Sequence[Standing], ahead: Ahead) -> dict[ServerName, int]:
+    """What will be wanted more of each server before long, in GiB, by those who are on it or on their way to it."""
+    coming = _kept_for_coming(standings, ahead)
+    staying = {
+        one.server.name: sum(tenant.growth_gib(ahead) for tenant in one.tenants if not tenant.leaving)
+        for one in standings
+    }
+    return {name: gib + coming[name] for name, gib in staying.items()}
 
 
 def spread(wanted: Mapping[InstanceName, int], free: Mapping[ServerName, int]) -> dict[InstanceName, ServerName | None]:
@@ -174,23 +203,23 @@ def fewest_and_smallest(weights: Mapping[InstanceName, int], missing_gib: int) -
     return sorted(chosen)
 
 
-def _kept_for_coming(standings: Sequence[Standing], now: datetime) -> Counter[ServerName]:
+def _kept_for_coming(standings: Sequence[Standing], ahead: Ahead) -> Counter[ServerName]:
     """What those who are on their way asked for more: it is kept where they go, once, and nowhere else."""
     kept = Counter[ServerName]()
     for tenant in (one for standing in standings for one in standing.tenants):
         if tenant.going_to is not None:
-            kept[tenant.going_to] += tenant.growth_gib(now)
+            kept[tenant.going_to] += tenant.growth_gib(ahead)
     return kept
 
 
-def _mended(standing: Standing, targets: Mapping[ServerName, int], free: Free, now: datetime) -> list[MoveNeed]:
+def _mended(standing: Standing, targets: Mapping[ServerName, int], free: Free, ahead: Ahead) -> list[MoveNeed]:
     """The moves that give a server back what it lacks; whoever goes takes its own growth along."""
     name = standing.server.name
-    weights = {one.name: one.storage_gib + one.growth_gib(now) for one in standing.tenants if one.movable}
+    weights = {one.name: one.storage_gib + one.growth_gib(ahead) for one in standing.tenants if one.movable}
     fitting = {one: gib for one, gib in weights.items() if gib <= max(targets.values(), default=0)}
     enough = sum(fitting.values()) >= -free[name]
     chosen = fewest_and_smallest(fitting if enough else weights, -free[name])
-    return _placed(standing, {one: weights[one] for one in chosen}, _reason(standing, now), targets, free)
+    return _placed(standing, {one: weights[one] for one in chosen}, _reason(standing, ahead), targets, free)
 
 
 def _placed(
@@ -239,7 +268,7 @@ def _assigned(
     return found
 
 
-def _reason(standing: Standing, now: datetime) -> str:
+def _reason(standing: Standing, ahead: Ahead) -> str:
     """Why a server lacks room, in a sentence or two."""
     server, said = standing.server, []
     settled = replace(standing, tenants=tuple(one for one in standing.tenants if not one.leaving))
@@ -250,8 +279,8 @@ def _reason(standing: Standing, now: datetime) -> str:
     asked = [f"{one.name} ({one.asked_gib} GiB)" for one in settled.tenants if one.asked_gib]
     if asked:
         said.append(f"More was asked for by {', '.join(asked)}; {room}")
-    filling = sorted(one.name for one in settled.tenants if not one.asked_gib and one.growth_gib(now))
+    filling = sorted(one.name for one in settled.tenants if not one.asked_gib and one.growth_gib(ahead))
     if filling:
         pools = f"The pool of {filling[0]} is" if len(filling) == 1 else f"The pools of {', '.join(filling)} are"
-        said.append(f"{pools} full within {AHEAD.days} days; {room}")
+        said.append(f"{pools} full within {ahead.days} days; {room}")
     return " ".join(said)

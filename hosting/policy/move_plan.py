@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
+from hosting.policy.fresh_backups import is_fresh
 from hosting.policy.placement import takes_instances
 from hosting.policy.quota import FREE_MIB_LEAST, MIB
 from hosting.policy.states import InstanceState, MoveState
@@ -23,9 +24,6 @@ DUMP_MOST_BYTES = 40 * MIB
 
 DUMP_SECONDS = 5.0
 """What loading costs at any size: the product's 56 tables are made one by one, each safe on the disk."""
-
-FRESH = timedelta(days=1)
-"""A backup that is not older lets a move begin."""
 
 MOVABLE = frozenset({InstanceState.ACTIVE, InstanceState.SUSPENDED})
 """The states in which an instance is on its server as it is to be: a suspended one moves as it is."""
@@ -66,7 +64,7 @@ class WindowPassed(MoveForbidden):
         message = (
             f"The copying took so long that it would be closed after {until:%Y-%m-%d %H:%M} UTC, which was agreed on."
         )
-        super().__init__(message, "Agree on a longer window, or on one that begins earlier.")
+        super().__init__(message, "Agree on another time: the next copying begins so much earlier.")
 
 
 @dataclass(frozen=True)
@@ -91,11 +89,14 @@ class Obstacles:
     Args:
         leased: who works on the instance, in words; empty where nobody does.
         restoring: a restore was begun and is not at its end.
-        last_backup: the moment of the last good backup.
+        last_backup: the moment of the last backup that can be relied on.
         without_backup: an operator's word that it may begin without a fresh one.
         unmoved: what the database has beside tables: events, triggers, routines, views.
         replicating: the target replicates from some server already.
         until: the end of the window that was agreed on with the customer, where one was.
+        pace: so many times as long as is usual do copies take between these servers, as was seen.
+        certificate_ends: when the zone's certificate does, by which the instance is proven on the target.
+        bare_domains: the instance's own domains for which no certificate is known, so that no site can be made.
     """
 
     leased: str = ""
@@ -105,6 +106,9 @@ class Obstacles:
     unmoved: int = 0
     replicating: bool = False
     until: datetime | None = None
+    pace: float = 1.0
+    certificate_ends: datetime | None = None
+    bare_domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,22 +120,25 @@ class MovePlan:
         seconds: the whole of it, estimated.
         stop_seconds: of it the time that the instance is closed, estimated.
         compared_in_stop: whether the database is compared row by row before the switch; else after it.
+        pace: so many times the usual seconds are those.
     """
 
     method: Method
     seconds: float
     stop_seconds: float
     compared_in_stop: bool
+    pace: float = 1.0
 
 
-def plan(sizes: Sizes, *, replicating: bool) -> MovePlan:
+def plan(sizes: Sizes, *, replicating: bool, pace: float = 1.0) -> MovePlan:
     """The way, with estimates: by replication, unless the target takes in another instance's database already."""
     loading = sizes.database / LOADED_A_SECOND
-    seconds = round(30.0 + loading + sizes.files / SENT_A_SECOND, 1)
+    seconds = round(pace * (30.0 + loading + sizes.files / SENT_A_SECOND), 1)
     small = sizes.database <= DUMP_MOST_BYTES
     if not replicating:
-        return MovePlan(Method.REPLICATION, seconds, STOP_SECONDS, small)
-    return MovePlan(Method.DUMP, seconds, round(STOP_SECONDS + DUMP_SECONDS + loading, 1), compared_in_stop=True)
+        return MovePlan(Method.REPLICATION, seconds, STOP_SECONDS, small, pace)
+    stop_seconds = round(STOP_SECONDS + DUMP_SECONDS + loading, 1)
+    return MovePlan(Method.DUMP, seconds, stop_seconds, compared_in_stop=True, pace=pace)
 
 
 def objections(
@@ -143,6 +150,7 @@ def objections(
         *_of_versions(source, target),
         *_of_room(target, sizes),
         *_of_moment(sizes, found, now),
+        *_of_names(sizes, found, now),
     ]
 
 
@@ -228,15 +236,21 @@ def _of_room(target: ServerFacts, sizes: Sizes) -> list[str]:
 
 
 def _of_moment(sizes: Sizes, found: Obstacles, now: datetime) -> list[str]:
-    """Whether it may begin now."""
+    """Whether it may begin now: a pace that was seen once has it begin early, and forbids nothing."""
     said = []
+    seconds = plan(sizes, replicating=found.replicating).seconds
     if found.until is not None and now >= found.until:
         said.append(f"The time that was agreed on ended at {found.until:%Y-%m-%d %H:%M} UTC: agree on another one.")
+    elif found.until is not None and now + timedelta(seconds=seconds) > found.until:
+        said.append(
+            f"It takes about {seconds / 60:.0f} min, and the time that was agreed on ends at "
+            f"{found.until:%Y-%m-%d %H:%M} UTC: agree on a later one."
+        )
     if found.leased:
         said.append(f"It is worked on by {found.leased}.")
     if found.restoring:
         said.append("A restore of it was begun and is not at its end.")
-    if not found.without_backup and (found.last_backup is None or now - found.last_backup > FRESH):
+    if not found.without_backup and not is_fresh(found.last_backup, now):
         last = f"of {found.last_backup:%Y-%m-%d %H:%M} UTC" if found.last_backup else "never made"
         said.append(f"Its last good backup is {last}: back it up first, or say --without-backup.")
     if found.unmoved:
@@ -245,6 +259,20 @@ def _of_moment(sizes: Sizes, found: Obstacles, now: datetime) -> list[str]:
         )
     if found.replicating and sizes.database > DUMP_MOST_BYTES:
         said.append("The target takes in another instance's database just now.")
+    return said
+
+
+def _of_names(sizes: Sizes, found: Obstacles, now: datetime) -> list[str]:
+    """Whether it can be proven on the target under its names; a customer's certificate that has ended goes along."""
+    said = []
+    ends = max(now + timedelta(seconds=plan(sizes, replicating=found.replicating).seconds), found.until or now)
+    if found.certificate_ends is not None and found.certificate_ends <= ends:
+        said.append(
+            f"The zone's certificate ends at {found.certificate_ends:%Y-%m-%d %H:%M} UTC, before the move is through: "
+            "enter a new one in settings.toml, run phm up, then phm server add again for each."
+        )
+    if found.bare_domains:
+        said.append(f"No certificate is known for {', '.join(found.bare_domains)}: phm domain connect hands one over.")
     return said
 
 

@@ -18,6 +18,9 @@ COUNTRY = "DE"
 PAUSED = "paused"
 """The fact of a server that takes no new instance while it is updated (P14): what was begun, empty where nothing is."""
 
+GROWTH = "growth_gib"
+"""The fact of what those who are on a server, or on their way to it, will want more of it before long, in GiB."""
+
 
 class NoServerHasRoom(Refused):
     """No server that may take the instance has the room that is booked."""
@@ -42,9 +45,17 @@ def is_there(server: ServerFacts) -> bool:
 
 
 def takes_instances(server: ServerFacts) -> bool:
-    """Whether a server may take an instance at all: in Germany, dedicated, active, not draining, not being updated."""
+    """Whether a server may take an instance at all.
+
+    It stands in Germany, is dedicated, active, neither draining nor being updated, and what it runs on is proven (P13).
+    """
     active = server.state is ServerState.ACTIVE and not server.facts.get(PAUSED)
-    return server.country == COUNTRY and server.dedicated and active
+    return server.country == COUNTRY and server.dedicated and active and not server.flavours.unproven
+
+
+def left_gib(server: ServerFacts) -> int:
+    """What a server has left once all who are there have what they will want more before long; may be below nothing."""
+    return server.free_gib - int(server.facts.get(GROWTH, 0))
 
 
 def check_takes(server: ServerFacts, pool_gib: int) -> None:
@@ -54,7 +65,8 @@ def check_takes(server: ServerFacts, pool_gib: int) -> None:
         NoServerHasRoom: it may not, or hasn't.
     """
     if not takes_instances(server):
-        message = f"The server {server.name} takes no instances: it is {server.state}, in {server.country}."
+        why = " ".join((f"it is {server.state}, in {server.country}.", *server.flavours.unproven))
+        message = f"The server {server.name} takes no instances: {why}"
         raise NoServerHasRoom(message, "Name another one.")
     if server.free_gib < pool_gib:
         message = f"The server {server.name} has {server.free_gib} GiB of room; {pool_gib} GiB are booked."
@@ -62,7 +74,9 @@ def check_takes(server: ServerFacts, pool_gib: int) -> None:
 
 
 def choose_server(pool_gib: int, servers: Sequence[ServerFacts]) -> ServerFacts:
-    """The server with the most free room, then the fewest instances, then the first by name.
+    """The server with the most left beside growth, then the fewest instances, then the first by name.
+
+    Growth keeps nobody out: where no server has the room beside it, the one that lacks the least takes the instance.
 
     Args:
         pool_gib: the whole storage that is booked for the instance, in GiB (P04, P23).
@@ -80,7 +94,7 @@ def choose_server(pool_gib: int, servers: Sequence[ServerFacts]) -> ServerFacts:
         free = {server.name: server.free_gib for server in able}
         resting = {one.name: one.free_gib for one in servers if one.state is ServerState.DRAINING}
         raise NoServerHasRoom(message, f"{way_out(pool_gib, free, resting)} Then run again.")
-    return min(fitting, key=lambda server: (-server.free_gib, server.instances, server.name))
+    return min(fitting, key=lambda server: (-left_gib(server), server.instances, server.name))
 
 
 def way_out(pool_gib: int, free: Mapping[ServerName, int], resting: Mapping[ServerName, int] | None = None) -> str:

@@ -69,6 +69,12 @@ FENCE_ABOVE = 50
 """The kernel's limit lies so far above the pool, in per mille of it; a server's reserve is larger than that."""
 
 
+FENCE_NEAR = 10
+"""Files that have come so near to the kernel's limit stand at it: uploads may fail there; in per mille of the pool."""
+
+MOVED_BY = 10
+"""So much of a pool that is nearly full has come or gone before it is measured between the hours, in per mille."""
+
 HOURLY = timedelta(minutes=50)
 """An instance whose pool is nearly full is measured each hour: what the product is told is no older then."""
 
@@ -132,12 +138,39 @@ def is_due(last_at: datetime | None, per_mille: int, now: datetime) -> bool:
     return per_mille >= min(WARN_AT) and now - last_at >= HOURLY
 
 
+def has_moved(measured_per_mille: int, seen_per_mille: int) -> bool:
+    """Whether an instance is to be measured at once, by a look at its disks: what its product is told would be wrong.
+
+    Below the first threshold nothing depends on the figure. From there on what counts is a threshold that was crossed,
+    in either direction (who makes room shall not wait an hour for it), or a good part of the pool that came or went.
+
+    Args:
+        measured_per_mille: how much of the pool was used when it was measured last.
+        seen_per_mille: how much of it is used by the look.
+    """
+    if max(measured_per_mille, seen_per_mille) < min(WARN_AT):
+        return False
+    crossed = any((measured_per_mille >= one) != (seen_per_mille >= one) for one in WARN_AT)
+    return crossed or abs(seen_per_mille - measured_per_mille) >= MOVED_BY
+
+
 def files_limit(storage_gib: int, database_bytes: int) -> int:
     """What the kernel lets an instance's files hold, in bytes: the pool and a little more, less its database.
 
     In whole MiB, so that a database that grows by a page does not move the limit each time it is measured; never
-    negative. The little more is there since the product stops by itself where the pool is full, by a figure that is up
-    to an hour old from 80 % on, and up to a day below.
+    negative. The little more is there since the product stops by itself where the pool is full, by a figure that is
+    minutes old (docs/decisions/0022).
     """
     fence = storage_gib * GIB * (PER_MILLE + FENCE_ABOVE) // PER_MILLE
     return max(0, fence - database_bytes) // MIB * MIB
+
+
+def without_fence(server: str) -> str:
+    """What a person has to know of a server whose kernel keeps no limits of folders (docs/decisions/0037)."""
+    return f"Who stores more than is booked on {server} is stopped by the product alone: its kernel keeps no limits."
+
+
+def at_the_fence(use: Use, storage_gib: int) -> bool:
+    """Whether the kernel refuses what is written, or will with the next larger thing: mail could be lost there."""
+    left = files_limit(storage_gib, use.database_bytes) - use.files_bytes
+    return left < storage_gib * GIB * FENCE_NEAR // PER_MILLE

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hosting.errors import Refused
 from hosting.policy.engines import other_series
+from hosting.policy.fresh_backups import FRESH, is_fresh
 from hosting.policy.maintenance import NeverFits, Window, common_windows
 from hosting.policy.months import day_of
 from hosting.policy.terms import TIME_ZONE
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 SECURITY_LABEL = "Debian-Security"
 """The label of the archive from which security updates come."""
 
-FRESH = timedelta(days=1)
-"""A good backup of each instance that is not older lets an update begin."""
-
 FULL_WEEKDAY = 6
 """In the night to this day (Monday is 0) all updates are made, in the others those of the security archive."""
 
@@ -38,6 +36,9 @@ USUAL = timedelta(minutes=15)
 
 AT_WORK_MOST = timedelta(hours=2)
 """An update that was begun longer ago is a killed run's, and keeps no backup waiting any more."""
+
+LEFT_AFTER = timedelta(minutes=15)
+"""An update that no run has been at for so long is told to a person."""
 
 STOP_SECONDS = 10.0
 """So long services are expected to be away while they are restarted."""
@@ -77,6 +78,10 @@ class UpdateRefused(Refused):
 
 class NotNow(Refused):
     """An update can't begin now; names every reason."""
+
+
+class RebootNotNow(NotNow):
+    """A reboot can't begin now; the server's packages are as they should be."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +200,13 @@ def check_can_begin(
     Raises:
         NotNow: something stands in the way; names all of it.
     """
-    old = sorted(name for name, taken in last_backups.items() if taken is None or now - taken > FRESH)
+    old = sorted(name for name, taken in last_backups.items() if not is_fresh(taken, now))
     said = list(worked_on)
     if old:
-        said.append(f"There is no good backup of the last 24 hours of {', '.join(old)}.")
+        said.append(f"There is no good backup of the last {FRESH / timedelta(hours=1):g} hours of {', '.join(old)}.")
     if said:
         message = f"{server} can't be updated now: {' '.join(said)}"
-        raise NotNow(message, "Back up what lacks it (phm backup now NAME), wait for what is at work, then run again.")
+        raise NotNow(message, "Back up what lacks it (phm backup NAME), wait for what is at work, then run again.")
 
 
 def needs_reboot(facts: SystemFacts) -> str:
@@ -219,27 +224,30 @@ def is_restarted(unit: str) -> bool:
     return unit in RESTARTED or PHP_UNIT.fullmatch(unit) is not None
 
 
-def reboot_window(after: datetime, levels: Collection[Terms], state: str | None = None) -> Window:
+def reboot_window(
+    after: datetime, levels: Collection[Terms], state: str | None = None, *, lasts: timedelta = REBOOT_LASTS
+) -> Window:
     """The first early morning from a moment on in which a server may be rebooted: off-peak for everybody on it.
 
     Args:
         after: when the notice is over.
         levels: the terms of the instances on it.
         state: whose public holidays are kept.
+        lasts: so long a reboot takes, as expected; its turn is no shorter than usual.
 
     Raises:
         NeverFits: the terms leave none.
     """
-    zone = ZoneInfo(TIME_ZONE)
+    zone, lasts = ZoneInfo(TIME_ZONE), max(lasts, REBOOT_LASTS)
     for window in common_windows(after, levels, state):
         day = day_of(window.opens)
         while day <= day_of(window.closes):
             opens = datetime.combine(day, REBOOT_OPENS, zone).astimezone(window.opens.tzinfo)
-            turn = Window(opens, opens + REBOOT_LASTS)
+            turn = Window(opens, opens + lasts)
             if turn.opens >= max(after, window.opens) and turn.closes <= window.closes:
                 return turn
             day += timedelta(days=1)
-    raise NeverFits(REBOOT_LASTS)
+    raise NeverFits(lasts)
 
 
 def is_untouched(

@@ -24,6 +24,7 @@ class InstanceState(StrEnum):
     RESERVED = "reserved"
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    CLOSED = "closed"  # its contract is over; its data are kept for some days, and nobody is served (P41)
     ENDED = "ended"
 
 
@@ -119,6 +120,7 @@ class ApplicationState(StrEnum):
     WAITING = "waiting"
     APPROVED = "approved"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"  # by the customer, before anybody decided
 
 
 class ChangeState(StrEnum):
@@ -127,6 +129,17 @@ class ChangeState(StrEnum):
     OPEN = "open"
     ACCEPTED = "accepted"
     REFUSED = "refused"
+
+
+class EndState(StrEnum):
+    """A contract's end (P41): given notice of, its instance closed and kept, then deleted; called off until that."""
+
+    NOTICED = "noticed"
+    ENDED = "ended"
+    REOPENING = "reopening"
+    DELETING = "deleting"
+    DELETED = "deleted"
+    CALLED_OFF = "called_off"
 
 
 State = TypeVar("State", bound=StrEnum)
@@ -141,8 +154,9 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
     },
     InstanceState: {
         "reserved": ("active", "ended"),
-        "active": ("suspended", "ended"),
-        "suspended": ("active", "ended"),
+        "active": ("suspended", "closed", "ended"),
+        "suspended": ("active", "closed", "ended"),
+        "closed": ("active", "suspended", "ended"),
         "ended": (),
     },
     ServerState: {
@@ -161,7 +175,7 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
     GenerationState: {
         "open": ("closed", "damaged", "dropping"),
         "closed": ("damaged", "dropping"),
-        "damaged": ("dropping",),
+        "damaged": ("closed", "dropping"),
         "dropping": ("dropped",),
         "dropped": (),
     },
@@ -195,8 +209,21 @@ EDGES: dict[type[StrEnum], dict[str, tuple[str, ...]]] = {
         "unanswered": (),
         "withdrawn": (),
     },
-    ApplicationState: {"waiting": ("approved", "refused"), "approved": (), "refused": ()},
+    ApplicationState: {
+        "waiting": ("approved", "refused", "withdrawn"),
+        "approved": (),
+        "refused": (),
+        "withdrawn": (),
+    },
     ChangeState: {"open": ("accepted", "refused"), "accepted": (), "refused": ()},
+    EndState: {
+        "noticed": ("ended", "reopening", "called_off"),
+        "ended": ("reopening", "deleting"),
+        "reopening": ("called_off",),
+        "deleting": ("deleted",),
+        "deleted": (),
+        "called_off": (),
+    },
     EventState: {"waiting": ("applied", "for_a_person"), "for_a_person": ("applied",), "applied": ()},
 }
 

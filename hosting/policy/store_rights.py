@@ -14,6 +14,12 @@ from hosting.errors import Refused
 CONTROL = "control"
 """The prefix of the control machine's own backups: the name of no server."""
 
+EXPORTS = "exports"
+"""The prefix of what is exported for customers (P41)."""
+
+OUR_OWN = (CONTROL, EXPORTS)
+"""What lies below these is no backup of an instance, and no server's nor restore's business."""
+
 VERSION = "2012-10-17"
 """The version of the policy language, as every provider spells it."""
 
@@ -48,7 +54,7 @@ def writer_policy(bucket: str, server: str) -> Policy:
 
 
 def reader_policy(bucket: str) -> Policy:
-    """What a restore may do: list and read everything, old versions too, but the control machine's own backups.
+    """What a restore may do: list and read everything, old versions too, but not what is our own.
 
     Raises:
         Refused: the bucket has no such name.
@@ -56,7 +62,7 @@ def reader_policy(bucket: str) -> Policy:
     return _policy(
         _allow(("s3:GetBucketLocation", *READING_LISTS), _objects(bucket)),
         _allow(READING, f"{_objects(bucket)}/*"),
-        {**_allow(READING, f"{_objects(bucket)}/{CONTROL}/*"), "Effect": "Deny"},
+        *({**_allow(READING, f"{_objects(bucket)}/{own}/*"), "Effect": "Deny"} for own in OUR_OWN),
     )
 
 
@@ -66,10 +72,10 @@ def segment(name: str) -> str:
     Raises:
         Refused: it is the control machine's, or holds signs that a prefix or a policy reads otherwise.
     """
-    if name == CONTROL or not SEGMENT.fullmatch(name):
+    if name in OUR_OWN or not SEGMENT.fullmatch(name):
         raise Refused(
             f"{name!r} can't be a part of a backup's place in the store.",
-            f"Take letters, digits and hyphens, and not {CONTROL!r}.",
+            f"Take letters, digits and hyphens, and none of {', '.join(OUR_OWN)}.",
         )
     return name
 

@@ -5,6 +5,7 @@ A service level (P40) is these terms with some numbers replaced.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from datetime import time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,8 @@ class Terms:
     base_notice_months: int = 1  # settled reading of P05
     # Availability (P11)
     availability_percent: float = 99.6
+    availability_unmeasured_percent: float = 1.0  # more of a month without measurement is a finding
+    probe_every: timedelta = timedelta(seconds=60)  # so often each instance is probed, at its location and from outside
     # Backups (P20, P21, P22)
     backup_full_weekday: int = 6  # Monday is 0; the night that begins on this day (P21)
     backup_every: timedelta = timedelta(hours=24)  # at least daily (P22); a level may agree on more (P40)
@@ -54,13 +57,19 @@ class Terms:
     backup_closes: time = time(6, 0)
     backup_weeks_kept: int = 5  # each point stays restorable for so long, at least
     backup_stale_after: timedelta = timedelta(hours=26)  # no good backup for so long is a finding (P22)
+    backup_fresh: timedelta = timedelta(hours=24)  # one that is no older lets a move, or a server's update, begin
+    backup_grown_times: float = 2.0  # a full backup that is so many times larger or smaller than the last one is told
+    backup_grown_gib: int = 1  # by so much at least
+    backup_small_grown_times: float = 3.0  # or so many times,
+    backup_small_grown_mib: int = 100  # by so much at least: a small instance that multiplies
+    backup_day_grown_times: float = 10.0  # an incremental that adds so many times the usual is told
     rehearse_within_days: int = 28  # each instance's backup is proven by a restore within (P20)
     restored_aside_days: int = 7  # what a restore replaced stays aside for so long
     # Moves (P24)
     moved_kept_days: int = 7  # what a move left behind on its source stays there for so long
     move_notice: timedelta = timedelta(days=5)  # no window offered to a customer opens sooner after the offer
     move_reminder_after: timedelta = timedelta(days=3)  # who has not answered an offer by then is reminded of it
-    move_window: timedelta = timedelta(hours=2)  # within which an agreed move begins
+    move_window: timedelta = timedelta(hours=2)  # within which an agreed move is closed and open again
     move_windows_offered: int = 4
     # Servers that an instance has left (P10, P24)
     home_silent_days: int = 3  # one that does not do its part for so long is put before a person
@@ -68,6 +77,7 @@ class Terms:
     domain_reminder_days: tuple[int, ...] = (7, 21, 42)  # after a move: the customer is reminded of his DNS
     domain_told_after_days: int = 14  # after the last reminder a person is told; the domain is passed on all the same
     move_closed_most: timedelta = timedelta(seconds=30)  # not switched within, it opens again where it is: another time
+    room_ahead_days: int = 30  # a pool that is full within so long should have a further package on its server
     # Names (P26, P29)
     name_least: int = 4  # characters (P27)
     name_most: int = 48
@@ -80,6 +90,18 @@ class Terms:
     # Updates (P15, P16)
     update_notice: timedelta = timedelta(days=3)  # an update that is told is told so long before, unless it is urgent
     update_untold: timedelta = timedelta(minutes=1)  # one that closes an instance for no longer is not told singly
+    update_watched: timedelta = timedelta(hours=1)  # so long after its update an instance is watched for errors (P17)
+    update_errors_most_percent: float = 5.0  # by so much more probes may fail in a ring than before, or it halts
+    # The end of a contract (P05, P41)
+    ended_kept_days: int = 30  # an instance whose contract is over is kept so long, then deleted
+    end_reminder_days: tuple[int, ...] = (30, 7, 1)  # before the end: the customer is reminded to take his data along
+    last_point_before: timedelta = timedelta(hours=1)  # the last recovery point is taken so long before the end
+    export_days: int = 14  # what was exported can be fetched for so long, then it leaves the store
+    # Rents that are overdue, by the shop's word: letters first, and time between them
+    rent_again_after: timedelta = timedelta(days=7)  # after the first letter, which is sent at once
+    rent_announced_after: timedelta = timedelta(days=14)  # a letter names the day on which the instance is suspended
+    rent_suspended_after: timedelta = timedelta(days=21)  # on a working morning, from the opening of the service hours
+    rent_suspended_until: time = time(12, 0)  # up to this time: whoever it hits reaches somebody the same day
     # First access
     access_link_days: int = 14
 
@@ -92,6 +114,18 @@ class Terms:
 STANDARD = Terms()
 """The standard level: the service description itself (P40)."""
 
+SERVICE_WIDE = frozenset({
+    "access_link_days", "backup_fresh", "home_silent_days", "name_least", "name_most", "name_rests_days",
+    "passed_on_rests", "room_ahead_days", "update_errors_most_percent", "update_watched",
+})  # fmt: skip
+"""Terms that count for the service as a whole; no level has others."""
+
+WITH_THE_ORDER = frozenset({
+    "accounts_included", "base_months", "base_notice_months", "extra_months", "storage_most_gib",
+    "storage_per_account_gib", "storage_step_gib",
+})  # fmt: skip
+"""Terms by which what is booked is counted; agreed with an order, and never otherwise while its contract runs."""
+
 AROUND_THE_CLOCK: Mapping[str, Any] = {
     "setup_opens": "00:00",
     "setup_closes": "00:00",
@@ -99,6 +133,19 @@ AROUND_THE_CLOCK: Mapping[str, Any] = {
     "setup_on_holidays": True,
 }
 """Overrides of a service level whose instances are set up at any hour (P40; the demo uses it and says so)."""
+
+
+UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+"""What a duration may end with; a bare number is one of hours."""
+
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|d)?\s*")
+
+
+def duration_of(raw: object) -> timedelta:
+    """A duration as a level's overrides hold it: hours, or text with a unit ("30s", "15min"); ValueError for others."""
+    if isinstance(raw, bool) or (found := _DURATION.fullmatch(str(raw))) is None:
+        raise ValueError(raw)
+    return float(found[1]) * UNITS[found[2] or "h"]
 
 
 def _converted(default: Any, raw: Any) -> Any:
@@ -109,7 +156,7 @@ def _converted(default: Any, raw: Any) -> Any:
                 raise TypeError(raw)
             return raw
         case timedelta():
-            return timedelta(hours=float(raw))
+            return duration_of(raw)
         case time():
             return time.fromisoformat(str(raw))
         case tuple():
@@ -132,7 +179,8 @@ def terms_with(overrides: Mapping[str, object]) -> Terms:
     """The standard terms with a service level's numbers in place (P40).
 
     Args:
-        overrides: names of `Terms` fields with their values as JSON holds them; durations in hours, times "HH:MM".
+        overrides: names of `Terms` fields with their values as JSON holds them; durations in hours or with
+            their unit ("30s"), times "HH:MM".
 
     Raises:
         Refused: a name that is no term, or a value of another kind.

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NewType
 
+from hosting.policy.flavours import flavours_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from hosting.policy.flavours import Flavours
     from hosting.policy.states import GenerationState, InstanceState, NameState, OrderState, ServerState
 
 OrderReference = NewType("OrderReference", str)
@@ -62,9 +65,19 @@ class ServerFacts:
         return self.room_gib - self.booked_gib
 
     @property
+    def flavours(self) -> Flavours:
+        """Which PHP and which database it has (P13)."""
+        return flavours_of(self.facts)
+
+    @property
     def has_btrfs(self) -> bool:
         """Whether instances' files are subvolumes with limits kept by the kernel."""
         return self.facts.get("data_filesystem") == "btrfs"
+
+    @property
+    def has_no_limits(self) -> bool:
+        """Whether it is known that its kernel keeps no limits of folders (docs/decisions/0037)."""
+        return "data_filesystem" in self.facts and not self.has_btrfs
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,19 @@ The migration runs first on a copy of the database. What it changed there says w
 rows changed is copied aside, of one that only got columns or keys these are dropped again, what is new is dropped. All
 other tables the migration may only read: the database itself refuses it more, so that nothing else can have changed.
 Small tables are copied aside in any case, which costs next to nothing: on them a migration may write what it likes.
+Columns and keys it may say anew of every table: the shape of all is compared afterwards.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hosting.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 COPIED_A_SECOND = 25 * 2**20
 """Bytes of a table that are copied aside in a second, on a slow disk."""
@@ -63,10 +65,11 @@ class WayBack:
     Args:
         copied: tables whose rows or present columns the migration changes.
         added: of tables that it only adds to, the columns and the keys that come.
-        new: tables that it makes.
+        new: tables that it makes, or may drop where they are not there.
         seconds: what the migration took on the copy.
         copied_bytes: of the copied tables.
         small: further tables that are copied aside, and put back if they turn out to be others.
+        shape: of all tables before, as `shape_of` tells it; empty in records of before it was kept.
     """
 
     copied: tuple[str, ...] = ()
@@ -75,6 +78,7 @@ class WayBack:
     seconds: float = 0.0
     copied_bytes: int = 0
     small: tuple[str, ...] = ()
+    shape: str = ""
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -95,6 +99,7 @@ class WayBack:
             "seconds": self.seconds,
             "copied_bytes": self.copied_bytes,
             "small": list(self.small),
+            "shape": self.shape,
         }
 
     @classmethod
@@ -103,32 +108,40 @@ class WayBack:
         added = {table: (tuple(columns), tuple(keys)) for table, (columns, keys) in told["added"].items()}
         return cls(
             tuple(told["copied"]), added, tuple(told["new"]), told["seconds"], told["copied_bytes"],
-            tuple(told["small"]),
+            tuple(told["small"]), told.get("shape", ""),
         )  # fmt: skip
 
 
-def way_back(before: Mapping[str, Table], after: Mapping[str, Table], seconds: float) -> WayBack:
+def way_back(
+    before: Mapping[str, Table], after: Mapping[str, Table], seconds: float, always: Collection[str] = ()
+) -> WayBack:
     """What the migration changed on the copy, and so what it takes to go back.
 
     Args:
         before: all tables of the copy as they were.
         after: the same once the migration was through, their content by the columns of before.
         seconds: what it took.
+        always: tables that it writes or drops at each run, whether that changes anything or not.
     """
     copied: list[str] = []
     small: list[str] = []
-    added: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+    came: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
     for name, was in sorted(before.items()):
         now = after.get(name)
         if now is None or now.content is None or now.content != was.content or not _only_added(was, now):
             copied.append(name)
-        elif was.size <= SMALL_BYTES:
+        elif was.size <= SMALL_BYTES or name in always:
             small.append(name)
         elif (now.columns, now.keys) != (was.columns, was.keys):
-            added[name] = (_names(now.columns, was.columns), _names(now.keys, was.keys))
-    new = tuple(sorted(set(after) - set(before)))
+            came[name] = added(was, now)
+    new = tuple(sorted({*after, *always} - set(before)))
     size = sum(before[name].size for name in (*copied, *small))
-    return WayBack(tuple(copied), added, new, round(seconds, 2), size, tuple(small))
+    return WayBack(tuple(copied), came, new, round(seconds, 2), size, tuple(small), shape_of(before))
+
+
+def added(was: Table, now: Table) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the columns and of the keys that a table got."""
+    return _names(now.columns, was.columns), _names(now.keys, was.keys)
 
 
 def check_stop(way: WayBack, most_seconds: float = STOP_MOST_SECONDS) -> None:
@@ -149,6 +162,12 @@ def differing(wanted: Mapping[str, Table], found: Mapping[str, Table]) -> list[s
     """The tables that have other columns or keys in one than in the other."""
     shapes = [{name: (one.columns, one.keys) for name, one in tables.items()} for tables in (wanted, found)]
     return sorted(name for name in {*wanted, *found} if shapes[0].get(name) != shapes[1].get(name))
+
+
+def shape_of(tables: Mapping[str, Table]) -> str:
+    """One sum over the columns and keys of all tables, in hexadecimal digits; what is in them is not part of it."""
+    shape = repr([(name, one.columns, one.keys) for name, one in sorted(tables.items())])
+    return sha256(shape.encode()).hexdigest()
 
 
 def _only_added(was: Table, now: Table) -> bool:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hosting.policy.findings import shown
-from hosting.product.conversion_table import BAD_VALUE, CLEAR_PASSWORDS, DOUBTFUL, KEPT, LOCKS_OUT, TABLE, UNKNOWN, drop
+from hosting.product.conversion_table import BAD_VALUE, CLEAR_PASSWORDS, CONFIG, DOUBTFUL, KEPT, TABLE, UNKNOWN, drop
 from hosting.product.editions import OWN_HANDLERS
 from hosting.product.old_settings import read_ini
-from hosting.product.settings import ini
+from hosting.product.settings import COPY, ini
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,8 @@ class Conversion:
         rows: of the report, in the order of keys.
         salt: of all passwords; empty if it can't be told for sure, which is for a person.
         extauth: the module that knew the passwords, if it wasn't the database.
-        has_clear_passwords: whether passwords of mail accounts have to be disguised.
+        has_clear_passwords: whether passwords of mail accounts have to be disguised once the draft stands; until then
+            `values` says that they aren't, as the product needs to read them.
     """
 
     values: Mapping[Key, str] = field(repr=False)
@@ -93,8 +94,7 @@ def convert(old: OldIni, new: Mapping[Key, str]) -> Conversion:
     if clear:
         values[CLEAR] = "cleartext"
         rows = [
-            _row(CLEAR, "cleartext", "cleartext", CLEAR_PASSWORDS) if row.key == ".".join(CLEAR) else row
-            for row in rows
+            _row(CLEAR, "cleartext", "confused", CLEAR_PASSWORDS) if row.key == ".".join(CLEAR) else row for row in rows
         ]
     return Conversion(
         values,
@@ -105,26 +105,40 @@ def convert(old: OldIni, new: Mapping[Key, str]) -> Conversion:
     )
 
 
-def convert_config(old: OldIni) -> tuple[Row, ...]:
-    """The report on the administration's own settings (`config.choices.ini.php`), which are written anew."""
-    return tuple(
-        _row(key, value, "0", LOCKS_OUT) if key == ("", "allow_ip") else _row(key, value, None, UNKNOWN)
-        for key, value in sorted(old.values.items())
-        if key[1] not in {"language", "scheme"}
-    )
+def convert_config(old: OldIni) -> tuple[Mapping[str, str], tuple[Row, ...]]:
+    """The administration's own settings (`config.choices.ini.php`): what is taken over of them, and the report on all.
+
+    Each key is told below `config`; a file that can't be read for sure is told as one line, and nothing is taken.
+    """
+    if old.unreadable:
+        return {}, (_row(("", "config"), "?", None, DOUBTFUL),)
+    kept: dict[str, str] = {}
+    rows: list[Row] = []
+    for section, key in sorted(set(old.values) | old.doubtful):
+        known, why = CONFIG.get(key, (None, UNKNOWN)) if not section else (None, UNKNOWN)
+        was = old.values.get((section, key))
+        value = known(was) if known and was is not None else None
+        if value is not None:
+            kept[key] = value
+        elif was is None:
+            why = DOUBTFUL
+        elif known:
+            why = BAD_VALUE
+        rows.append(_row(("config", *filter(None, (section, key))), "?" if was is None else was, value, why))
+    return kept, tuple(rows)
 
 
 def convert_handlers(old: OldIni) -> tuple[Mapping[str, str], tuple[Row, ...]]:
-    """Which of the product's parts are on (`active_handlers.ini.php`), and the report on it."""
+    """Which of the product's parts are on (`active_handlers.ini.php`), and the report on it, each below `handlers`."""
     kept = {
         key: value
         for (section, key), value in old.values.items()
         if not section and key in OWN_HANDLERS and value in {"0", "1", ""}
     }
-    rows = [
-        _row(key, value, kept.get(key[1]), KEPT if key[1] in kept and not key[0] else UNKNOWN)
-        for key, value in sorted(old.values.items())
-    ]
+    rows: list[Row] = []
+    for (section, key), value in sorted(old.values.items()):
+        why = UNKNOWN if section or key not in kept else KEPT
+        rows.append(_row(("handlers", *filter(None, (section, key))), value, kept.get(key), why))
     return {name: kept.get(name) or "0" if name in kept else "1" for name in OWN_HANDLERS}, tuple(rows)
 
 
@@ -142,6 +156,21 @@ def choices_with(new: str, conversion: Conversion) -> str:
     return ini(nested)
 
 
+def live_choices(draft: str, new: str) -> str:
+    """The settings file of a draft that goes live: it sends by our relay, and its users may log in.
+
+    Args:
+        draft: as it has it, with what was converted and a copy's own values.
+        new: that of a new instance, open.
+    """
+    fresh = settings_of(new)
+    own = {("core", key): fresh["core", key] for key in COPY if ("core", key) in fresh}
+    nested: dict[str, dict[str, str]] = {}
+    for (section, key), value in (dict(settings_of(draft)) | own).items():
+        nested.setdefault(section, {})[key] = value
+    return ini(nested)
+
+
 def settings_of(text: str) -> Mapping[Key, str]:
     """What a settings file of ours says."""
     return read_ini(text).values
@@ -156,11 +185,11 @@ def _converted(key: Key, old: str) -> tuple[str | None, Rule]:
     return None, UNKNOWN
 
 
-def _row(key: Key, old: str, new: str | None, why: Rule) -> Row:
+def _row(key: tuple[str, ...], old: str, new: str | None, why: Rule) -> Row:
     """A row, with secrets masked."""
     name = ".".join(part for part in key if part)
     is_kept = old == new
-    if SECRET.fullmatch(key[1]):
+    if SECRET.fullmatch(key[-1]):
         old, new = old and MASK, new and MASK
     return Row(name, shown(old), ABSENT if new is None else shown(new), why, is_kept)
 

@@ -70,8 +70,8 @@ RESIDUE = _reason("residue", "Rest eines alten Updates.", "A remainder of an old
 LOCKS_OUT = _reason("locks_out", "Alte Adressen sperrten alle aus.", "Old addresses would lock everybody out.")
 CLEAR_PASSWORDS = _reason(
     "clear_passwords",
-    "Passwörter von Mailkonten lagen im Klartext; sie werden nach der Übernahme verschleiert.",
-    "Passwords of mail accounts lay in clear; they are disguised after the import.",
+    "Passwörter von Mailkonten lagen im Klartext; sie sind jetzt verschleiert.",
+    "Passwords of mail accounts lay in clear; they are disguised now.",
 )
 
 
@@ -148,7 +148,8 @@ TABLE = (
     _line("core", "(?:logout|failed)_redir_uri", LEADS_AWAY, drop),
     _line("core", "systememail", KEPT, MAIL),
     _line("core", "provider_name", KEPT, TEXT),
-    _line("core", "show_motd|use_provsig", KEPT, FLAG),
+    _line("core", "show_motd|folders_usepreview|showattachmentinline", KEPT, FLAG),
+    _line("core", "use_provsig", KEPT, _one_of("0", "1", "", "true")),
     _line("core", "gzip_(?:frontend|config)", BY_SERVER, _set("0")),
     _line("core", "(?:file|dir)_umask", BY_SERVER, drop),
     _line("core", "sms_feature_active", NO_GATEWAY, _set("0")),
@@ -177,3 +178,13 @@ TABLE = (
     _line("tmp|handlers|temp", ".*", RESIDUE, drop),
 )
 """The settings of `choices.ini.php`."""
+
+CONFIG: dict[str, tuple[Callable[[str], str | None], Rule]] = {
+    "language": (_one_of("de", "en", "fr"), KEPT),
+    "scheme": (_one_of("default"), KEPT),
+    "allow_ip": (_set("0"), LOCKS_OUT),
+}
+"""The settings of `config.choices.ini.php`."""
+
+REASONS = {rule.code: rule for rule in vars().copy().values() if isinstance(rule, Rule)}
+"""All reasons by their codes, as records name them."""

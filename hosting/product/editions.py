@@ -1,4 +1,4 @@
-"""Which edition and series an old installation is, where it lies, and what was added to it (P33, P35; phlymail.md §8).
+"""Which edition and series an old installation is, and where it lies (P33; phlymail.md §8).
 
 Several signs are asked, since each can be missing or lie: the name of the build, its number, the layout, tables and
 columns of the database. Header comments of the program tell nothing: those of the Free edition name MessageCenter.
@@ -27,6 +27,9 @@ MARKERS = (
 )  # fmt: skip
 """Files by which an installation's root is known, at any depth; the first one that fits counts."""
 
+OF_A_PART = re.compile(r"(?:.*config|(?:.*/)?frontend/themes/[^/]+)/choices\.ini\.php", re.DOTALL)
+"""Settings of that name which are no root's: a folder of settings has them, and so does each theme."""
+
 CONFIG_FOLDERS = {3: "shared/config", 4: "storage/config"}
 """Where each series has its settings."""
 
@@ -39,16 +42,6 @@ NEW_TABLES = ("groups", "group_permissions", "share_folder")
 """Tables that came with the fourth series."""
 
 OWN_HANDLERS = ("core", "email", "contacts", "calendar", "files", "bookmarks", "rss")
-OWN_THEMES = ("Yokohama", "Amplified")
-ADDED = (
-    (re.compile(r"frontend/themes/([^/]+)/.+"), "theme", OWN_THEMES),
-    (re.compile(r"handlers/([^/]+)/.+"), "handler", OWN_HANDLERS),
-    (re.compile(r"config/modules/([^/]+)/?.*\.php"), "Config module", ()),
-    (re.compile(r"(?:shared/)?msggw/([^/]+)/.+"), "SMS gateway", ()),
-    (re.compile(r"storage/filter_scripts/(.+\.php)"), "filter script", ()),
-    (re.compile(r"shared/extauth/([^/]+)\.php"), "login module", ("imap", "pop3", "ldap", "smtp", "file")),
-)
-"""What people add, and what each release has of it."""
 
 
 class Edition(StrEnum):
@@ -84,12 +77,14 @@ class Tree:
         texts: settings and version markers by path below the root.
         code: sums of the program's files by path below the root.
         users: folders of users by path below the root.
+        config: the folder of its settings, where it is none of the usual ones.
     """
 
     root: str
     texts: Mapping[str, str]
     code: Mapping[str, str] = field(default_factory=dict)
     users: tuple[str, ...] = ()
+    config: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,30 +119,12 @@ class Recognised:
         return f"{self.edition} {version_of(self.build) if self.build else self.series}"
 
 
-@dataclass(frozen=True)
-class Modifications:
-    """What differs from the release (P35): added things by kind and name, changed and further files by path."""
-
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    further: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """As the report lists them."""
-        return (
-            *self.added,
-            *(f"changed: {path}" for path in self.changed),
-            *(f"added: {path}" for path in self.further),
-        )
-
-
 def find_roots(paths: Iterable[str]) -> tuple[str, ...]:
     """Where installations lie, by the paths of the files that tell it; "" is the top."""
     found = set()
     for path in paths:
         marker = next((marker for marker in MARKERS if path == marker or path.endswith(f"/{marker}")), None)
-        if marker is not None and not (marker == "choices.ini.php" and path.endswith("config/choices.ini.php")):
+        if marker is not None and not (marker == "choices.ini.php" and OF_A_PART.fullmatch(path)):
             found.add(path[: -len(marker)].rstrip("/"))
     return tuple(sorted(found))
 
@@ -167,6 +144,8 @@ def tree_at(
 
 def config_folder(tree: Tree) -> str:
     """The folder of an installation's settings, below its root; empty if there is none."""
+    if tree.config:
+        return tree.config
     folders = [folder for folder in CONFIG_FOLDERS.values() if any(p.startswith(f"{folder}/") for p in tree.texts)]
     return max(folders, key=lambda folder: sum(p.startswith(f"{folder}/") for p in tree.texts), default="")
 
@@ -181,10 +160,21 @@ def user_base(tree: Tree, told: str = "") -> str:
         told: `path.userbase` of its settings.
     """
     bases = {path.rpartition("/")[0] for path in tree.users}
-    wanted = "/".join(part for part in told.split("/") if part not in {"", "."})
-    if wanted in bases:
-        return wanted
-    return max(bases, key=lambda base: sum(p.rpartition("/")[0] == base for p in tree.users), default="")
+    return below(told, bases) or max(
+        bases, key=lambda base: sum(p.rpartition("/")[0] == base for p in tree.users), default=""
+    )
+
+
+def below(told: str, folders: Collection[str]) -> str:
+    """The folder of an archive that a path told by its settings means, "" if none is there.
+
+    Args:
+        told: often a path of the old host: the longest end of it that is there counts.
+        folders: that lie in the archive.
+    """
+    parts = [part for part in told.replace("\\", "/").split("/") if part not in {"", "."}]
+    ends = ("/".join(parts[at:]) for at in range(len(parts)))
+    return next((end for end in ends if end in folders), "")
 
 
 def recognise(tree: Tree, tables: Mapping[str, Collection[str]]) -> Recognised:
@@ -208,28 +198,9 @@ def recognise(tree: Tree, tables: Mapping[str, Collection[str]]) -> Recognised:
     return Recognised(_only(editions), _only(series), build, confidence, tuple(signs))
 
 
-def modifications(tree: Tree, release: Mapping[str, str] | None = None) -> Modifications:
-    """What was added or changed.
-
-    Args:
-        tree: of the installation.
-        release: sums of the very release's files by path, if it is known; without it only added things are found.
-    """
-    added = set()
-    for path in (*tree.code, *tree.texts):
-        for pattern, kind, own in ADDED:
-            match = pattern.fullmatch(path)
-            if match and match[1] not in own and not match[1].startswith(("index.", ".")):
-                added.add(f"{kind} {match[1]}")
-    release = release or {}
-    changed = [path for path, digest in tree.code.items() if path in release and release[path] != digest]
-    own_files = [path for path in tree.code if release and path not in release and not _is_of_an_addition(path)]
-    return Modifications(tuple(sorted(added)), tuple(sorted(changed)), tuple(sorted(own_files)))
-
-
 def _marker(tree: Tree, name: str) -> str:
     """What a version marker says, in either layout."""
-    for folder in reversed(CONFIG_FOLDERS.values()):
+    for folder in (tree.config, *reversed(CONFIG_FOLDERS.values())):
         if text := tree.texts.get(f"{folder}/{name}", "").strip():
             return text[:80]
     return ""
@@ -277,8 +248,3 @@ def _series_by_tables(tables: Mapping[str, Collection[str]]) -> Sequence[Sign]:
 def _only(found: Collection[_T]) -> _T | None:
     """The one thing that was found, None if it is none or several."""
     return next(iter(found)) if len(found) == 1 else None
-
-
-def _is_of_an_addition(path: str) -> bool:
-    """Whether a file belongs to something that is listed by its name already."""
-    return any(pattern.fullmatch(path) for pattern, _, _ in ADDED)

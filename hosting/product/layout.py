@@ -131,6 +131,11 @@ class InstanceLayout:
         return CODE / self.name / "closed"
 
     @property
+    def gate_keeper(self) -> Path:
+        """What PHP runs before each request from the web: it lets nobody in while the gate is shut."""
+        return CODE / self.name / "gate.php"
+
+    @property
     def trial(self) -> Path:
         """The code of a release whose migration is tried on a copy of the database."""
         return CODE / self.name / "trial"

@@ -56,6 +56,8 @@ def read_ini(text: str) -> OldIni:
     if ";" in lines[-1] or (lines[-1].strip() and lines[-1][-1] in " \t"):
         return OldIni(unreadable=len(lines))  # without a line end PHP reads blanks and comments otherwise
     for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            return OldIni(unreadable=number)  # PHP ends there, in a comment too
         bare = line.lstrip(" \t").rstrip(" ")  # PHP keeps a tab at the end of a value
         if not bare.strip("\t ") or bare.startswith(";"):
             continue
@@ -64,9 +66,10 @@ def read_ini(text: str) -> OldIni:
             if _is_constant(section) or section in KEYWORDS or section in opened:
                 return OldIni(unreadable=number)  # a doubled one replaces the first in PHP 8, and not in all before
             opened.add(section)
+            values.pop(("", section), None)  # PHP keeps one of them under this name, the later one
             continue
         assignment = _ASSIGNMENT.fullmatch(bare)
-        if assignment is None or assignment[1].lower() in KEYWORDS or "\0" in bare:
+        if assignment is None or assignment[1].lower() in KEYWORDS:
             return OldIni(unreadable=number)
         key, value = (section, assignment[1]), _value(assignment[3])
         if value is None and not _is_calm(assignment[3]):

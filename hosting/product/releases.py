@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from hosting.errors import Refused
+from hosting.product.accounts import table
 
 if TYPE_CHECKING:
     from hosting.policy.values import ReleaseFacts
@@ -30,6 +31,12 @@ NEEDED = (
 )
 BUILD = re.compile(r"[0-9]{3,6}")
 """Build numbers known: 3xxxx and 4xxxx."""
+
+STATE = re.compile(r"storage/.*|choices\.ini\.php|installer\.php|runonce\.php|install/.*", re.DOTALL)
+"""Files of a release that each instance changes or does without."""
+
+WRITTEN_AT_EACH_RUN = (table("files_folders"), table("mailboxes"))
+"""Tables that every run-once script writes or drops, though it mostly changes nothing (phlymail.md section 5)."""
 
 MOST_BYTES = 512 * 2**20
 MOST_ENTRIES = 50_000
@@ -89,6 +96,15 @@ def inspect_archive(file: Path) -> ReleaseArchive:
     with file.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     return ReleaseArchive(checksum, int(build), version_of(int(build)), edition[:80], file.stat().st_size)
+
+
+def file_sums(file: Path) -> dict[str, str]:
+    """The SHA-256 of each file of a registered release's program, by its path; what instances change is left out."""
+    with zipfile.ZipFile(file) as archive:
+        names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+        top = _top(file, names)
+        own = [name for name in names if name.startswith(top) and not STATE.fullmatch(name.removeprefix(top))]
+        return {name.removeprefix(top): hashlib.sha256(archive.read(name)).hexdigest() for name in own}
 
 
 def _check_entries(file: Path, entries: list[zipfile.ZipInfo]) -> None:

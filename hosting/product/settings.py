@@ -200,9 +200,14 @@ def neutral_autoupdate() -> str:
     return ini({"0": nowhere, "1": nowhere})
 
 
-def config_choices(language: str) -> str:
-    """The administration's settings: language, and no lock on addresses."""
-    return ini({"language": CONFIG_LANGUAGES[language], "scheme": "default", "allow_ip": 0})
+def config_choices(language: str, taken: Mapping[str, str] | None = None) -> str:
+    """The administration's settings: language, and no lock on addresses.
+
+    Args:
+        language: the customer's.
+        taken: what was taken over of an old installation's, and counts instead.
+    """
+    return ini({"language": CONFIG_LANGUAGES[language], "scheme": "default", "allow_ip": 0} | dict(taken or {}))
 
 
 def installer_form(language: str, database: str, password: str, admin: str, admin_password: str) -> dict[str, str]:

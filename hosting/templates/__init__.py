@@ -6,7 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from hosting.templates.wording import day, moment
+from hosting.templates.wording import day, moment, size
 
 
 def render(name: str, /, **values: object) -> str:
@@ -45,4 +45,5 @@ def _environment() -> Environment:
     )
     environment.filters["moment"] = moment
     environment.filters["day"] = day
+    environment.filters["size"] = size
     return environment

@@ -44,6 +44,7 @@ STOPS = {
     "en": ("a few seconds", "less than a minute", "about {minutes} minutes"),
 }
 A_FEW_SECONDS, A_MINUTE = 10, 60
+GIGA = 1024
 
 
 def span(opens: datetime, closes: datetime, language: str) -> str:
@@ -79,3 +80,12 @@ def moment(at: datetime, language: str) -> str:
     local = at.astimezone(ZoneInfo(TIME_ZONE))
     weekday, month = WEEKDAYS[language][local.weekday()], MONTHS[language][local.month - 1]
     return FORMS[language].format(weekday=weekday, month=month, local=local)
+
+
+def size(count: int, language: str) -> str:
+    """So many bytes as people say it: "3,4 MB", "12.0 GB"; a MB is a MiB, as with what is booked (P04)."""
+    value, unit = count / 2**20, "MB"
+    if value >= GIGA:
+        value, unit = value / GIGA, "GB"
+    said = f"{max(value, 0.1):.1f} {unit}"
+    return said.replace(".", ",") if language == "de" else said
