@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,10 +12,13 @@ from prefect.types import SecretDict
 from pydantic import Field, SecretStr
 
 from blocks.bucket_settings import BucketSettings
+from blocks.object_parts import ObjectParts
+from blocks.object_versions import ObjectVersions
 from blocks.store_client import StoreRefused, asking, client_for
 from hosting.errors import DriftFound, Refused, ServiceError
 from hosting.policy.placement import COUNTRY
-from hosting.policy.store_rights import CONTROL, segment
+from hosting.policy.store_rights import OUR_OWN, segment
+from hosting.policy.stored_versions import is_altered, newest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,13 +38,22 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Stored:
-    """What lies under a generation's prefix: present objects, their bytes; names are empty where a key is short."""
+    """What lies under a generation's prefix; names are empty where a key is short.
+
+    Args:
+        objects: that are present.
+        bytes: of them.
+        altered: objects, present or hidden, that are not what was first written there.
+        altered_at: when the last of them was altered, by the store's clock; None where none is.
+    """
 
     server: str
     instance: str
     generation: str
-    objects: int
-    bytes: int
+    objects: int = 0
+    bytes: int = 0
+    altered: int = 0
+    altered_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,21 @@ class BackupStore(Block):
         """The administrator's client; it never leaves the control machine."""
         secret = self.secret_key.get_secret_value()
         return client_for(self.endpoint, self.region, self.access_key, secret, self.authorities_pem)
+
+    @property
+    def versions(self) -> ObjectVersions:
+        """All versions of what lies in the bucket."""
+        return ObjectVersions(self.client, self.endpoint, self.bucket)
+
+    @property
+    def parts(self) -> ObjectParts:
+        """Objects that servers write, and customers fetch, without a key.
+
+        Raises:
+            Refused: nobody stated that the store stands in Germany (P02).
+        """
+        self._stands_in_germany()
+        return ObjectParts(self.client, self.endpoint, self.bucket)
 
     def prefix(self, server: str, instance: str, generation: str) -> str:
         """Where a generation lies in the bucket, with a slash at the end.
@@ -159,17 +186,21 @@ class BackupStore(Block):
             return BucketSettings(self.client, self.bucket, self.lock_days).ensure()
 
     def generations(self) -> Iterator[Stored]:
-        """What lies in the store, each generation once, without holding more than one page in memory.
+        """What lies in the store, hidden or not, each generation once, without holding more than one page in memory.
 
         Raises:
             Unreachable: the store does not answer.
         """
-        others = (found for found in self.objects("") if not found.key.startswith(f"{CONTROL}/"))
-        for names, found in groupby(others, key=lambda one: _names(one.key)):
-            sizes = [0, 0]
-            for one in found:
-                sizes = [sizes[0] + 1, sizes[1] + one.bytes]
-            yield Stored(*names, *sizes)
+        others = (found for found in self.versions.below("") if found[0].key.partition("/")[0] not in OUR_OWN)
+        for names, found in groupby(others, key=lambda one: _names(one[0].key)):
+            stored = Stored(*names)
+            for versions in found:
+                newest = newest_of(versions)
+                stored = replace(stored, objects=stored.objects + (not newest.hides), bytes=stored.bytes + newest.bytes)
+                if is_altered(versions):
+                    last = max(newest.at, stored.altered_at or newest.at)
+                    stored = replace(stored, altered=stored.altered + 1, altered_at=last)
+            yield stored
 
     def drop(self, server: str, instance: str, generation: str) -> Dropped:
         """Remove a whole generation: every version of every object, past the lock; again, it finds nothing.

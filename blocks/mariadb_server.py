@@ -73,20 +73,25 @@ class MariadbServer:
 
 
 @contextlib.contextmanager
-def mariadb_of(ssh: SshConnection, database: str | None = None) -> Iterator[MariadbServer]:
+def mariadb_of(ssh: SshConnection, database: str | None = None, *, seconds: float = SECONDS) -> Iterator[MariadbServer]:
     """MariaDB as root by its Unix socket, through a channel of the SSH connection.
+
+    Args:
+        ssh: to the server.
+        database: that statements are about.
+        seconds: so long may a statement keep silent.
 
     Raises:
         Unreachable: MariaDB is not running there.
     """
-    channel = ssh.stream(Command("mariadb", ("socat", "-", f"UNIX-CONNECT:{SOCKET}"), seconds=SECONDS))
+    channel = ssh.stream(Command("mariadb", ("socat", "-", f"UNIX-CONNECT:{SOCKET}"), seconds=seconds))
     connection = pymysql.connections.Connection(
         user="root",
         database=database,
         charset="utf8mb4",
         autocommit=True,
         defer_connect=True,
-        read_timeout=SECONDS,
+        read_timeout=seconds,
         ssl_disabled=True,  # SSH encrypts it; loading the world's authorities for TLS would take 50 ms
     )
     try:

@@ -64,6 +64,16 @@ class ObjectStore(Block):
                 self.client.create_bucket(Bucket=self.bucket)
             self.client.upload_file(str(file), self.bucket, key)
 
+    def get(self, key: str, file: Path) -> None:
+        """Fetch an object into a file.
+
+        Raises:
+            StoreRefused: there is no such object, or it is not for us.
+            Unreachable: the store does not answer.
+        """
+        with asking(self.endpoint):
+            self.client.download_file(self.bucket, key, str(file))
+
     def link(self, key: str) -> str:
         """A link by which a server fetches an object for a quarter of an hour; it is a secret for that time."""
         return self.client.generate_presigned_url(

@@ -14,6 +14,7 @@ from hosting.errors import ServiceError
 from hosting.policy.agreement_links import sign_link
 from hosting.policy.agreements import WithoutAnswer
 from hosting.policy.terms import STANDARD
+from hosting.settings import ProbeSettings
 
 
 class SealedOtherwise(ServiceError):
@@ -37,6 +38,11 @@ class ServiceSettings(Block):
     access_link_days: int = Field(STANDARD.access_link_days, title="Days a first access link lives")
     move_without_answer: WithoutAnswer = Field(
         WithoutAnswer.NOTHING, title="Moves without an answer", description="nothing, or move: in the first window."
+    )
+    room_ahead_days: int = Field(STANDARD.room_ahead_days, title="Days that the need to move is looked ahead")
+    probes: ProbeSettings = Field(ProbeSettings(), title="Probes", description="How often, and when it is an alarm.")
+    import_networks: list[str] = Field(
+        default_factory=list, title="Inner networks of archives", description="For tests alone (P37)."
     )
 
     def seal(self, secret: str) -> str:

@@ -36,7 +36,7 @@ def audit_backups() -> Any:
         stored = read_store_list()
     records = read_backup_records()
     findings = [
-        *audit(records.audited, records.generations, stored, now()),
+        *audit(records.audited, records.generations, stored, now(), records.sound),
         *left_restores(records.restores),
         *store_unread(failures),
     ]

@@ -61,8 +61,9 @@ def connect_domain(request: DomainRequest) -> Any:
             served = prepare(naming)
             found = read_pointing(naming, passed_on=True)
             if naming.name.state is NameState.ASSIGNING and not found.points:
-                tell_customer_record(naming)
-                when = look_again(naming, found.told)
+                if found.known:
+                    tell_customer_record(naming)
+                when = look_again(naming, found.told, known=found.known)
                 return Completed(name="Waiting", message=f"{found.told} Looked at again {when:%Y-%m-%d %H:%M} UTC.")
             switch_on(naming, {"dns": found.told, "certificate": served})
         return Completed(message=f"{naming.instance.name} is at {naming.url}.")

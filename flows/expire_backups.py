@@ -9,6 +9,7 @@ from prefect.states import Completed
 
 from tasks.backup_reports import report_dropped
 from tasks.failures import check_all_done, kept_for_the_end
+from tasks.import_going_live import read_left, read_old_imports, record_left_gone
 from tasks.restored_aside import drop_aside, read_aside, read_old_restores, record_aside_dropped
 from tasks.retention import (
     drop_generation,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @flow(name="expire-backups", persist_result=False)
 def expire_backups() -> Any:
-    """Drop generations whose weeks are over, what restores laid aside once its days are over, and unused caches.
+    """Drop generations whose weeks are over, what restores and imports laid aside for some days, and unused caches.
 
     One that can't be dropped keeps none of the others; the run fails at the end, and the next one goes on.
     """
@@ -38,9 +39,17 @@ def expire_backups() -> Any:
             drop_aside(server, restore)
             record_aside_dropped(restore)
             cleared += 1
+    for order in read_old_imports():
+        with kept_for_the_end(failures, f"import {order.id} of {order.instance}"):
+            server, taken = read_left(order)
+            drop_aside(server, taken)
+            record_left_gone(order)
+            cleared += 1
     for server in read_used_servers():
         with kept_for_the_end(failures, f"caches on {server.name}"):
             ensure_no_unused_caches(server)
     report_dropped(dropped)
     check_all_done(failures, "The next run goes on with it; docs/runbooks/backups.md tells what may stand in the way.")
-    return Completed(message=f"{len(dropped)} generations dropped, {cleared} restores' old states removed.")
+    return Completed(
+        message=f"{len(dropped)} generations dropped, {cleared} old states of restores and imports removed."
+    )

@@ -23,7 +23,6 @@ from hosting.policy.move_plan import (
     plan,
 )
 from hosting.policy.states import MoveState
-from hosting.policy.terms import STANDARD
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.databases import ensure_database
 from tasks.evacuations import go_on_after
@@ -38,6 +37,7 @@ from tasks.former_homes import (
 from tasks.kept_source import ensure_kept_let_in
 from tasks.leases import working_on
 from tasks.letters import local
+from tasks.measuring import ensure_last_room
 from tasks.move_after_check import hold_target, ready_to_hold, record_after_check
 from tasks.move_database import (
     catch_up,
@@ -52,6 +52,7 @@ from tasks.move_database import (
 from tasks.move_ends import given_up, given_up_if_undone, telling_move_failure
 from tasks.move_files import compare_files, copy_files, hold_files, last_round
 from tasks.move_letters import tell_customer_moved
+from tasks.move_moments import read_wanted, record_copied, wait_until_due
 from tasks.move_records import (
     check_at_source,
     is_still_kept,
@@ -67,6 +68,7 @@ from tasks.move_records import (
     record_switched,
 )
 from tasks.move_sides import (
+    check_not_switched,
     clear_target,
     close_source,
     end_source_processes,
@@ -81,12 +83,12 @@ from tasks.move_sides import (
     reopen_source,
     retire_source,
 )
-from tasks.move_stop import closed_no_longer_than
+from tasks.move_stop import closed_no_longer_than, open_until_served
 from tasks.name_moves import ensure_names_follow, ensure_names_prepared, ensure_no_names_left, prove_names_answer
 from tasks.outgoing import ensure_outgoing_network
 from tasks.outside import watched
 from tasks.probes import prove_instance_answers, url_of
-from tasks.records import now
+from tasks.records import now, read_terms
 from tasks.snapshots import end_backup_job
 from tasks.storage import check_disks, ensure_storage, ensure_storage_limit
 from tasks.system_users import ensure_system_user
@@ -121,13 +123,15 @@ def move_instance(request: MoveRequest) -> Any:
         meaning = meaning_of(move.facts.state)
         if meaning is Meaning.NOTHING:
             return Completed(message=f"Move {move.facts.id} of {move.name} is {move.facts.state} already.")
-        if meaning is Meaning.BEGIN and is_before_its_time(move.facts.due_at, now()):
+        if meaning is Meaning.BEGIN and is_before_its_time(move.facts.begins, now()):
             leave_for_its_moment(move)
-            return Completed(message=f"{move.name} moves at {local(move.facts.due_at)}; a run begins it then.")
+            return Completed(message=f"{move.name} moves at {local(move.facts.begins)}; a run begins it then.")
         home = move.target if meaning is Meaning.GO_ON else move.source  # the one that serves it must be there
-        with working_on(home, move.instance, "move"):
+        with working_on(home, move.instance, "move", also_on=(move.source.name, move.target.name)):
+            move = replace(move, instance=read_move(request.move).instance)  # it may have been suspended meanwhile
             if meaning is not Meaning.GO_ON:
                 check_at_source(move)
+                check_not_switched(move)
             if meaning is Meaning.UNDO:
                 move = undo_return(move) if move.serves_kept else undo(move)
             if meaning is not Meaning.GO_ON:
@@ -140,18 +144,18 @@ def move_instance(request: MoveRequest) -> Any:
 def brought_over(move: Move) -> Move:
     """The instance on its target, the switch recorded; undone where that fails."""
     with given_up_if_undone(move):
+        move = read_wanted(move)
         end_backup_job(move.source, move.instance)
         sizes = read_sizes(move)
         found = replace(read_obstacles(move), **read_sides(move))
         objected = objections(move.instance, move.source, move.target, sizes=sizes, found=found, now=now())
         check(move.instance, move.target, objected)
         check_disks(move.target)
-    what = plan(sizes, replicating=found.replicating)
+    what = plan(sizes, replicating=found.replicating, pace=found.pace)
     move = record_begun(move, what)
     try:
         prepare(move)
-        copy_live(move, what)
-        return stop_and_switch(move, what)
+        return stop_and_switch(copy_live(move, what), what)
     except Exception as error:
         if read_move(move.facts.id).facts.state is not MoveState.SWITCHED:
             undo(move)
@@ -169,6 +173,7 @@ def prepare(move: Move) -> None:
     ensure_database(move.target, move.instance)
     ensure_release(move.target, move.instance)
     ensure_application(move.target, move.instance)
+    ensure_last_room(move.target, move.instance)
     ensure_sealed(move.target, move.instance)
     ensure_php_pool(move.target, move.instance)
     ensure_outgoing_network(move.target, move.instance)
@@ -176,24 +181,30 @@ def prepare(move: Move) -> None:
     ensure_names_prepared(move.target, move.instance)
 
 
-def copy_live(move: Move, what: MovePlan) -> None:
-    """All that can go over while the customer works."""
+def copy_live(move: Move, what: MovePlan) -> Move:
+    """All that can go over while the customer works, before the moment that was agreed on and then once more."""
+    since = now()
     copy_files(move, 1)
     if what.method is Method.REPLICATION:
         ensure_transactional(move)
         follow_database(move, load_database(move)["gtid"])
         catch_up(move)
+    record_copied(move, since)
+    move = wait_until_due(move)
+    if what.method is Method.REPLICATION:
         record_state(move, MoveState.COPYING, evidence={"database_live": compare_live(move)})
     copy_files(move, ROUNDS)
+    return move
 
 
 def stop_and_switch(move: Move, what: MovePlan) -> Move:
     """Closed, the rest brought over and compared, switched, open again on the other side; watched from outside."""
+    terms = read_terms(move.name)
     with (
-        watched(url_of(move.source, move.instance)) as watch,
+        watched(url_of(move.source, move.instance), move.instance) as watch,
         last_round(move, ROUNDS + 1) as last,
         ready_to_hold(move, wanted=not what.compared_in_stop),
-        closed_no_longer_than(STANDARD.move_closed_most, move.source, move.target) as stop,
+        closed_no_longer_than(terms.move_closed_most, move.source, move.target) as stop,
     ):
         check_within_window(move.facts.due_until, now() + timedelta(seconds=what.stop_seconds))
         move = record_state(move, MoveState.FROZEN)
@@ -218,9 +229,7 @@ def stop_and_switch(move: Move, what: MovePlan) -> Move:
             stop.reached("files")
             stop.decide()
             move = record_switched(move, {**compared, "stop": stop.parts})
-            open_target(move)
-            if watch.served_again():
-                record_opened(move, watch.stop_seconds)
+            open_until_served(move, watch)
     return move
 
 
@@ -242,6 +251,7 @@ def finish(move: Move) -> dict[str, Any]:
     ensure_names_follow(move.target, move.instance)
     evidence["names"] = prove_names_answer(move.target, move.instance)
     ensure_storage_limit(move.target, move.instance)
+    ensure_last_room(move.target, move.instance)
     evidence["old_url"] = left(move, silent)
     leave_for_later(move, silent)
     tell_customer_moved(move)
@@ -277,7 +287,7 @@ def undo(move: Move) -> Move:
 @flow(name="retire-moved-sources", persist_result=False)
 def retire_moved_sources() -> Any:
     """What moves left on their sources goes once its days are over; each source passes requests on for ever."""
-    kept, failures = read_kept_too_long(STANDARD.moved_kept_days), list[ServiceError]()
+    kept, failures = read_kept_too_long(), list[ServiceError]()
     for move in kept:
         with (
             kept_for_the_end(failures, f"{move.name} on {move.source.name}"),

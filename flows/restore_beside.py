@@ -18,6 +18,7 @@ from tasks.beside import (
     show_beside,
 )
 from tasks.copies import copy_of, drop_copy, make_copy
+from tasks.drafts import drop_draft, is_draft, place_of_copy
 from tasks.leases import working_on_copy
 from tasks.records import read_server, record_operator
 from tasks.rehearsals import read_candidate
@@ -122,7 +123,10 @@ def drop_old_copies() -> Any:
 
 
 def remove(server: ServerFacts, copy: CopyFacts, *by_and_why: str) -> None:
-    """A copy gone from its server, then from the records."""
+    """A copy gone from its server, of a draft its archive too; then from the records."""
     with working_on_copy(server, copy.name, "drop"):
-        drop_copy(server, copy.name)
+        if is_draft(copy):
+            drop_draft(server, copy, place_of_copy(copy))
+        else:
+            drop_copy(server, copy.name)
         record_beside_removed(copy, *by_and_why)

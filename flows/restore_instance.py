@@ -14,6 +14,8 @@ from hosting.policy.backup_budget import restore_seconds
 from tasks.application import ensure_application, ensure_release, ensure_sealed
 from tasks.elsewhere import check_old_server, drop_place, make_place, read_places
 from tasks.leases import working_on
+from tasks.lost_moves import ensure_lost_move_given_up
+from tasks.measuring import ensure_last_room
 from tasks.name_moves import ensure_names_follow, ensure_names_prepared, prove_names_answer
 from tasks.passing_on import ensure_passed_on, read_former_homes
 from tasks.probes import prove_instance_answers
@@ -27,6 +29,7 @@ from tasks.restore_records import (
     end_restore,
     end_restore_elsewhere,
     record_brought_back,
+    record_exchanging,
     record_switched,
 )
 from tasks.restore_reports import report_restore
@@ -49,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hosting.policy.values import GenerationFacts, InstanceFacts, ServerFacts
-    from tasks.restoring import Restore
+    from tasks.restoring import Exchange, Restore
 
 
 class RestoreRequest(BaseModel):
@@ -115,10 +118,14 @@ def restore_instance(request: RestoreRequest) -> Any:
     instance = read_instance(request.instance)
     point, generation = read_point(request.point)
     check_point_of(instance, point, request.what)
-    places = read_places(instance, request.server)
-    server, old = places.server, places.old
-    closable = check_old_server(old, lost=request.old_server_lost or places.switched) if old else False
-    with working_on(server, instance, "restore"):
+    lost = request.old_server_lost
+    with working_on(read_places(instance, request.server, lost=lost).server, instance, "restore"):
+        instance = read_instance(request.instance)  # it may have been suspended or moved meanwhile
+        places = read_places(instance, request.server, lost=lost)
+        server, old = places.server, places.old
+        closable = check_old_server(old, lost=lost or places.switched) if old else False
+        if old and not places.switched:
+            ensure_lost_move_given_up(instance, old, answers=closable)
         if closable or not old:
             end_backup_job(old or server, instance)
         if not places.switched:
@@ -168,6 +175,7 @@ def beside(server: ServerFacts, restore: Restore, generation: GenerationFacts, r
 def exchange(server: ServerFacts, restore: Restore, what: str) -> dict[str, Any]:
     """The restored state in the place of the old one, open again; taken back where it does not pass its proof."""
     instance = with_release_of(server, restore)
+    record_exchanging(restore)
     ensure_closed(server, instance)
     try:
         evidence = bring_in(server, instance, restore, what)
@@ -196,6 +204,7 @@ def change_server(old: ServerFacts, server: ServerFacts, restore: Restore, *, cl
         closable: whether the old one answers.
     """
     instance = with_release_of(server, restore)
+    record_exchanging(restore)
     if closable:
         ensure_closed(old, restore.instance)
     try:
@@ -265,7 +274,7 @@ def with_release_of(server: ServerFacts, restore: Restore) -> InstanceFacts:
     return instance
 
 
-def bring_in(server: ServerFacts, instance: InstanceFacts, restore: Restore, what: str) -> dict[str, Any]:
+def bring_in(server: ServerFacts, instance: InstanceFacts, restore: Exchange, what: str) -> dict[str, Any]:
     """The restored state in the place of a closed instance, open but for its cron job: proof and seconds."""
     closed_at = now()
     check_not_taken_back(server, restore)
@@ -286,5 +295,6 @@ def open_again(server: ServerFacts, instance: InstanceFacts) -> None:
     ensure_sealed(server, instance)
     ensure_caches_empty(server, instance)
     ensure_storage_limit(server, instance)
+    ensure_last_room(server, instance)
     ensure_php_pool(server, instance)
     ensure_site(server, instance)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from hosting.policy.move_plan import check_versions
 from hosting.policy.states import MoveState
-from hosting.policy.terms import STANDARD
 from tasks.application import ensure_application, ensure_release
 from tasks.databases import ensure_database
 from tasks.kept_source import check_kept, ensure_keeper_passes_on, ensure_kept_let_in, record_kept_served
 from tasks.move_ends import given_up, given_up_if_undone
-from tasks.move_records import read_move, record_opened, record_state
-from tasks.move_sides import close_source, ensure_can_pass_on, ensure_source_fenced, open_target, reopen_source
-from tasks.move_stop import closed_no_longer_than
+from tasks.move_records import read_move, record_state
+from tasks.move_sides import close_source, ensure_can_pass_on, ensure_source_fenced, reopen_source
+from tasks.move_stop import closed_no_longer_than, open_until_served
 from tasks.name_moves import ensure_names_prepared
 from tasks.outgoing import ensure_outgoing_network
 from tasks.outside import watched
 from tasks.probes import url_of
+from tasks.records import read_terms
 from tasks.snapshots import end_backup_job
 from tasks.storage import check_disks
 from tasks.system_users import ensure_system_user
@@ -62,9 +62,10 @@ def ready_to_serve(move: Move) -> None:
 
 def switched_back(move: Move) -> Move:
     """The present state closed and fenced, the kept one open; watched from outside."""
+    terms = read_terms(move.name)
     with (
-        watched(url_of(move.source, move.instance)) as watch,
-        closed_no_longer_than(STANDARD.move_closed_most, move.source, move.target) as stop,
+        watched(url_of(move.source, move.instance), move.instance) as watch,
+        closed_no_longer_than(terms.move_closed_most, move.source, move.target) as stop,
     ):
         move = record_state(move, MoveState.FROZEN)
         close_source(move)
@@ -72,9 +73,7 @@ def switched_back(move: Move) -> Move:
         stop.decide()
         move = record_kept_served(move)
         ensure_kept_let_in(move)
-        open_target(move)
-        if watch.served_again():
-            record_opened(move, watch.stop_seconds)
+        open_until_served(move, watch)
     return move
 
 

@@ -10,7 +10,7 @@ from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hosting.errors import ServiceError
+from hosting.errors import ServiceError, StepFailed
 from hosting.inventory.closed_updates import CLOSED
 from hosting.inventory.leases import LeaseLost
 from hosting.inventory.roll_out_rows import RollOutOrder
@@ -167,6 +167,7 @@ def update_application(request: UpdateApplicationRequest) -> Any:
         if due:
             ensure_store_ready()
         while due:
+            report_updates(roll_out, server.name)
             named = [(one.instance, f"update {one.instance}") for one in due[: roll_out.parallel]]
             taken_up = [
                 update_one.with_options(task_run_name=run).submit(server, roll_out.id, name) for name, run in named
@@ -177,7 +178,7 @@ def update_application(request: UpdateApplicationRequest) -> Any:
                 left += [error] if error else []
             done = {one.instance for one in outcomes}
             due = next_of(read_due_updates(roll_out.id, server.name), done, left=bool(left))
-        report_updates(roll_out, server.name, outcomes)
+        report_updates(roll_out, server.name)
         check_all_done(left, "The next run goes on with what is left.")
         well = sum(one.state == UpdateState.DONE for one in outcomes)
         return Completed(message=f"{well} of {len(outcomes)} on {server.name} have {roll_out.release.version}.")
@@ -260,7 +261,9 @@ def prepare(server: ServerFacts, update: Update) -> Trial:
 def stop_and_switch(server: ServerFacts, update: Update, trial: Trial, point: str) -> Update:
     """Closed, kept, switched, migrated, proven behind the gate, open; or back as it was. Watched from outside."""
     with watched(url_of(server, update.instance)) as watch:
-        watch.served_again()
+        if not watch.served_again():
+            message = f"{update.name} does not answer from outside before it is closed: it would stay so."
+            raise StepFailed(message, "It was not closed; see to it, then update it again.")
         update = record_stopped(update, {"way": trial.way.told(), "point": point})
         try:
             close(server, update)
@@ -273,21 +276,25 @@ def stop_and_switch(server: ServerFacts, update: Update, trial: Trial, point: st
         except ServiceError as error:
             if read_state(update) is UpdateState.STOPPED:
                 go_back(server, update)
-                watch.served_again()
+                is_served = watch.served_again()
                 record_outage(update, watch.stop_seconds)
                 record(update, UpdateState.WAITING, str(error))
+                if not is_served:
+                    message = (
+                        f"{update.name} is back as it was, and still nobody is served. It went back since: {error}"
+                    )
+                    raise StepFailed(message, "Look at its server.") from error
             raise
         open_again(server, update)
-        watch.served_again()
-    return record_outage(update, watch.stop_seconds)
+        return record_outage(update, watch.stop_seconds) if watch.served_again() else update
 
 
 def finish(server: ServerFacts, update: Update) -> None:
     """Open, at work again, proven wholly; what was kept for the way back is gone."""
     open_again(server, update)
-    update = record_outage(update)
     ensure_cron(server, update.instance_new)
     proof = prove_instance_answers(server, update.instance_new)
+    update = record_outage(update)  # where nobody saw it being served before
     drop_kept(server, update)
     drop_code(server, update, old=True)
     record(update, UpdateState.DONE, evidence={"proof": proof})

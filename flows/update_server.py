@@ -9,10 +9,12 @@ from prefect.states import Completed
 from pydantic import BaseModel, ConfigDict, Field
 
 from hosting.errors import ServiceError, StepFailed, Unreachable
+from hosting.inventory.leases import LeaseHeld
 from hosting.policy.maintenance import OutsideWindow
 from hosting.policy.months import day_of
 from hosting.policy.server_updates import (
     NotNow,
+    RebootNotNow,
     Scope,
     Word,
     canaries_first,
@@ -20,18 +22,29 @@ from hosting.policy.server_updates import (
     needs_reboot,
     scope_on,
 )
-from tasks.failures import check_all_done, kept_for_the_end
+from tasks.failures import check_all_done
 from tasks.jobs import JobInterrupted
+from tasks.leases import working_on_server
 from tasks.records import now, read_server, record_operator
 from tasks.server_reports import (
     Outside,
     check_not_halted,
+    may_follow,
     read_updatable_servers,
     report_preview,
     report_updates,
     watching,
 )
-from tasks.server_turns import end_left_reboots, reboot_and_wait, reboot_turn, record_rebooted, record_turns, take_turn
+from tasks.server_turns import (
+    end_left_reboots,
+    reboot_and_wait,
+    reboot_turn,
+    record_rebooted,
+    record_turns,
+    record_undone,
+    settle_if_back,
+    take_turn,
+)
 from tasks.server_updates import (
     UpdateTakenBack,
     apply_packages,
@@ -39,6 +52,7 @@ from tasks.server_updates import (
     check_ready,
     halt_updates,
     has_changed_nothing,
+    is_left,
     preview_update,
     read_health,
     read_left,
@@ -50,8 +64,11 @@ from tasks.server_updates import (
     take_back,
     what_grew_ill,
 )
+from tasks.step import run_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hosting.inventory.server_updates import BegunUpdate
     from hosting.policy.values import ServerFacts
 
@@ -121,38 +138,64 @@ def update_servers(request: UpdateServersRequest = WHAT_IS_DUE) -> Any:
     """
     if request.operator:
         record_operator(request.operator, "service", request.reason)
+    servers, by = canaries_first(read_updatable_servers(request.servers)), request.operator or SERVICE
+    end_what_is_left(servers, by)
     check_not_halted()
     scope = scope_on(day_of(now())) if request.scope == "as due" else Scope(request.scope)
-    servers = canaries_first(read_updatable_servers(request.servers))
     told: dict[str, str] = {}
     failures: list[ServiceError] = []
     for place, server in enumerate(servers):
         wish = UpdateServerRequest(server=server.name, scope=scope.value, reason=request.reason)
-        try:
-            told[server.name] = updated(server, wish, request.operator or SERVICE)
-        except OutsideWindow as error:  # the night is over, or this run comes late
-            told[server.name] = f"Not now: {error}"
-        except (NotNow, Unreachable) as error:
-            told[server.name] = str(error)
-            with kept_for_the_end(failures, server.name):
-                raise
-            if place == 0:
-                break  # nothing was tried on the canary
-        except ServiceError as error:
-            told[server.name] = str(error)
-            halt_updates(server, error)
-            report_updates(told)
-            raise
-    report_updates(told)
+        error = tried(server, wish, by, told)
+        failures += [error] if error and not isinstance(error, OutsideWindow) else []
+        if place == 0 and not may_follow(server, error):
+            break
     check_all_done(failures, "The next night tries again.")
     return Completed(message="; ".join(f"{name}: {said}" for name, said in told.items()) or "No server is in use.")
+
+
+def end_what_is_left(servers: Sequence[ServerFacts], by: str) -> None:
+    """What killed runs have begun is brought to its end, whatever keeps new updates from being begun."""
+    for server in servers:
+        try:
+            gone_on_with_left(server, by)
+            settle_if_back(server)
+        except (NotNow, LeaseHeld) as error:
+            run_logger().warning("%s: %s", server.name, error)  # met again in its turn
+        except ServiceError as error:
+            run_logger().error("%s: %s", server.name, error)  # one sentence is what helps here
+            halt_updates(server, error)
+
+
+def tried(server: ServerFacts, wish: UpdateServerRequest, by: str, told: dict[str, str]) -> ServiceError | None:
+    """One server's turn, told; what kept it from its update, where the others may have theirs all the same.
+
+    Raises:
+        ServiceError: what halts all updates until a person has looked.
+    """
+    try:
+        told[server.name] = updated(server, wish, by)
+    except OutsideWindow as error:  # the night is over, or this run comes late
+        told[server.name] = f"Not now: {error}"
+        return error
+    except ServiceError as error:
+        told[server.name] = str(error)
+        halts = not isinstance(error, (NotNow, LeaseHeld, Unreachable))
+        halts |= isinstance(error, Unreachable) and is_left(server)  # it went away through its update
+        if halts and halt_updates(server, error):
+            raise
+        run_logger().error("%s: %s", server.name, error)  # one sentence is what helps here
+        return error
+    finally:
+        report_updates(told)
+    return None
 
 
 def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
     """One server brought up to date; what was done, in one sentence."""
     words, urgent = {Word(one) for one in wish.words}, wish.reason if wish.urgent else None
-    if not wish.dry_run and (left := read_left(server)):
-        gone_on_with(server, left, by)
+    if not wish.dry_run:
+        gone_on_with_left(server, by)
     refresh_lists(server)
     facts, planned = read_system(server), preview_update(server, Scope(wish.scope), words)
     report_preview(server, facts, planned, words)
@@ -161,27 +204,34 @@ def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
     check_update(server.name, facts, planned, words)
     said = "nothing to update"
     if not planned.is_empty:
-        check_ready(server)
-        key = take_turn(server, Scope(wish.scope), urgent)
-        record_turns(server, key)
-        begun = begin_update(server, key, planned, read_health(server), words)
-        said = made(server, begun, by)
+        with working_on_server(server, "update"):
+            check_ready(server)
+            key = take_turn(server, Scope(wish.scope), urgent)
+            begun = begin_update(server, key, planned, facts, words)
+            record_turns(server, key)
+            said = made(server, begun, by)
     return f"{said}; {rebooted(server, urgent if wish.reboot else None, by)}"
 
 
-def gone_on_with(server: ServerFacts, left: BegunUpdate, by: str) -> None:
+def gone_on_with_left(server: ServerFacts, by: str) -> None:
     """What a killed run has begun, at its end: taken back where that was begun, planned anew where nothing was done."""
-    if left.back:
-        raise taken_back(server, left, left.back, by, Outside())
-    if has_changed_nothing(server, left):
-        record_not_made(left, "The run that began it was killed before it changed anything.", by)
-    else:
-        made(server, left, by)
+    if not is_left(server):
+        return
+    with working_on_server(server, "update"):
+        if (left := read_left(server)) is None:
+            return
+        if left.back:
+            raise taken_back(server, left, left.back, by, Outside(since=left.since))
+        if has_changed_nothing(server, left):
+            record_not_made(left, "The run that began it was killed before it changed anything.", by)
+            record_undone(server, left.key)
+        else:
+            made(server, left, by)
 
 
 def made(server: ServerFacts, begun: BegunUpdate, by: str) -> str:
     """The packages applied while the world looks on; raises what came of an update that was taken back."""
-    with watching(server) as watch:
+    with watching(server, begun.before) as watch:
         try:
             apply_packages(server, begun)
         except JobInterrupted as error:
@@ -221,11 +271,15 @@ def rebooted(server: ServerFacts, urgent: str | None, by: str) -> str:
     key, window = reboot_turn(server, facts.boot, why, urgent)
     if not window.holds(now()):
         return f"to be rebooted on {window.opens:%Y-%m-%d %H:%M} UTC: {why}"
-    check_ready(server)
-    before = read_health(server)
-    record_turns(server, key)
-    seconds = reboot_and_wait(server, facts.boot)
-    ill = what_grew_ill(server, before)
+    with working_on_server(server, "reboot"):
+        try:
+            check_ready(server)
+        except NotNow as error:
+            raise RebootNotNow(error.what, error.do) from error
+        before = read_health(server)
+        record_turns(server, key)
+        seconds = reboot_and_wait(server, facts.boot)
+        ill = what_grew_ill(server, before)
     record_turns(server, key, seconds)
     record_rebooted(server, why, seconds, by)
     if ill:

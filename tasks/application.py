@@ -170,7 +170,7 @@ def ensure_default_group(server: ServerFacts, instance: InstanceFacts) -> bool:
         if database.value(accounts.count_group_permissions(layout.database)):
             return False
         database.run(accounts.clear_groups(layout.database))
-        _have_group_made(ssh, layout, unsealed(instance.name, "root_admin"))
+        have_group_made(ssh, layout, unsealed(instance.name, "root_admin"))
         if not database.value(accounts.count_group_permissions(layout.database)):
             raise StepFailed(
                 f"The product made no default group in {instance.name}.",
@@ -179,8 +179,13 @@ def ensure_default_group(server: ServerFacts, instance: InstanceFacts) -> bool:
     return True
 
 
-def _have_group_made(ssh: SshConnection, layout: InstanceLayout, password: str) -> None:
-    """Log in to the product's administration as ours, and ask for what makes the group.
+def have_group_made(ssh: SshConnection, layout: InstanceLayout, password: str) -> None:
+    """What makes the group is asked for; raises as `in_administration`."""
+    in_administration(ssh, layout, password, "action=home&fixgroups=1")
+
+
+def in_administration(ssh: SshConnection, layout: InstanceLayout, password: str, wish: str) -> int:
+    """Log in to the product's administration as ours, ask for one thing, and log out; the status of its answer.
 
     Raises:
         StepFailed: our administrator can't log in.
@@ -192,8 +197,9 @@ def _have_group_made(ssh: SshConnection, layout: InstanceLayout, password: str) 
         message = f"Our administrator can't log in to {layout.name} (the administration answered {answer.status})."
         raise StepFailed(message, "Look at the instance's PHP log, then run again.")
     cookie = answer.headers.get("set-cookie", "").partition(";")[0]
-    ask_php(ssh, layout, "config.php", f"{query}&action=home&fixgroups=1", cookie=cookie)
+    status = ask_php(ssh, layout, "config.php", f"{query}&{wish}", cookie=cookie).status
     ask_php(ssh, layout, "config.php", f"{query}&action=logout", cookie=cookie)
+    return status
 
 
 @step

@@ -13,15 +13,16 @@ from blocks.loading import load
 from hosting.errors import ServiceError
 from hosting.inventory import leases, recovery_points
 from hosting.inventory.backup_views import all_backups, audited_instances
+from hosting.inventory.mends import found_sound
 from hosting.inventory.restores import open_restores, restores_elsewhere
-from hosting.policy.backup_audit import Finding, Severity, StoredGeneration
+from hosting.policy.backup_audit import Finding, Severity, StoredGeneration, oldest_not_looked_at, told_oldest
 from hosting.policy.restore_audit import OpenRestore
 from tasks.letters import local, tell_findings
 from tasks.records import inventory, now
 from tasks.step import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -46,12 +47,14 @@ class BackupRecords:
         generations: that were ever recorded.
         audited: the same instances as the audit looks at them.
         restores: that are not at their end.
+        sound: when the look began by which a mend last found a generation sound, by its id.
     """
 
     backups: Sequence[InstanceBackups]
     generations: Sequence[GenerationFacts]
     audited: Sequence[AuditedInstance]
     restores: Sequence[OpenRestore]
+    sound: Mapping[str, datetime]
 
 
 @reading
@@ -62,7 +65,7 @@ def read_store_list() -> list[StoredGeneration]:
         Unreachable: it does not answer.
     """
     return [
-        StoredGeneration(one.server, one.instance, one.generation, one.objects, one.bytes)
+        StoredGeneration(one.server, one.instance, one.generation, one.objects, one.bytes, one.altered, one.altered_at)
         for one in load(BackupStore).generations()
     ]
 
@@ -71,9 +74,10 @@ def read_store_list() -> list[StoredGeneration]:
 def read_backup_records() -> BackupRecords:
     """What the inventory knows."""
     with inventory().reading() as session:
-        backups = all_backups(session)
+        backups = all_backups(session, now())
         generations = recovery_points.all_generations(session)
-        return BackupRecords(backups, generations, audited_instances(session, backups), _restores(session))
+        audited, restores = audited_instances(session, backups), _restores(session)
+        return BackupRecords(backups, generations, audited, restores, found_sound(session))
 
 
 def _restores(session: Session) -> list[OpenRestore]:
@@ -83,23 +87,26 @@ def _restores(session: Session) -> list[OpenRestore]:
         lease = leases.lease_of(session, one.instance)
         worked_on = lease is not None and now() < lease.expires_at
         server = one.server if one.instance in elsewhere else ""
-        found.append(OpenRestore(one.instance, one.point, one.begun_at, worked_on, server))
+        found.append(OpenRestore(one.instance, one.point, one.begun_at, worked_on, server, one.wish[2]))
     return found
 
 
 def store_unread(failures: Sequence[ServiceError]) -> list[Finding]:
     """The finding that the store's list could not be had."""
     do = "See whether the store answers; then start audit-backups again."
-    return [Finding(Severity.WRONG, "store", f"The store's own list could not be read: {one}", do) for one in failures]
+    return [
+        Finding(Severity.WRONG, "store", f"The store's own list could not be read: {one}", do, "store unread")
+        for one in failures
+    ]
 
 
 @reading
 def report_audit(records: BackupRecords, findings: Sequence[Finding]) -> None:
     """How each instance's backups stand, and what was found, as tables."""
     at = now()
-    create_table_artifact(
-        key="backups", table=[_row(one, at) for one in records.backups], description=f"Backups as of {local(at)} (P20)"
-    )
+    oldest = told_oldest(oldest_not_looked_at(one.standing for one in records.backups), at)
+    description = f"Backups as of {local(at)} (P20). {oldest}"
+    create_table_artifact(key="backups", table=[_row(one, at) for one in records.backups], description=description)
     rows = [
         {"": one.severity.value, "about": one.subject, "what": one.sentence, "what to do": one.do} for one in findings
     ]
@@ -109,6 +116,7 @@ def report_audit(records: BackupRecords, findings: Sequence[Finding]) -> None:
 def _row(one: InstanceBackups, at: datetime) -> dict[str, object]:
     """An instance's backups in one line."""
     stands = one.standing
+    left = stands.not_looked_at.taken_at if stands.not_looked_at else None
     return {
         "instance": one.instance.name,
         "server": one.instance.server_name,
@@ -117,8 +125,11 @@ def _row(one: InstanceBackups, at: datetime) -> dict[str, object]:
         "last full": local(stands.last_full_at),
         "last proven": local(stands.proven_at),
         "days ago": _ago(stands.proven_at, at, 86_400, "{:.0f}"),
+        "oldest not looked at": local(left),
+        "days old": _ago(left, at, 86_400, "{:.0f}"),
         "points": len(one.points),
         "MiB": f"{sum(point.bytes_added for point in one.points) / MIB:.1f}",
+        "times the last": "-" if stands.grown is None else f"{stands.grown:.1f}",
     }
 
 

@@ -50,14 +50,14 @@ def ask_for_due_backups() -> list[str]:
 
 def due_servers(session: Session, at: datetime) -> list[ServerName]:
     """The servers that are to back up now, by the records."""
-    found = all_backups(session, newest_only=True)
+    found = all_backups(session, at, newest_only=True)
     waiting = [
         WaitingBackup(one.instance.server_name, due, one.terms, one.instance.active_at, one.standing.last_good_at)
         for one in found
         if one.instance.active_at is not None and (due := one.due(at)) is not None
     ]
-    updated = server_updates.updated_now(session, at) if waiting else set()
-    waiting = [one for one in waiting if one.server_name not in updated]
+    closed = server_updates.closed_to_others(session, at) if waiting else set()
+    waiting = [one for one in waiting if one.server_name not in closed]
     if not waiting:
         return []
     runs = work.work_since(session, work.BACK_UP_SERVER, at - LONGEST_RUN)

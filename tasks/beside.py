@@ -9,8 +9,9 @@ from prefect.artifacts import create_markdown_artifact
 
 from blocks.loading import load
 from blocks.ssh_host import SshHost
-from hosting.inventory import copies, deeds, levels
+from hosting.inventory import copies, deeds, imports, levels
 from hosting.inventory.session import in_transaction
+from hosting.policy.imports import ImportState
 from hosting.product.layout import InstanceLayout
 from tasks.letters import local
 from tasks.probes import url_of
@@ -39,7 +40,7 @@ def reserve_beside(candidate: Candidate, server_name: str) -> CopyFacts:
     """
     with inventory().reading() as session:
         known = [copy for copy in copies.all_copies(session) if copy.point_id == candidate.point.id]
-        days = levels.terms_of_instance(session, candidate.instance.name).restored_aside_days
+        days = levels.terms_of_instance(session, candidate.instance.name, now()).restored_aside_days
     where = server_name or next((copy.server_name for copy in known), "") or choose_server_for.fn(candidate).name
     until = now() + timedelta(days=days)
     return in_transaction(inventory(), lambda session: copies.begin_copy(session, where, candidate.point, until, now()))
@@ -66,9 +67,11 @@ def read_copy(name: str) -> CopyFacts:
 
 @reading
 def read_old_copies() -> list[tuple[ServerFacts, CopyFacts]]:
-    """The copies whose days are over, with their servers."""
+    """The copies whose days are over, with their servers; not the draft of an import that was approved."""
     with inventory().reading() as session:
-        old = [copy for copy in copies.all_copies(session) if copy.until <= now()]
+        approved = {one.origin for one in imports.all_imports(session) if one.state is ImportState.APPROVED}
+        copies_now = [copy for copy in copies.all_copies(session) if copy.point_id not in approved]
+        old = [copy for copy in copies_now if copy.until <= now()]
     return [(read_server.fn(copy.server_name), copy) for copy in old]
 
 

@@ -67,8 +67,10 @@ LETTERS = {
 def letter_for(deed: DeedFacts) -> str:
     """The name of the letter that follows a deed, empty if none does.
 
-    What ends with the contract is told when the instance is ended, not one by one.
+    What ends with the contract is told when the instance is ended, not one by one; so is the contract's own end.
     """
+    if deed.evidence.get(booking_changes.TOLD_BY_ITS_END):
+        return ""
     letter = LETTERS.get(deed.what, "")
     return "" if letter == "booking_ended" and deed.evidence.get("with_contract") else letter
 
@@ -122,6 +124,6 @@ def _warning(session: Session, instance: InstanceFacts, told: Mapping[str, Any])
         "threshold": told["threshold"],
         "used": told_gb(int(told["used_bytes"])),
         "pool_gib": told["pool_gib"],
-        "step_gib": levels.terms_of_instance(session, instance.name).storage_step_gib,
+        "step_gib": levels.terms_of_instance(session, instance.name, now()).storage_step_gib,
         "users": [(name, told_gb(size)) for name, size in largest if size],
     }

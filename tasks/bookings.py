@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import booking_changes, bookings, cases, deeds, work
 from hosting.inventory.cases import NOT_DONE
@@ -23,7 +25,7 @@ from hosting.policy.months import day_of
 from hosting.policy.quota import rebuilding_may_help
 from hosting.policy.states import ChangeState, WorkState
 from tasks.cases import tell_open_cases
-from tasks.records import inventory, now
+from tasks.records import inventory, now, read_terms
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
@@ -109,10 +111,10 @@ def would_be_rebuilt_for(instance: InstanceFacts, wish: ChangeFacts | None, meas
 @reading
 def wait_for_the_night(instance: InstanceFacts, wish: ChangeFacts | None) -> datetime | None:
     """The moment for which it was put off, None if it is off-peak now: its work gets that moment (P15)."""
-    at = now()
-    if is_off_peak(at):
+    at, terms, holidays = now(), read_terms.fn(instance.name), load(ServiceSettings).holidays_state
+    if is_off_peak(at, terms, holidays):
         return None
-    night = next_off_peak(at)
+    night = next_off_peak(at, terms, holidays)
     subject = wish.work_subject if wish else bookings.work_subject(instance.name, day_of(at))
 
     def put_off(session: Session) -> None:

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.inventory import evacuations, needed_moves, room_wishes, standings, storage_views
 from hosting.inventory.session import in_transaction
+from hosting.policy.move_needs import Ahead, growth_by_server
 from hosting.policy.move_needs import needed_moves as needed_of
+from hosting.policy.placement import left_gib
 from tasks.letters import local
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -23,11 +27,14 @@ if TYPE_CHECKING:
 
 @reading
 def find_needs() -> list[NeedFacts]:
-    """The moves that are needed now, recorded; what was done or is needed no more has an end."""
+    """The moves that are needed now, recorded with what servers grow by; what was done or is not needed has an end."""
+    days = load(ServiceSettings).room_ahead_days
 
     def find(session: Session) -> list[NeedFacts]:
         at, emptied = now(), evacuations.emptied_servers(session)
-        found = needed_of(standings.standings(session, at), at, emptied)
+        stands, ahead = standings.standings(session, at), Ahead(at, days)
+        standings.record_growth(session, growth_by_server(stands, ahead))
+        found = needed_of(stands, ahead, emptied)
         return needed_moves.settle_needs(session, found, at, frozenset(emptied))
 
     needs = in_transaction(inventory(), find)
@@ -57,6 +64,7 @@ def report_needs(needs: Sequence[NeedFacts]) -> None:
             "room GiB": one.server.room_gib,
             "booked GiB": one.server.booked_gib,
             "free GiB": one.server.free_gib,
+            "left beside growth GiB": left_gib(one.server),
             "instances": one.server.instances,
             "full on": f"{one.full_at:%Y-%m-%d}" if one.full_at else "-",
             "need to move": sum(need.source_name == one.server.name for need in needs),

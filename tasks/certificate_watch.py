@@ -82,7 +82,14 @@ def see_to_waiting(naming: Naming) -> str:
     with inventory().reading() as session:
         told = [days for days in REMINDED_AFTER_DAYS if letters.letter_sent(session, reminder_key(naming, days))]
     days = reminder_due(naming.name.since, now(), told)
-    return f"waits for {days} days" if days and remind_customer_of_record.fn(naming, days).changed else ""
+    if days is None:
+        return ""
+    found = read_pointing.fn(naming, passed_on=True)
+    if not found.known:
+        return found.told  # reminded once that is known
+    if found.points:
+        return ""  # its own run switches it on
+    return f"waits for {days} days" if remind_customer_of_record.fn(naming, days).changed else ""
 
 
 @reading

@@ -11,6 +11,7 @@ from hosting.commands.command import Command
 from hosting.errors import DriftFound, Refused, Unreachable
 from hosting.inventory import instances, moves, restores, servers
 from hosting.policy.placement import check_takes
+from hosting.policy.states import MoveState
 from hosting.product.layout import InstanceLayout
 from tasks.databases import ensure_database
 from tasks.outgoing import ensure_outgoing_network
@@ -22,6 +23,10 @@ from tasks.taking_away import take_away
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, ServerFacts
     from tasks.restoring import Restore
+
+
+BEGUN = frozenset({MoveState.COPYING, MoveState.FROZEN, MoveState.SWITCHED})
+"""The states of a move that ends by its instance's server alone; where that is lost it is given up (`lost_moves`)."""
 
 
 class OldServerSilent(Refused):
@@ -48,8 +53,13 @@ class Places:
 
 
 @reading
-def read_places(instance: InstanceFacts, wish: str) -> Places:
+def read_places(instance: InstanceFacts, wish: str, *, lost: bool = False) -> Places:
     """Where an instance is restored; a run before this one may have begun it there, and come so far that it serves.
+
+    Args:
+        instance: which one.
+        wish: another server's name; empty for its own.
+        lost: whether its own was stated as lost.
 
     Raises:
         NoServerHasRoom: the one that was named can't take it.
@@ -62,12 +72,15 @@ def read_places(instance: InstanceFacts, wish: str) -> Places:
             left = begun.left if begun else ""
             return Places(own, servers.server_facts(session, left), switched=True) if left else Places(own)
         new = servers.server_facts(session, wish)
-        if moves.open_move(session, instance.name):
-            raise NoPlaceThere(f"{instance.name} is being moved.", "Wait for the move, or call it off.")
+        move = moves.open_move(session, instance.name)
+        if move is not None and not (lost and move.state in BEGUN):
+            do = "Wait for the move, or call it off; if it has begun, and its server is lost, state that."
+            raise NoPlaceThere(f"{instance.name} is being moved ({move.state}).", do)
         if new.name in moves.former_homes(session, instance.name):
             message = f"{new.name} passes requests for {instance.name} on, which had its place there before."
             raise NoPlaceThere(message, "Name another server.")
-    if begun is None or begun.server != new.name:  # else its room is taken there since it was begun
+    kept = {begun.server if begun else "", move.target_name if move else ""}
+    if new.name not in kept:  # else its room is taken there since the restore, or the move, was begun
         check_takes(new, instance.storage_gib)
     return Places(new, own)
 

@@ -22,5 +22,6 @@ def preview_enrolment(server: ServerFacts, number: int) -> tuple[str, ...]:
         CertificateMissing: the settings hold no certificate.
     """
     files = enrolment_files(server, number)
-    answer = load(SshHost).connection(server).run(read_enrolment(files))
-    return preview(parse_enrolment(answer.out), files, number, has_btrfs=server.has_btrfs)
+    database = server.flavours.database
+    answer = load(SshHost).connection(server).run(read_enrolment(files, database))
+    return preview(parse_enrolment(answer.out), files, number, has_btrfs=server.has_btrfs, database=database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_markdown_artifact
@@ -130,8 +131,11 @@ def telling_evacuation_failure(server: str) -> Iterator[None]:
 
 def _beat(server: str) -> Beat | None:
     """One going on; None where there is nothing to go on with."""
-    without_answer = load(ServiceSettings).move_without_answer
-    return in_transaction(inventory(), lambda session: evacuations.go_on(session, server, now(), without_answer))
+    settings = load(ServiceSettings)
+    go_on = partial(
+        evacuations.go_on, server=server, without_answer=settings.move_without_answer, holidays=settings.holidays_state
+    )
+    return in_transaction(inventory(), lambda session: go_on(session, now=now()))
 
 
 def _failed(session: Session, server: str, error: ServiceError) -> None:

@@ -22,7 +22,7 @@ from tasks.names import ensure_no_name_site
 from tasks.network import addresses_of
 from tasks.own_domains import ensure_no_other_certificate, read_pointing
 from tasks.passing_on import pass_on
-from tasks.records import inventory, now
+from tasks.records import inventory, now, read_terms
 from tasks.step import reading, run_logger, step
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def look_at(one: PassedOn) -> tuple[PassedOn, Next]:
     """Where a name leads by each of the service's resolvers, recorded; what is to be done about it."""
     found = read_pointing.fn(read_naming.fn(one.name.id))
     seen = in_transaction(inventory(), partial(former_homes.record_look, one=one, found=found, now=now()))
-    due = next_step(seen.passing, now()) if found.known else Next.WAIT
+    due = next_step(seen.passing, now(), read_terms.fn(one.name.instance_name)) if found.known else Next.WAIT
     if due is Next.TELL:
         tell = partial(former_homes.tell_still_passed_on, one=seen, finding=found.told, now=now())
         in_transaction(inventory(), tell)
@@ -157,7 +157,7 @@ def remind_customer(one: PassedOn) -> bool:
         "server": naming.server.host_name,
         "address": addresses_of(naming.server.host_name)[0],
         "number": number,
-        "last": number == len(STANDARD.domain_reminder_days),
+        "last": number == len(read_terms.fn(one.name.instance_name).domain_reminder_days),
     }
     sent = tell_about_name(REMINDER, naming, values, f"{one.move.id}:{number}")
     in_transaction(inventory(), partial(former_homes.record_reminded, one=one, now=now()))

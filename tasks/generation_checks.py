@@ -12,9 +12,9 @@ from prefect.cache_policies import NO_CACHE
 
 from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import deeds, instances, recovery_points, servers
-from hosting.inventory.backup_views import all_backups
+from hosting.inventory.backup_views import CHECKED, all_backups
 from hosting.inventory.session import in_transaction
-from hosting.policy.backup_checks import PARTS, LastCheck, NextCheck, check_seconds, newest_kept, next_checks
+from hosting.policy.backup_checks import LastCheck, NextCheck, check_seconds, newest_kept, next_checks
 from hosting.policy.states import GenerationState
 from hosting.policy.values import InstanceName
 from tasks.jobs import JobComplained, end_job, run_job
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hosting.policy.values import ServerFacts
-
-CHECKED = "generation checked"
-"""The deed of a check that found nothing."""
 
 NOT_CHECKED = "generation not checked"
 """The deed of a check that could not be made."""
@@ -59,7 +56,7 @@ class Checked:
 def read_checks() -> list[tuple[ServerFacts, list[NextCheck]]]:
     """What is to be checked this night, by the server on which the instance is; nothing that somebody works on."""
     with inventory().reading() as session:
-        found = {one.instance.name: one for one in all_backups(session)}
+        found = {one.instance.name: one for one in all_backups(session, now())}
         newest = {name: kept for name, one in found.items() if (kept := newest_kept(one.generations, one.points))}
         chosen: defaultdict[str, list[NextCheck]] = defaultdict(list)
         for check in next_checks(newest, last_checks(session), now(), last_failures(session)):
@@ -112,16 +109,16 @@ def check_generation(server: ServerFacts, check: NextCheck) -> Checked:
         StepFailed: restic could not look.
     """
     generation, id_ = check.generation, f"check-{check.generation.id}"
-    request = reading_request(generation) | {"part": check.part, "parts": PARTS}
+    request = reading_request(generation) | {"part": check.part, "parts": check.parts}
     end_job(server, id_)
     try:
-        result = run_job(server, id_, "check-generation", request, seconds=check_seconds(generation))
+        result = run_job(server, id_, "check-generation", request, seconds=check_seconds(check))
     except JobComplained as error:
         if error.kind != "damaged":
             raise
         return _damaged(check, error.what)
     seconds = float(result["seconds"])
-    told = {"generation": generation.id, "part": check.part, "parts": PARTS, "seconds": seconds}
+    told = {"generation": generation.id, "part": check.part, "parts": check.parts, "seconds": seconds}
     subject = instances.subject_of(generation.instance_name)
     in_transaction(
         inventory(), lambda session: deeds.record(session, deeds.SERVICE, CHECKED, subject, evidence=told, now=now())
@@ -158,7 +155,7 @@ def report_checks(results: Sequence[Checked]) -> None:
         {
             "instance": one.check.generation.instance_name,
             "generation": one.check.generation.id,
-            "part read": f"{one.check.part} of {PARTS}",
+            "part read": f"{one.check.part} of {one.check.parts}",
             "seconds": f"{one.seconds:.1f}",
             "finding": one.finding or GOOD,
         }

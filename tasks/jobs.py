@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.jobs import clear_job, follow_job, list_jobs, parse_job, parse_jobs, start_job
 from hosting.errors import StepFailed, Unreachable
+from tasks.zipped import zipped_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +25,7 @@ PAUSE_SECONDS = 2.0
 CUT_OFF_SECONDS = 600.0
 """A server that does not answer for so long while a job runs there is told as unreachable; the job goes on."""
 
-LEFT_SECONDS = 6 * 3600.0
+LEFT_SECONDS = 8 * 3600.0
 """A job is ended by the server itself when its own time is over; nobody waits longer than that."""
 
 PASSING = ("busy", "store", "database")
@@ -37,6 +35,7 @@ WHAT_TO_DO = {
     "disk full": "Free room on the server, then run again.",
     "denied": "Look at the key that the settings name for it and at its rights, then run again.",
     "differs": "Bring another point back.",
+    "memory": "Look at what it works on: something in it is far larger than usual.",
     "damaged": "Bring a point of another generation back.",
 }
 """What helps where the kind tells it; else it is for a person to look."""
@@ -58,19 +57,12 @@ class JobComplained(StepFailed):
 @cache
 def program() -> bytes:
     """The programs for servers as one zipped file."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("tasks/__init__.py", "")
-        for file in files("tasks.on_server").iterdir():
-            if file.name.endswith(".py"):
-                name = "__main__.py" if file.name == "__main__.py" else f"tasks/on_server/{file.name}"
-                archive.writestr(zipfile.ZipInfo(name), file.read_bytes())
-    return packed.getvalue()
+    return zipped_package()
 
 
 def run_job(
     server: ServerFacts, id_: str, work: str, request: Mapping[str, Any], *, seconds: float, told: Told | None = None,
-    keep: bool = False,
+    keep: bool = False, memory: str = "infinity",
 ) -> Mapping[str, Any]:  # fmt: skip
     """Do long work on a server and give its result.
 
@@ -81,6 +73,7 @@ def run_job(
         request: what it is told; may hold secrets.
         seconds: the most it may take; then it is ended.
         told: is told of its progress: phase, bytes done, bytes in all (0 where that is not known).
+        memory: the most that its processes may hold, all together and each (`hosting.commands.jobs.start_job`).
         keep: whether its result stays there until `end_job`, for who comes after a run that was killed.
 
     Raises:
@@ -89,12 +82,12 @@ def run_job(
         JobInterrupted: the store, the database or a lock did not answer it.
         Unreachable: the server did not answer for too long, or was restarted.
     """
-    load(SshHost).connection(server).run(start_job(id_, program(), work, request, seconds))
+    load(SshHost).connection(server).run(start_job(id_, program(), work, request, seconds, memory=memory))
     state = _followed(server, id_, told or (lambda *_: None), time.monotonic() + seconds + CUT_OFF_SECONDS)
     if state.result is None or not keep:
         load(SshHost).connection(server).run(clear_job(id_))
     if state.result is None:
-        raise _meaning(server, work, state, seconds)
+        raise _meaning(server, work, state, float(request.get("seconds", seconds)))
     return state.result
 
 
@@ -144,6 +137,9 @@ def _meaning(server: ServerFacts, work: str, state: JobState, seconds: float) ->
         return JobComplained(kind, f"{work} on {server.name}: {what}.", do)
     if state.gone:
         return Unreachable(f"{work} on {server.name} was cut off: the server was restarted.", "Run again.")
+    if state.exit_code == "ALRM":
+        message = f"{work} on {server.name} took longer than {seconds:.0f} s and was ended."
+        return StepFailed(message, "Look at the load of the server, then run again.")
     if state.exit_code in {"TERM", "KILL"}:
         message = f"{work} on {server.name} was ended from outside, or took longer than {seconds:.0f} s."
         return StepFailed(message, "Look at the load of the server, then run again.")

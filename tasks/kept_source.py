@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,12 +14,11 @@ from hosting.commands.server_link import take_writes
 from hosting.errors import DriftFound, Unreachable
 from hosting.inventory import former_homes, instances, kept_source, moves, servers
 from hosting.inventory.session import in_transaction
-from hosting.policy.kept_source import Loss, difference, files_differing
 from hosting.product.layout import InstanceLayout
 from tasks.former_homes import kept_if_silent
+from tasks.kept_loss import count_loss
 from tasks.leases import hold_on
 from tasks.move_after_check import DIFFERS
-from tasks.move_database import columns_of, sums_of
 from tasks.move_records import Move, read_move
 from tasks.passing_on import pass_on
 from tasks.records import inventory, now
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hosting.inventory.moves import MoveFacts
+    from hosting.policy.kept_source import Loss
     from hosting.policy.values import InstanceFacts, ServerFacts
 
 TOLD = "By an operator's word the state is served that the source had kept."
@@ -62,30 +61,6 @@ def preview(name: str) -> Kept:
     check_is_there(keeper, instance)
     minutes = int((now() - (move.switched_at or now())).total_seconds() // 60)
     return Kept(instance, move, serving, keeper, count_loss(serving, keeper, InstanceLayout.of(instance), minutes))
-
-
-def count_loss(serving: ServerFacts, keeper: ServerFacts, layout: InstanceLayout, minutes: int) -> Loss:
-    """Rows and files that differ between the present state and the kept one, counted on both servers."""
-    with ThreadPoolExecutor() as pool:
-        here, there = pool.map(lambda server: _files(server, layout), (serving, keeper))
-    files = files_differing(here, there)
-    tables, rows_lost, rows_back = [], 0, 0
-    ssh, name = load(SshHost), layout.database
-    with mariadb_of(ssh.connection(serving)) as present, mariadb_of(ssh.connection(keeper)) as kept:
-        sums = [sums_of(database, name) for database in (present, kept)]
-        columns = [columns_of(database, name)[0] for database in (present, kept)]
-        for table in sorted(set(sums[0]) | set(sums[1])):
-            if sums[0].get(table) == sums[1].get(table):
-                continue
-            marked = [replication.marks(name, table, known[table]) if table in known else None for known in columns]
-            rows = [
-                [str(row[0]) for row in database.rows(statement)] if statement else []
-                for database, statement in zip((present, kept), marked, strict=True)
-            ]
-            lost, back = difference(*rows)
-            tables.append(table)
-            rows_lost, rows_back = rows_lost + lost, rows_back + back
-    return Loss(minutes, rows_lost, rows_back, tuple(tables), *files)
 
 
 def check_is_there(keeper: ServerFacts, instance: InstanceFacts) -> None:
@@ -155,8 +130,3 @@ def record_kept_served(move: Move) -> Move:
 
     in_transaction(inventory(), switch)
     return read_move.fn(move.facts.id)
-
-
-def _files(server: ServerFacts, layout: InstanceLayout) -> dict[str, tuple[int, str]]:
-    """What a server has of an instance's files."""
-    return kept_state.parse_files(load(SshHost).connection(server).run(kept_state.list_files(layout.data)).out)

@@ -7,6 +7,7 @@ import os
 import platform
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
@@ -15,14 +16,14 @@ from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.locks import hold
 from hosting.errors import ServiceError, Unreachable
-from hosting.inventory import closed_updates, instances, leases
+from hosting.inventory import alone, leases
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.product.layout import LOCKS, InstanceLayout
 from tasks.records import inventory, now
 from tasks.step import run_logger, still_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import PurePosixPath as Path
 
     from sqlalchemy.orm import Session
@@ -57,17 +58,28 @@ def hold_on(session: Session, instance: str) -> None:
 
 
 @contextlib.contextmanager
-def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner: str = "") -> Iterator[None]:
+def working_on(
+    server: ServerFacts, instance: InstanceFacts, purpose: str, owner: str = "", *, also_on: Collection[str] = ()
+) -> Iterator[None]:
     """Alone on an instance, here and on its host; steps inside stop when the lease is lost.
+
+    Args:
+        server: where it is.
+        instance: which one.
+        purpose: at what.
+        owner: who works; this run unless told otherwise.
+        also_on: the names of further servers on which something is done for it.
 
     Raises:
         InstanceEnded: it has ended, for example since its order was cancelled.
-        LeaseHeld: another run works on it; as `HalfUpdated`, its update has to go on first.
+        LeaseHeld: another run works on it; as `HalfUpdated`, its update has to go on first; as `ServerHeld`, a server
+            is being updated.
         Unreachable: the server does not answer.
         StepFailed: another process on the host holds the lock for too long.
     """
-    owner = owner or owner_of_this_run()
-    in_transaction(inventory(), lambda session: _acquire(session, instance.name, owner, purpose))
+    owner, servers = owner or owner_of_this_run(), {server.name, *also_on}
+    take = partial(alone.take, instance=instance.name, servers=servers, owner=owner, purpose=purpose, ttl=LEASE)
+    in_transaction(inventory(), lambda session: take(session, now=now()))
     with _holding(instance.name, owner, server, InstanceLayout.of(instance).lock):
         yield
 
@@ -75,9 +87,44 @@ def working_on(server: ServerFacts, instance: InstanceFacts, purpose: str, owner
 @contextlib.contextmanager
 def working_on_copy(server: ServerFacts, copy: str, purpose: str) -> Iterator[None]:
     """Alone on the copy of a name, of which each server has its own; raises as `working_on`."""
-    owner, name = owner_of_this_run(), f"{copy}@{server.name}"
-    in_transaction(inventory(), lambda session: leases.acquire(session, name, owner, purpose, now=now(), ttl=LEASE))
-    with _holding(name, owner, server, LOCKS / f"{copy}.lock"):
+    owner = owner_of_this_run()
+    take = partial(alone.take_copy, copy=copy, server=server.name, owner=owner, purpose=purpose, ttl=LEASE)
+    in_transaction(inventory(), lambda session: take(session, now=now()))
+    with _holding(leases.of_copy(copy, server.name), owner, server, LOCKS / f"{copy}.lock"):
+        yield
+
+
+@contextlib.contextmanager
+def working_on_records(instance: InstanceFacts, purpose: str) -> Iterator[None]:
+    """Alone on an instance wherever it is, with no lock on a host: none has to answer; raises as `working_on`."""
+    owner, known = owner_of_this_run(), inventory()
+    take = partial(alone.take, instance=instance.name, servers=(), owner=owner, purpose=purpose, ttl=LEASE)
+    in_transaction(known, lambda session: take(session, now=now()))
+    with (
+        _given_back(known, instance.name, owner),
+        _heartbeat(known, instance.name, owner) as lost,
+        _allowed_by(lambda: _stop_if(lost, instance.name, owner)),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def working_on_server(server: ServerFacts, purpose: str) -> Iterator[None]:
+    """Alone on a server as a whole: nobody begins to work on an instance or a copy there; steps inside stop when lost.
+
+    Who works there already is no matter of this.
+
+    Raises:
+        ServerHeld: another run has it.
+    """
+    owner, name, known = owner_of_this_run(), leases.of_server(server.name), inventory()
+    take = partial(alone.take_server, server=server.name, owner=owner, purpose=purpose, ttl=LEASE)
+    in_transaction(known, lambda session: take(session, now=now()))
+    with (
+        _given_back(known, name, owner),
+        _heartbeat(known, name, owner) as lost,
+        _allowed_by(lambda: _stop_if(lost, name, owner)),
+    ):
         yield
 
 
@@ -86,24 +133,24 @@ def _holding(name: str, owner: str, server: ServerFacts, lock: Path) -> Iterator
     """A lease that was taken, renewed and given back, with the lock on the host; steps inside stop when it is lost."""
     known = inventory()
     load(SshHost).expect(server)  # the steps' connection, while the lock's is made
+    with (
+        _given_back(known, name, owner),
+        _heartbeat(known, name, owner) as lost,
+        load(SshHost).own_connection(server) as ssh,
+        ssh.holding(hold(lock, LOCK_SECONDS), "held"),
+        _allowed_by(lambda: _stop_if(lost, name, owner)),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _given_back(known: Inventory, name: str, owner: str) -> Iterator[None]:
+    """A lease that was taken is given back, however the work ends; where that fails it expires."""
     try:
-        with (
-            _heartbeat(known, name, owner) as lost,
-            load(SshHost).own_connection(server) as ssh,
-            ssh.holding(hold(lock, LOCK_SECONDS), "held"),
-            _allowed_by(lambda: _stop_if(lost, name, owner)),
-        ):
-            yield
+        yield
     finally:
-        with contextlib.suppress(ServiceError):  # else it expires
+        with contextlib.suppress(ServiceError):
             in_transaction(known, lambda session: leases.release(session, name, owner))
-
-
-def _acquire(session: Session, instance: str, owner: str, purpose: str) -> None:
-    """Take the lease of an instance that hasn't ended, and that no update left half done."""
-    instances.stop_if_ended(session, instance)
-    closed_updates.check_not_half_updated(session, instance, purpose)
-    leases.acquire(session, instance, owner, purpose, now=now(), ttl=LEASE)
 
 
 @contextlib.contextmanager

@@ -23,14 +23,21 @@ from tasks.records import inventory, make_access_link, now
 from tasks.step import step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
+
+    from sqlalchemy.orm import Session
 
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 
 
-def send_letter(key: str, letter: Letter, recipient: str, language: str, sender: str) -> bool:
+def send_letter(
+    key: str, letter: Letter, recipient: str, language: str, sender: str, *,
+    also: Callable[[Session], None] | None = None,
+) -> bool:  # fmt: skip
     """Send a letter unless it was sent; a crash between sending and recording may send it twice.
+
+    What else is to be on record once it is sent (`also`) is so in the same transaction.
 
     The Message-ID follows from what the letter says: the same letter twice is one to a mail system, while one with
     a newer link is not taken for a repeat of the one whose link has ended.
@@ -54,9 +61,9 @@ def send_letter(key: str, letter: Letter, recipient: str, language: str, sender:
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
     relay.send(message)
-    in_transaction(
-        inventory(),
-        lambda session: letters.record_letter(
+
+    def record(session: Session) -> None:
+        letters.record_letter(
             session,
             key,
             recipient=recipient,
@@ -64,8 +71,11 @@ def send_letter(key: str, letter: Letter, recipient: str, language: str, sender:
             subject=letter.subject,
             message_id=message_id,
             now=now(),
-        ),
-    )
+        )
+        if also:
+            also(session)
+
+    in_transaction(inventory(), record)
     return True
 
 

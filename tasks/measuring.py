@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.commands.bounds import Bounds, ensure_bounds, parse_bounds
-from hosting.commands.measuring import measure, parse_measured
+from hosting.commands.measuring import look, measure, parse_look, parse_measured
 from hosting.errors import ServiceError, StepFailed
 from hosting.inventory import instances, measurements
 from hosting.inventory.measurements import MeasuredFacts
 from hosting.inventory.session import in_transaction
+from hosting.policy.quota import has_moved
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger, step
+from tasks.zipped import zipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +44,26 @@ class MeasuredOne:
     finding: str = ""
 
 
+@dataclass(frozen=True)
+class Known:
+    """An instance with what is known of it."""
+
+    instance: InstanceFacts
+    measured: MeasuredFacts
+
+    def has_moved(self, database_file_bytes: int, files_bytes: int | None) -> bool:
+        """Whether it is to be measured at once, as a look at its disks tells; once it is on another server, always."""
+        if self.measured.server_name != self.instance.server_name:
+            return True
+        seen = self.measured.use_by(database_file_bytes, files_bytes)
+        pool = self.instance.storage_gib
+        return has_moved(self.measured.use.per_mille(pool), seen.per_mille(pool))
+
+
 @cache
 def program() -> bytes:
     """The program for servers as one zipped file."""
-    packed, folder = io.BytesIO(), files("tasks.on_server")
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("tasks/__init__.py", "")
-        archive.writestr("tasks/on_server/__init__.py", "")
-        for name, source in PROGRAM.items():
-            archive.writestr(zipfile.ZipInfo(name), folder.joinpath(source).read_bytes())
-    return packed.getvalue()
+    return zipped(PROGRAM)
 
 
 @reading
@@ -76,9 +85,24 @@ def measure_instances(server: ServerFacts, wanted: Sequence[InstanceFacts]) -> l
             run_logger().error("%s can't be measured: %s", instance.name, told.complaint)
             outcomes.append(MeasuredOne(instance, finding=told.complaint))
             continue
-        figures = MeasuredFacts(instance.name, server.name, at, told.use, told.users, 0, told.by_user)
+        figures = MeasuredFacts(instance.name, server.name, at, told.use, told.users, 0, told.by_user, told.free_bytes)
         outcomes.append(_recorded(instance, figures))
     return _keep_within_bounds(server, outcomes)
+
+
+@reading
+def look_at_growth(server: ServerFacts, known: Sequence[Known]) -> list[InstanceFacts]:
+    """The instances of a server whose pools are nearly full and have moved since they were measured; one command.
+
+    Of one that is just being set up, moved or restored nothing is seen; the next look is minutes away.
+
+    Raises:
+        Unreachable: the server does not answer.
+        StepFailed: it can't look at all.
+    """
+    command = look(program(), server, [one.instance for one in known])
+    seen = parse_look(load(SshHost).connection(server).run(command).out)
+    return [one.instance for one in known if one.instance.name in seen and one.has_moved(*seen[one.instance.name])]
 
 
 def measured_now(server: ServerFacts, instance: InstanceFacts) -> MeasuredFacts:
@@ -103,10 +127,32 @@ def ensure_room(server: ServerFacts, instance: InstanceFacts, measured: Measured
         Unreachable: the server does not answer.
         NotMeasured: they can't be set, for example while its folder is exchanged.
     """
-    command = ensure_bounds([Bounds(instance, measured.use)], btrfs=server.has_btrfs)
-    changed, failed = parse_bounds(load(SshHost).connection(server).run(command).out)
+    return _bounds_set(server, Bounds(instance, measured.use), btrfs=server.has_btrfs)
+
+
+@step
+def ensure_last_room(server: ServerFacts, instance: InstanceFacts) -> bool:
+    """The product is told on a server what was measured of its instance last, wherever that was.
+
+    Without figures it stops nothing: they are there before an instance opens on another server, and are measured there
+    with the next look. Of one that was never measured there are none.
+
+    Raises:
+        Unreachable: the server does not answer.
+        NotMeasured: they can't be set.
+    """
+    with inventory().reading() as session:
+        last = measurements.last_measured(session, instance.name)
+    if last is None:
+        return False
+    return _bounds_set(server, Bounds(instance, last.use), btrfs=False)
+
+
+def _bounds_set(server: ServerFacts, bounds: Bounds, *, btrfs: bool) -> bool:
+    """Whether the bounds of one instance changed."""
+    changed, failed = parse_bounds(load(SshHost).connection(server).run(ensure_bounds([bounds], btrfs=btrfs)).out)
     if failed:
-        message = f"The bounds of {instance.name} on {server.name} can't be set."
+        message = f"The bounds of {bounds.instance.name} on {server.name} can't be set."
         raise NotMeasured(message, "Look whether a restore of it is under way, then run again.")
     return changed
 

@@ -16,7 +16,7 @@ from hosting.commands import replication, server_link
 from hosting.inventory import cases, instances, moves
 from hosting.inventory.session import in_transaction
 from tasks.jobs import end_job, left_result
-from tasks.move_database import NotTheSame, columns_of, compare, rows_of, sums_of
+from tasks.move_database import NotTheSame, columns_of, compare, rows_of, summing, sums_by_table
 from tasks.move_jobs import Job
 from tasks.move_records import after_check_key
 from tasks.records import inventory, now
@@ -78,10 +78,10 @@ def record_after_check(move: Move) -> None:
         if {COMPARED, DIFFERS} & set(moves.move_facts(session, move.facts.id).evidence):
             return
     held = left_result(move.target, sums_job_of(move.name))
-    ssh, name = load(SshHost), move.layout.database
-    with mariadb_of(ssh.connection(move.source)) as source, mariadb_of(ssh.connection(move.target)) as target:
-        here = sums_of(source, name)
-        there = sums_of(target, name) if held is None else rows_of(held["rows"], columns_of(target, name)[1])
+    name = move.layout.database
+    with summing(move.source, name) as source, summing(move.target, name) as target:
+        here = sums_by_table(source, name)
+        there = sums_by_table(target, name) if held is None else rows_of(held["rows"], columns_of(target, name)[1])
     try:
         found: Mapping[str, Any] = {COMPARED: compare(here, there, move.target.name)}
     except NotTheSame as error:

@@ -19,7 +19,7 @@ from hosting.templates.letters import compose
 from hosting.templates.wording import moment, span, stop
 from tasks.failures import check_all_done, kept_for_the_end
 from tasks.letters import send_letter
-from tasks.records import inventory, now
+from tasks.records import inventory, now, read_terms
 from tasks.step import reading
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def _see_to(offer: OfferFacts, *, pointless: bool) -> bool:
         in_transaction(inventory(), partial(end, offer_id=offer.id, now=at))
         return False
     if offer.told_at is None:
-        in_time = in_transaction(inventory(), partial(offers.ensure_in_time, offer_id=offer.id, now=at))
+        holidays = load(ServiceSettings).holidays_state
+        choose = partial(offers.ensure_in_time, offer_id=offer.id, now=at, holidays=holidays)
+        in_time = in_transaction(inventory(), choose)
         if in_time.state is not OfferState.OFFERED:  # answered by word meanwhile
             return False
         sent = _tell_times(in_time, f"move-offer:{offer.id}", reminder=False)
@@ -104,7 +106,7 @@ def _tell_times(offer: OfferFacts, key: str, *, reminder: bool) -> bool:
 def _tell_agreed(offer: OfferFacts, move: MoveFacts) -> bool:
     """The letter that confirms a time, for each time that was set; or that the move does not come about."""
     order = _order_of(offer)
-    until = move.due_until or window_at(move.due_at).closes
+    until = move.due_until or window_at(move.due_at, read_terms.fn(offer.instance_name)).closes
     values = {
         "name": order.customer_name,
         "order": order.reference,
@@ -114,7 +116,7 @@ def _tell_agreed(offer: OfferFacts, move: MoveFacts) -> bool:
     }
     if kept_agreements.OFFERED_ANEW in move.evidence:  # the letter with the new times tells
         return False
-    if move.state is MoveState.PLANNED:
+    if move.state is not MoveState.CALLED_OFF:
         return _send(f"move-agreed:{move.id}:{move.evidence.get(moves.PUT_OFF, 0)}", "move_agreed", order, values)
     with inventory().reading() as session:
         if moves.open_move(session, offer.instance_name):  # another one was agreed on: its letter tells

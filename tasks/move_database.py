@@ -9,7 +9,7 @@ from pathlib import PurePosixPath as Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
-from blocks.mariadb_server import MariadbServer, mariadb_of
+from blocks.mariadb_server import SECONDS, MariadbServer, mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands import mariadb, replication
 from hosting.commands.files import ensure_file, ensure_gone
@@ -32,6 +32,9 @@ LOAD_MOST_SECONDS = 12 * 3600.0
 CATCH_UP_SECONDS = 3600.0
 DRAIN_SECONDS = 5.0
 GONE_SECONDS = 5.0
+SUMMED_A_SECOND = 5 * 2**20
+"""So much of a table is summed up at least, by a server that has much else to do."""
+
 Sums = dict[str, tuple[Any, ...]]
 
 
@@ -133,8 +136,8 @@ def compare_live(move: Move) -> dict[str, int]:
         NotTheSame: they differ.
         StepFailed: the target stopped with an error, or does not come to that position.
     """
-    ssh, name = load(SshHost), move.layout.database
-    with mariadb_of(ssh.connection(move.source)) as source, mariadb_of(ssh.connection(move.target)) as target:
+    name = move.layout.database
+    with summing(move.source, name) as source, summing(move.target, name) as target:
         target.rows(replication.stop_replicating())
         source.rows(replication.hold_moment())
         place = {str(key).lower(): value for key, value in source.rows(replication.place_of_moment())}
@@ -148,7 +151,7 @@ def compare_live(move: Move) -> dict[str, int]:
                 message = f"{move.target.name} did not come to a position of {move.source.name} within an hour."
                 raise StepFailed(message, "Move it at a quieter time.")
         with ThreadPoolExecutor() as pool:
-            here, there = pool.map(lambda side: sums_of(side, name), (source, target))
+            here, there = pool.map(lambda side: sums_by_table(side, name), (source, target))
         compared = compare(here, there, move.target.name)
         target.rows(replication.stop_replicating())
         target.rows(replication.start_again())
@@ -308,6 +311,27 @@ def sums_of(database: MariadbServer, name: str) -> Sums:
     """Rows and sums of each table as this connection sees it."""
     columns, shape = columns_of(database, name)
     return rows_of(database.rows(replication.sums(name, columns)) if columns else (), shape)
+
+
+def sums_by_table(database: MariadbServer, name: str) -> Sums:
+    """The same by a statement for each table, so that each has its own time, however large all of them are."""
+    columns, shape = columns_of(database, name)
+    each = (replication.sums(name, {table: names}) for table, names in sorted(columns.items()))
+    return rows_of([row for statement in each for row in database.rows(statement)], shape)
+
+
+@contextlib.contextmanager
+def summing(server: ServerFacts, name: str) -> Iterator[MariadbServer]:
+    """A connection that waits for the sum of a table as long as all of its database may take.
+
+    Raises:
+        Unreachable: MariaDB is not running there.
+    """
+    ssh = load(SshHost).connection(server)
+    with mariadb_of(ssh) as database:
+        held = int(database.value(mariadb.database_bytes(name)) or 0)
+    with mariadb_of(ssh, seconds=SECONDS + held / SUMMED_A_SECOND) as database:
+        yield database
 
 
 def rows_of(rows: Iterable[Sequence[Any]], shape: Mapping[str, tuple[Any, ...]]) -> Sums:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from prefect.runtime import flow_run
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import cases, deeds, instances, kept_agreements, moves, work
 from hosting.inventory.leases import LeaseHeld
@@ -59,7 +61,7 @@ def given_up(move: Move, error: Exception) -> None:
 
 def passes(error: Exception) -> bool:
     """Whether a failure may heal by itself."""
-    return isinstance(error, (Unreachable, LeaseHeld, NotInTime))
+    return isinstance(error, (Unreachable, LeaseHeld, NotInTime, moves.MovePutOff))
 
 
 def said_of(error: Exception) -> str:
@@ -74,6 +76,11 @@ def _record_failure(session: Session, move: Move, error: Exception) -> None:
     if isinstance(error, moves.MovePutOff):  # meanwhile: its own run begins it
         return
     facts, said = moves.move_facts(session, move.facts.id), said_of(error)
+    if isinstance(error, moves.MoveGivenUp):  # by word: nobody has to see to it
+        if facts.state is MoveState.PLANNED:
+            moves.record_state(session, facts.id, MoveState.CALLED_OFF, now(), finding=said)
+        work.cancel(session, work.MOVE, str(facts.id), said)
+        return
     moves.record_finding(session, facts.id, said)
     subject, at = f"work:{work.MOVE}:{facts.id}", now()
     found, tried = work.work_of(session, work.MOVE, str(facts.id)), work.tries(session, work.MOVE, str(facts.id))
@@ -96,7 +103,8 @@ def _record_failure(session: Session, move: Move, error: Exception) -> None:
     if facts.state is MoveState.PLANNED or undone:  # nothing of it is left: it has to be planned anew
         moves.record_state(session, facts.id, MoveState.CALLED_OFF, at, finding=said)
     work.record_failed(session, work.MOVE, str(facts.id), said)
-    if may_be_kept and (made := kept_agreements.offer_anew(session, facts.id, at)):
+    holidays = load(ServiceSettings).holidays_state
+    if may_be_kept and (made := kept_agreements.offer_anew(session, facts.id, at, holidays)):
         said += f" Its customer is offered other times (offer {made.id})."
     _put_before_a_person(session, move, said, f"run:{flow_run.id or at.isoformat()}")
 

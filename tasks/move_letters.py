@@ -8,7 +8,6 @@ from blocks.loading import load
 from blocks.mail_relay import MailRelay
 from hosting.inventory import kept_source, moves
 from hosting.policy.states import NameState
-from hosting.policy.terms import STANDARD
 from hosting.policy.values import NameKind
 from hosting.templates.letters import compose
 from hosting.templates.wording import moment
@@ -17,7 +16,7 @@ from tasks.letters import send_letter
 from tasks.name_records import read_names
 from tasks.own_domains import read_pointing
 from tasks.probes import url_of
-from tasks.records import inventory, now
+from tasks.records import inventory, now, read_terms
 from tasks.step import step
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def tell_customer_moved(move: Move) -> bool:
             kept = moves.move_facts(session, int(facts.evidence[kept_source.SERVES_KEPT]))
         values |= {
             "state_of": moment(kept.switched_at or kept.due_at, order.language),
-            "days": STANDARD.moved_kept_days,
+            "days": read_terms.fn(move.name).moved_kept_days,
         }
     letter = compose("moved_to_kept" if move.serves_kept else "moved", order.language, values)
     return send_letter(f"moved:{facts.id}", letter, order.email, order.language, load(MailRelay).sender)

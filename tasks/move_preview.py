@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hosting.inventory import instances, moves, offers, orders, servers
+from hosting.inventory.move_paces import paces
 from hosting.policy.move_plan import MovePlan, Sizes, objections, plan
 from hosting.policy.states import MoveState
 from tasks.move_records import Move, obstacles_of
@@ -39,15 +40,15 @@ def preview(instance: str, target: str, *, without_backup: bool) -> Preview:
     with inventory().reading() as session:
         move = _imagined(session, instance, target, without_backup=without_backup)
         found = obstacles_of(session, move.instance, without_backup=without_backup, own_lease=False)
+        found = replace(found, pace=paces(session)(move.source.name, move.target.name))
         other = moves.open_move(session, instance)
     sizes = read_sizes.fn(move)
     found = replace(found, **read_sides.fn(move))
     said = objections(move.instance, move.source, move.target, sizes=sizes, found=found, now=now())
     if other:
         said.append(f"It moves already ({other.state}, to {other.target_name}).")
-    return Preview(
-        instance, move.source.name, move.target.name, sizes, plan(sizes, replicating=found.replicating), said
-    )
+    what = plan(sizes, replicating=found.replicating, pace=found.pace)
+    return Preview(instance, move.source.name, move.target.name, sizes, what, said)
 
 
 def _imagined(session: Session, name: str, target: str, *, without_backup: bool) -> Move:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.runtime import flow_run
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.inventory import (
     cases,
     deeds,
@@ -15,7 +17,10 @@ from hosting.inventory import (
     instances,
     kept_source,
     leases,
+    levels,
     moves,
+    name_certificates,
+    names,
     orders,
     recovery_points,
     restores,
@@ -23,9 +28,13 @@ from hosting.inventory import (
     servers,
     work,
 )
+from hosting.inventory.move_paces import ESTIMATED, paces
 from hosting.inventory.session import in_transaction
+from hosting.policy.backup_audit import backup_standing
+from hosting.policy.certificate import ends_at
 from hosting.policy.move_plan import Obstacles
 from hosting.policy.states import MoveState
+from hosting.policy.values import NameKind
 from hosting.product.layout import BACKUP, InstanceLayout
 from tasks.leases import hold_on
 from tasks.records import inventory, now
@@ -135,7 +144,8 @@ def read_obstacles(move: Move) -> Obstacles:
     """What the inventory knows that could stand in the way of a move."""
     with inventory().reading() as session:
         found = obstacles_of(session, move.instance, without_backup=move.facts.without_backup)
-    return replace(found, until=move.facts.due_until)
+        pace = paces(session)(move.source.name, move.target.name)
+    return replace(found, until=move.facts.due_until, pace=pace)
 
 
 def obstacles_of(
@@ -144,12 +154,20 @@ def obstacles_of(
     """The same from an open session; the lease counts where it is not this run's own."""
     lease = None if own_lease else leases.lease_of(session, instance.name)
     held = lease if lease and lease.expires_at > now() else None
-    good = [point.taken_at for point in recovery_points.points_of(session, instance.name) if not point.damaged]
+    states = {one.id: one.state for one in recovery_points.generations_of(session, instance.name)}
+    backups = backup_standing(recovery_points.points_of(session, instance.name), states)
+    settings, domains = (
+        load(ServiceSettings),
+        [one for one in names.names_of(session, instance.name) if one.kind is NameKind.DOMAIN],
+    )
+    bare = [one for one in domains if name_certificates.certificate_of(session, one.id) is None]
     return Obstacles(
         leased=f"{held.owner} ({held.purpose})" if held else "",
         restoring=restores.open_restore(session, instance.name) is not None,
-        last_backup=max(good, default=None),
+        last_backup=backups.last_good_at,
         without_backup=without_backup,
+        certificate_ends=ends_at(settings.certificate_pem),
+        bare_domains=tuple(one.host_name(settings.zone) for one in bare),
     )
 
 
@@ -171,7 +189,7 @@ def leave_for_its_moment(move: Move) -> None:
     def wait(session: Session) -> None:
         one = work.work_of_run(session, flow_run.id) if flow_run.id else None
         if one is not None and one.kind == work.MOVE and one.state not in work.ENDS:
-            work.reschedule(session, one.id, move.facts.due_at)
+            work.reschedule(session, one.id, move.facts.begins)
 
     in_transaction(inventory(), wait)
 
@@ -182,7 +200,8 @@ def record_begun(move: Move, what: MovePlan) -> Move:
 
     def begin(session: Session) -> MoveFacts:
         moves.give_up_kept(session, move.name, move.target.name, now())
-        evidence = {"method": what.method, "estimated": {"seconds": what.seconds, "stop_seconds": what.stop_seconds}}
+        estimated = {"seconds": what.seconds, "stop_seconds": what.stop_seconds, "pace": what.pace}
+        evidence = {"method": what.method, ESTIMATED: estimated}
         return moves.record_state(session, move.facts.id, MoveState.COPYING, now(), evidence=evidence)
 
     return replace(move, facts=in_transaction(inventory(), begin))
@@ -271,13 +290,14 @@ def is_still_kept(move: Move) -> bool:
 
 
 @reading
-def read_kept_too_long(kept_days: int) -> list[Move]:
+def read_kept_too_long() -> list[Move]:
     """The moves whose source has been kept for its days; never one to which the instance came back, or comes."""
     with inventory().reading() as session:
+        days = {name: terms.moved_kept_days for name, terms in levels.terms_of_instances(session, now()).items()}
         due = [
             one
             for one in moves.all_moves(session, MoveState.DONE)
-            if one.ended_at and (now() - one.ended_at).days >= kept_days and _is_kept(session, one)
+            if one.ended_at and (now() - one.ended_at).days >= days[one.instance_name] and _is_kept(session, one)
         ]
     return [read_move.fn(one.id) for one in due]
 
@@ -285,13 +305,16 @@ def read_kept_too_long(kept_days: int) -> list[Move]:
 def _is_kept(session: Session, move: MoveFacts) -> bool:
     """Whether what a move left on its source is no more than that: the instance is elsewhere, and does not come.
 
-    As long as a person has to look at a difference, it is kept.
+    As long as a person has to look at a difference, it is kept. Where the contract is over it goes with the instance:
+    nobody may work on that here.
     """
+    instance = instances.instance_facts(session, move.instance_name)
     differing = cases.cases_of(session, instances.subject_of(move.instance_name))
     return (
         move.state is MoveState.DONE
         and all(case.settled_at for case in differing if case.key == after_check_key(move.id))
-        and instances.instance_facts(session, move.instance_name).server_name != move.source_name
+        and instance.server_name != move.source_name
+        and instance.state not in former_homes.OVER
         and moves.open_move(session, move.instance_name) is None
         and not former_homes.is_owed(session, move.id)
     )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
-from hosting.commands import mariadb, replacing, replication
-from hosting.commands.files import ensure_gone
+from hosting.commands import mariadb, replacing, replication, sites
+from hosting.commands.files import ensure_gone, read_if_there
 from hosting.commands.server_link import admit, dismiss, ensure_key, take_writes
 from hosting.commands.services import APACHE, PHP_FPM, install, uninstall
 from hosting.commands.storage import parse_free, read_free, used_bytes
 from hosting.commands.system_users import ensure_no_user
+from hosting.errors import DriftFound
 from hosting.policy.move_plan import Sizes
 from hosting.policy.placement import is_there
 from hosting.templates import render
@@ -35,6 +36,7 @@ RETRY_SECONDS = 5
 GERMAN = "Ihre phlyMail-Installation zieht gerade auf einen anderen Server um und ist in wenigen Sekunden zurück."
 ENGLISH = "Your phlyMail is moving to another server and will be back in a few seconds."
 DISKS = ("/srv", "/var/lib/mysql")
+OLDER = "Nothing was taken away. If the inventory came from a backup, it is older than a move: look at both servers."
 
 
 @reading
@@ -56,6 +58,18 @@ def read_sides(move: Move) -> dict[str, Any]:
     with mariadb_of(ssh.connection(move.target)) as database:
         replicating = bool(database.rows(replication.slaves()))
     return {"unmoved": unmoved, "replicating": replicating}
+
+
+@reading
+def check_not_switched(move: Move) -> None:
+    """See that the source has not passed the instance on: an inventory from a backup may be older than a switch.
+
+    Raises:
+        DriftFound: it has, so that the instance's state is on the server that it passes on to.
+    """
+    if to := sites.passed_on_to(_site_on(move.source, move)):
+        message = f"{move.source.name} passes requests for {move.name} on to {to}: it is not there any more."
+        raise DriftFound(message, OLDER)
 
 
 @step
@@ -146,7 +160,13 @@ def reopen_source(move: Move) -> bool:
 
 @step
 def clear_target(move: Move) -> bool:
-    """Nothing of the instance is left on the target; where it was before, that still passes requests on."""
+    """Nothing of the instance is left on the target; where it was before, that still passes requests on.
+
+    Raises:
+        DriftFound: the target serves the instance.
+    """
+    if sites.serves(_site_on(move.target, move)):
+        raise DriftFound(f"{move.target.name} serves {move.name}, which was to move there.", OLDER)
     end_jobs(move)
     if move.target_was_home:
         pass_on(move.target, move.instance, move.source)
@@ -157,7 +177,13 @@ def clear_target(move: Move) -> bool:
 
 @step
 def retire_source(move: Move) -> bool:
-    """What was kept on the source is gone; it passes requests on for the life of the contract (P10)."""
+    """What was kept on the source is gone; it passes requests on for the life of the contract (P10).
+
+    Raises:
+        DriftFound: the source serves the instance.
+    """
+    if sites.serves(_site_on(move.source, move)):
+        raise DriftFound(f"{move.source.name} serves {move.name}, which has left it.", OLDER)
     return drop_side(move.source, move)
 
 
@@ -191,6 +217,11 @@ def _stop_writing(move: Move) -> bool:
     if move.source.has_btrfs:
         commands.append(take_writes(move.layout.data, taken=False))
     return any(answer.changed for answer in ssh.run_in_a_row(*commands))
+
+
+def _site_on(server: ServerFacts, move: Move) -> str:
+    """The instance's site on a server; empty where there is none."""
+    return load(SshHost).connection(server).run(read_if_there(move.layout.site_file)).out
 
 
 def _close(server: ServerFacts, move: Move) -> bool:

@@ -12,6 +12,8 @@ from blocks.loading import load
 from blocks.ssh_host import SshHost
 from hosting.errors import ServiceError
 from hosting.policy.move_attempts import NotInTime
+from tasks.move_records import record_opened
+from tasks.move_sides import open_target
 from tasks.step import still_allowed, tried_again
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from hosting.policy.values import ServerFacts
+    from tasks.move_records import Move
+    from tasks.outside import Watch
+
+SEEN_SECONDS = 10.0
+OPENED_MOST = 4
 
 
 @dataclass
@@ -103,3 +110,16 @@ def closed_no_longer_than(most: timedelta, *servers: ServerFacts) -> Iterator[St
         over.cancel()
         tried_again.reset(again)
         still_allowed.reset(allowed)
+
+
+def open_until_served(move: Move, watch: Watch) -> None:
+    """The target serves, seen from outside at the old address; what does not pass on yet is told so again and again.
+
+    Who left it alone until the end of the move would keep out everybody who comes by the old address. A source that
+    stays silent is left to the rest of the move.
+    """
+    for _ in range(OPENED_MOST):
+        open_target(move)
+        if watch.served_again(SEEN_SECONDS):
+            record_opened(move, watch.stop_seconds)
+            return

@@ -13,7 +13,7 @@ from hosting.inventory.session import in_transaction
 from hosting.name_lists import load_lists
 from hosting.policy.listed_names import NameLists
 from hosting.policy.states import EventState
-from tasks.failures import check_all_done, kept_for_the_end
+from tasks.failures import check_all_done, standing_alone
 from tasks.letters import local, tell_findings
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
@@ -50,7 +50,7 @@ def judge_wishes_of_the_shop() -> int:
         waiting = name_wishes.waiting_wishes(session)
     seen, failures = 0, list["ServiceError"]()
     for wish in waiting:
-        with kept_for_the_end(failures, f"event {wish.event}"):
+        with standing_alone(failures, f"event {wish.event}"):
             seen += see_to_wish(wish) is not EventState.WAITING
     check_all_done(failures, "It is tried again each minute.")
     return seen
@@ -183,6 +183,8 @@ def said_of(one: ApplicationFacts) -> str:
         return f"{one.name} waits as application {one.id}, {one.outcome}. {told(one.findings)}".strip()
     if one.state == "refused":
         return f"{one.name} is refused (application {one.id}): {one.reason}"
+    if one.state == "withdrawn":
+        return f"{one.name} is withdrawn (application {one.id}): {one.reason}"
     return f"{one.name} is approved for {one.instance_name} (application {one.id})."
 
 

@@ -68,7 +68,9 @@ def tell_customers_of_names() -> int:
 
 
 def is_told_otherwise(session: Session, one: ApplicationFacts) -> bool:
-    """Whether a name was approved and is live, which a letter of its own tells, or may well be in a moment."""
+    """Whether a name was withdrawn, by the customer himself; or is live, which a letter of its own tells, or soon."""
+    if one.state is ApplicationState.WITHDRAWN:
+        return True
     if one.state is not ApplicationState.APPROVED or one.decided_at is None:
         return False
     own = (name for name in names.all_names(session) if name.instance_name == one.instance_name)

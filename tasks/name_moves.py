@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
-from blocks.web_probe import web_probe
 from hosting.errors import StepFailed
 from hosting.policy.states import NameState
 from hosting.policy.values import NameKind
@@ -16,6 +15,7 @@ from tasks.name_records import read_names
 from tasks.names import ensure_name_in_zone, ensure_name_site, ensure_names_served, ensure_no_name_site
 from tasks.network import addresses_of
 from tasks.own_domains import anybody, ensure_name_certificate, ensure_no_other_certificate
+from tasks.probes import door_of
 from tasks.step import reading, step
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def ensure_no_names_left(server: ServerFacts, instance: InstanceFacts) -> bool:
 def prove_names_answer(server: ServerFacts, instance: InstanceFacts) -> list[str]:
     """The instance answers at a server under its live name, whatever others still remember of the zone.
 
+    A suspended one is asked behind what everybody else is told.
+
     Raises:
         Unreachable: nobody answers there, or our certificate is not good for a name. A customer's own may have ended.
         StepFailed: the instance does not answer under a name.
@@ -64,7 +66,7 @@ def prove_names_answer(server: ServerFacts, instance: InstanceFacts) -> list[str
     settings, asked = load(ServiceSettings), list[str]()
     for naming in read_names.fn(instance, NameState.LIVE):
         trust = settings.trust if naming.name.kind is NameKind.SUBDOMAIN else anybody()
-        with web_probe(trust, (), {naming.host: addresses_of(server.host_name)[0]}) as web:
+        with door_of(instance, trust=trust, known={naming.host: addresses_of(server.host_name)[0]}) as web:
             status = web.ask("GET", naming.url + HEALTH).status_code
         if status != HTTPStatus.UNAUTHORIZED:
             message = f"{instance.name} answers {status} on {server.name} under its name {naming.host}."

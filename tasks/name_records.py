@@ -298,8 +298,13 @@ def record_name_done(naming: Naming, silent: Sequence[str] = ()) -> None:
 
 
 @reading
-def look_again(naming: Naming, said: str) -> datetime:
+def look_again(naming: Naming, said: str, *, known: bool = True) -> datetime:
     """The domain is looked at again after a while, and it is told what it waits for; the moment.
+
+    Args:
+        naming: the domain.
+        said: of where it leads.
+        known: whether that is known, or no resolver said enough.
 
     Raises:
         NotPointed: it was looked at for long enough: a person asks the customer.
@@ -307,8 +312,13 @@ def look_again(naming: Naming, said: str) -> datetime:
     at = now()
     when = next_look(naming.name.since, at)
     if when is None:
-        message = f"{said} It was ordered on {naming.name.since:%Y-%m-%d} and has never led here."
-        raise NotPointed(message, f"Ask the customer, or: phm domain disconnect {naming.instance.name} {naming.host}.")
+        ordered = f"{naming.name.since:%Y-%m-%d}"
+        if not known:
+            message = f"{said} It was ordered on {ordered}, and whether it leads here by now is not known."
+            raise NotPointed(message, "See that the resolvers in settings.toml answer, then run connect-domain again.")
+        message = f"{said} It was ordered on {ordered} and has never led here."
+        do = f"Ask the customer, or: phm domain disconnect {naming.instance.name} {naming.host} --reason …."
+        raise NotPointed(message, do)
 
     def put_off(session: Session) -> None:
         names.record_finding(session, naming.name.id, said)

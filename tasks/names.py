@@ -63,13 +63,17 @@ def ensure_name_site(naming: Naming, server: ServerFacts) -> bool:
 
     A server that stands in for a retired one, and never had the instance, passes the name on to where that is (P10).
     """
+    command = install(APACHE, naming.site_file, site_of(naming, server), host=server.host_name)
+    return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
+
+
+def site_of(naming: Naming, server: ServerFacts) -> str:
+    """What the name's file on a server says."""
     certificate, key = certificate_files(naming)
-    site = render(
+    return render(
         "apache/name.conf.j2", name=naming.instance.name, host=naming.host, certificate=certificate, key=key,
         passed_on=naming.passed_on_at(server), authorities=trusted(), seconds=LIMITS.web_seconds + 20,
     )  # fmt: skip
-    command = install(APACHE, naming.site_file, site, host=server.host_name)
-    return load(SshHost).connection(server).run(command, FOR_OPERATOR).changed
 
 
 @step
@@ -145,7 +149,7 @@ def prove_name_gone(naming: Naming, silent: Sequence[str] = ()) -> dict[str, Any
     settings = load(ServiceSettings)
     with web_probe(settings.trust, tuple(settings.resolvers)) as web:
         status = web.ask("GET", url + HEALTH).status_code
-    if status != HTTPStatus.UNAUTHORIZED:
+    if status not in {HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE}:  # gone for good: its contract is over (P41)
         message = (
             f"{naming.instance.name} answers {status} in its long form, after its name {naming.host} was taken away."
         )

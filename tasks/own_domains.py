@@ -17,7 +17,7 @@ from blocks.ssh_host import SshHost
 from hosting.commands.certificates import ensure_no_others, ensure_pair
 from hosting.errors import DriftFound, StepFailed, Unreachable
 from hosting.inventory import name_certificates
-from hosting.policy.pointing import Pointing, Seen, pointing
+from hosting.policy.pointing import Pointing, Seen, led_by, own_addresses
 from hosting.policy.values import NameKind
 from hosting.product.layout import NAME_CERTIFICATES
 from tasks.network import addresses_of
@@ -79,10 +79,10 @@ def read_pointing(naming: Naming, *, passed_on: bool = False) -> Pointing:
         naming: the domain.
         passed_on: a server that the instance has left is as good, since it passes the domain on.
     """
-    resolvers = load(ServiceSettings).resolvers or [""]
+    resolvers = list(dict.fromkeys(load(ServiceSettings).resolvers)) or [""]
     servers = naming.everywhere if passed_on else (naming.server,)
-    ours = {one for by in resolvers for server in servers for one in _seen(by, server.host_name).addresses}
-    return pointing(naming.host, [_seen(resolver, naming.host) for resolver in resolvers], ours)
+    own = own_addresses([[_seen(by, server.host_name) for by in resolvers] for server in servers])
+    return led_by(naming.host, [_seen(by, naming.host) for by in resolvers], own)
 
 
 @reading
@@ -127,7 +127,7 @@ def served_fingerprint(host: str, address: str) -> str:
 
 
 def _seen(resolver: str, host: str) -> Seen:
-    """What a resolver says of a host: all its addresses."""
+    """What a resolver says of a host: all its addresses; that it can't find out, or nothing at all, is told apart."""
     asked = dns.resolver.Resolver(configure=not resolver)
     if resolver:
         asked.nameservers = [resolver]
@@ -139,5 +139,6 @@ def _seen(resolver: str, host: str) -> Seen:
             continue
         except dns.exception.DNSException as error:
             run_logger().warning("%s says nothing of %s: %s", resolver or "The system", host, type(error).__name__)
-            return Seen(resolver, (), silent=True)
+            failed = isinstance(error, dns.resolver.NoNameservers) and not found
+            return Seen(resolver, (), silent=True, failed=failed)
     return Seen(resolver, tuple(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 from http import HTTPStatus
@@ -19,10 +20,14 @@ from hosting.commands import accounts
 from hosting.errors import StepFailed
 from hosting.product.layout import ROOT_ADMIN, InstanceLayout
 from hosting.product.proof import HIDDEN, SHOWN, differs, files_of
-from tasks.records import unsealed
+from tasks.records import read_server, unsealed
 from tasks.step import reading
+from tasks.web import is_suspended, suspension_token
 
 if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator, Mapping
+
     from hosting.policy.values import InstanceFacts, ServerFacts
 
 PROOF_USER = "phm-proof"
@@ -67,9 +72,9 @@ def prove_address(url: str, server: ServerFacts, instance: InstanceFacts) -> dic
         Unreachable: as `prove_instance_answers`.
         StepFailed: likewise.
     """
-    settings = load(ServiceSettings)
-    with web_probe(settings.trust, tuple(settings.resolvers)) as web:
-        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url), *_plain_http(web, url), *_headers(web, url)]
+    with door_of(instance) as web:
+        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url, server, instance)]
+        wrong += [*_plain_http(web, url), *_headers(web, url)]
         if not wrong:
             wrong = [*_administration_and_webdav(web, url, server, instance)]
     if wrong:
@@ -95,6 +100,29 @@ class BehindGate(WebProbe):
         return super().ask(method, url, headers=headers, **options)
 
 
+@contextlib.contextmanager
+def door_of(
+    instance: InstanceFacts, *, trust: ssl.SSLContext | None = None, known: Mapping[str, str] | None = None
+) -> Iterator[WebProbe]:
+    """Who asks an instance as the world does; one that is suspended is shown the token that lets a proof in.
+
+    Args:
+        instance: which one.
+        trust: that judges certificates; the service's own where none is given.
+        known: addresses by name, for which nobody is asked.
+    """
+    settings = load(ServiceSettings)
+    trust, resolvers = trust or settings.trust, tuple(settings.resolvers)
+    if not is_suspended(instance):
+        with web_probe(trust, resolvers, known) as web:
+            yield web
+        return
+    with httpx.Client(verify=trust, trust_env=False) as client:
+        behind = BehindGate(client, resolvers, known)
+        behind.token = suspension_token(instance)
+        yield behind
+
+
 def prove_behind_gate(server: ServerFacts, instance: InstanceFacts, token: str) -> dict[str, Any]:
     """What a closed instance would show and hide if it were open, asked from outside; nothing is written by it.
 
@@ -111,7 +139,7 @@ def prove_behind_gate(server: ServerFacts, instance: InstanceFacts, token: str) 
     with httpx.Client(verify=settings.trust, trust_env=False) as client:
         web = BehindGate(client, tuple(settings.resolvers))
         web.token = token
-        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url)]
+        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url, server, instance)]
     if wrong:
         message = f"{instance.name} with {instance.release.version} is not as it must be: {'; '.join(wrong)}."
         raise StepFailed(message, "Look at the instance's PHP log.")
@@ -127,7 +155,7 @@ def _shown_and_hidden(web: WebProbe, url: str) -> list[str]:
     return [finding for finding in findings if finding]
 
 
-def _files_of_pages(web: WebProbe, url: str) -> list[str]:
+def _files_of_pages(web: WebProbe, url: str, server: ServerFacts, instance: InstanceFacts) -> list[str]:
     """The scripts and styles of the two login pages are served: without them the product is a dead picture."""
     findings = []
     for path in ("", "config.php"):
@@ -136,11 +164,19 @@ def _files_of_pages(web: WebProbe, url: str) -> list[str]:
         if not asked and not path:
             findings.append(f"/{path} names neither script nor style")
         for file in asked:
-            if not file.startswith(url):
+            if not file.startswith(url) and not _is_at_home(file, url, server, instance):
                 findings.append(f"/{path} asks for {file} outside of the instance")
             elif (status := web.ask("GET", file).status_code) != HTTPStatus.OK:
                 findings.append(f"/{file.removeprefix(url)} answers {status}")
     return findings
+
+
+def _is_at_home(file: str, url: str, server: ServerFacts, instance: InstanceFacts) -> bool:
+    """Whether a page at an address of before a move asks for a file at the present one.
+
+    The product builds addresses from the host that it was asked for, which is the present one behind a former one.
+    """
+    return url == url_of(server, instance) and file.startswith(url_of(read_server.fn(server.name), instance))
 
 
 def _plain_http(web: WebProbe, url: str) -> list[str]:

@@ -16,6 +16,7 @@ from hosting.inventory import (
     cases,
     deeds,
     instances,
+    levels,
     links,
     operators,
     orders,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hosting.policy.business_hours import ServiceCalendar
+    from hosting.policy.terms import Terms
     from hosting.policy.values import InstanceFacts, OrderFacts, ServerFacts
 
 ACCESS = "first access"
@@ -81,9 +83,17 @@ def read_paid_order(reference: str) -> OrderFacts:
 
 @reading
 def read_calendar(order: OrderFacts) -> ServiceCalendar:
-    """The calendar of an order's service hours (P09, P40)."""
+    """The calendar of the service hours that count for an order now (P09, P40)."""
     with inventory().reading() as session:
-        return calendars.calendar_for(session, order.service_level, load(ServiceSettings).holidays_state)
+        level = levels.level_of_order(session, order.reference, now())
+        return calendars.calendar_for(session, level, load(ServiceSettings).holidays_state)
+
+
+@reading
+def read_terms(instance: str) -> Terms:
+    """The terms by which an instance is served now (P40)."""
+    with inventory().reading() as session:
+        return levels.terms_of_instance(session, instance, now())
 
 
 @reading

@@ -75,7 +75,7 @@ def history_of(session: Session, instance: InstanceFacts) -> History:
     """The backups of one instance, the oldest first."""
     return History(
         instance,
-        levels.terms_of_instance(session, instance.name),
+        levels.terms_of_instance(session, instance.name, now()),
         tuple(recovery_points.generations_of(session, instance.name)),
         tuple(recovery_points.points_of(session, instance.name)),
     )

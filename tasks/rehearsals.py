@@ -107,7 +107,7 @@ def read_due_candidates() -> list[Candidate]:
     """The points whose proof is due this night, the oldest proof first."""
     with inventory().reading() as session:
         proofs = rehearsals.last_proofs(session)
-        agreed = {InstanceName(name): terms for name, terms in levels.terms_of_instances(session).items()}
+        agreed = {InstanceName(name): terms for name, terms in levels.terms_of_instances(session, now()).items()}
         most, failed = per_night(agreed.get(name, STANDARD) for name in proofs), rehearsals.last_failures(session)
         names = next_rehearsals(proofs, now(), STANDARD, most, levels=agreed, failed=failed)
         return [candidate_of(session, name, "") for name in names]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from hosting.errors import Refused
 from hosting.inventory import cases, deeds, former_homes, instances, moves, releases, restores, servers
 from hosting.inventory.cases import LEFT_BEHIND
-from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, SWITCHED
+from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, EXCHANGING, SWITCHED
 from hosting.inventory.session import in_transaction
 from hosting.policy.placement import check_takes
+from hosting.policy.restore_audit import restore_command
 from tasks.elsewhere import silence_of
 from tasks.records import inventory, now
 from tasks.restoring import Restore, read_tables
@@ -122,9 +123,9 @@ def _tell_left(  # noqa: PLR0917  # the columns of the case
 def _under_way(begun: RestoreFacts, instance: InstanceFacts) -> RestoreUnderWay:
     """Another restore comes first."""
     point, where, what = begun.wish
-    there = "" if where == instance.server_name else f" --server {where}"
+    command = restore_command(instance.name, point, part=what, server="" if where == instance.server_name else where)
     message = f"A restore of {instance.name} to {point} ({what}) was begun and is not at its end."
-    return RestoreUnderWay(message, f"Run it to its end first: phm restore {instance.name} {point}{there} --yes.")
+    return RestoreUnderWay(message, f"Run it to its end first: {command}")
 
 
 def can_be_called_off(begun: RestoreFacts, server: ServerFacts) -> bool:
@@ -136,6 +137,18 @@ def can_be_called_off(begun: RestoreFacts, server: ServerFacts) -> bool:
 def record_brought_back(restore: Restore) -> None:
     """The point lies beside, compared: a run that comes after goes on with the exchange."""
     _end(restore, BROUGHT_BACK, {})
+
+
+@reading
+def record_exchanging(restore: Restore) -> None:
+    """The instance is closed for it next: until it is at its end, or taken back, nobody else works on the instance."""
+
+    def exchange(session: Session) -> None:
+        begun = restores.open_restore(session, restore.instance.name)
+        if begun is None or not begun.exchanging:  # once, however often a run goes on with it
+            _record(session, restore, EXCHANGING, {})
+
+    in_transaction(inventory(), exchange)
 
 
 @reading

@@ -19,6 +19,7 @@ from tasks.step import reading, step
 if TYPE_CHECKING:
     from hosting.inventory.restores import RestoreFacts
     from hosting.policy.values import ServerFacts
+    from tasks.restoring import Exchange
 
 
 @reading
@@ -26,7 +27,7 @@ def read_old_restores() -> list[RestoreFacts]:
     """The restores that are over for so many days that what they laid aside may go."""
     with inventory().reading() as session:
         ended = [one for one in begun_restores(session) if one.ended_at is not None]
-        days = {name: terms.restored_aside_days for name, terms in levels.terms_of_instances(session).items()}
+        days = {name: terms.restored_aside_days for name, terms in levels.terms_of_instances(session, now()).items()}
         return [one for one in ended if one.ended_at and now() - one.ended_at > timedelta(days=days[one.instance])]
 
 
@@ -40,8 +41,8 @@ def read_aside(old: RestoreFacts) -> tuple[ServerFacts, Restore]:
 
 
 @step
-def drop_aside(server: ServerFacts, restore: Restore) -> bool:
-    """Neither folder nor database is left of what a restore replaced, or of what did not pass its proof."""
+def drop_aside(server: ServerFacts, restore: Exchange) -> bool:
+    """Neither folder nor database is left of what was replaced by a restore or an import, or did not pass its proof."""
     ssh = load(SshHost).connection(server)
     changed = False
     with mariadb_of(ssh) as database:

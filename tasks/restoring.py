@@ -36,8 +36,79 @@ GERMAN = (
 ENGLISH = "Your phlyMail is being restored from a backup and will be back in a few minutes."
 
 
+class Exchange:
+    """What takes the place of an instance's state, and where the old one goes: a restore, or an import."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def instance(self) -> InstanceFacts:
+            """Which one, with the release of its old state."""
+            raise NotImplementedError
+
+        @property
+        def stamp(self) -> str:
+            """Names what lies aside; the same for every run that goes on with this exchange."""
+            raise NotImplementedError
+
+        @property
+        def tables_before(self) -> tuple[str, ...]:
+            """The tables of the state that is replaced."""
+            raise NotImplementedError
+
+        @property
+        def tables(self) -> tuple[str, ...]:
+            """The tables of the state that comes."""
+            raise NotImplementedError
+
+        @property
+        def work(self) -> Path:
+            """Where that is made ready."""
+            raise NotImplementedError
+
+        @property
+        def data(self) -> Path:
+            """Its data folder, ready."""
+            raise NotImplementedError
+
+        @property
+        def title(self) -> str:
+            """What it is called in messages."""
+            raise NotImplementedError
+
+    @property
+    def layout(self) -> InstanceLayout:
+        """The instance's places."""
+        return InstanceLayout.of(self.instance)
+
+    @property
+    def aside(self) -> Path:
+        """Where the old folder goes."""
+        return BACKUP / f"{self.instance.name}-aside-{self.stamp}" / "data"
+
+    @property
+    def failed(self) -> Path:
+        """Where a folder goes that did not pass its proof, or was not wanted after all."""
+        return BACKUP / f"{self.instance.name}-failed-{self.stamp}" / "data"
+
+    @property
+    def new_database(self) -> str:
+        """Where the tables that come wait."""
+        return f"{self.layout.database}_new"
+
+    @property
+    def old_database(self) -> str:
+        """Where the old tables go."""
+        return f"{self.layout.database}_aside_{self.stamp}"
+
+    @property
+    def failed_database(self) -> str:
+        """Where tables go that did not pass their proof, or were not wanted after all."""
+        return f"{self.layout.database}_failed_{self.stamp}"
+
+
 @dataclass(frozen=True)
-class Restore:
+class Restore(Exchange):
     """One restore of an instance: what it brings back and where the old state goes.
 
     Args:
@@ -57,11 +128,6 @@ class Restore:
     switched: Mapping[str, Any] | None = None
 
     @property
-    def layout(self) -> InstanceLayout:
-        """The instance's places."""
-        return InstanceLayout.of(self.instance)
-
-    @property
     def work(self) -> Path:
         """Where the point is brought back to."""
         return BACKUP / f"{self.instance.name}-restore"
@@ -72,34 +138,14 @@ class Restore:
         return self.work / "restored/srv/backup" / self.instance.name / "point/data"
 
     @property
-    def aside(self) -> Path:
-        """Where the old folder goes."""
-        return BACKUP / f"{self.instance.name}-aside-{self.stamp}" / "data"
-
-    @property
-    def failed(self) -> Path:
-        """Where a restored folder goes that did not pass its proof."""
-        return BACKUP / f"{self.instance.name}-failed-{self.stamp}" / "data"
-
-    @property
-    def new_database(self) -> str:
-        """Where the dump is loaded."""
-        return f"{self.layout.database}_new"
-
-    @property
-    def old_database(self) -> str:
-        """Where the old tables go."""
-        return f"{self.layout.database}_aside_{self.stamp}"
-
-    @property
-    def failed_database(self) -> str:
-        """Where restored tables go that did not pass their proof."""
-        return f"{self.layout.database}_failed_{self.stamp}"
-
-    @property
     def tables(self) -> tuple[str, ...]:
         """The tables of the point."""
         return tuple(self.point.manifest["database"]["tables"])
+
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return f"restore of {self.instance.name} to {self.point.id}"
 
 
 @reading
@@ -120,13 +166,15 @@ def check_room(server: ServerFacts, point: PointFacts) -> None:
 
 
 @step
-def ensure_closed(server: ServerFacts, instance: InstanceFacts) -> bool:
+def ensure_closed(
+    server: ServerFacts, instance: InstanceFacts, *, german: str = GERMAN, english: str = ENGLISH
+) -> bool:  # fmt: skip
     """The instance answers 503 with a page that says why, its cron job is off, and none of its processes runs."""
     ssh = load(SshHost).connection(server)
     layout = InstanceLayout.of(instance)
     page = render(
         "apache/closed.conf.j2", name=instance.name, host_name=server.host_name, retry_seconds=RETRY_SECONDS,
-        german=GERMAN, english=ENGLISH,
+        german=german, english=english,
     )  # fmt: skip
     changed = ssh.run(install(APACHE, layout.site_file, page), FOR_OPERATOR).changed
     changed |= ssh.run(reload(APACHE)).changed
@@ -135,31 +183,31 @@ def ensure_closed(server: ServerFacts, instance: InstanceFacts) -> bool:
 
 
 @reading
-def check_not_taken_back(server: ServerFacts, restore: Restore) -> None:
+def check_not_taken_back(server: ServerFacts, restore: Exchange) -> None:
     """A run that was killed while it took the restore back had not recorded that.
 
     Raises:
         StepFailed: what had failed lies aside already.
     """
     if load(SshHost).connection(server).ask(replacing.is_there(restore.failed.parent)).exit_code == 0:
-        message = f"The restore of {restore.instance.name} to {restore.point.id} did not pass its proof."
+        message = f"The {restore.title} did not pass its proof."
         raise StepFailed(message, "The old state is in its place; run again to begin anew.")
 
 
 @step
-def replace_database(server: ServerFacts, restore: Restore) -> bool:
+def replace_database(server: ServerFacts, restore: Exchange) -> bool:
     """The restored tables in the place of the old ones, which lie in a database aside."""
     with mariadb_of(load(SshHost).connection(server)) as database:
         names = restore.layout.database, restore.new_database, restore.old_database
         changed = swap_tables(database, *names, restore.tables)
         if not names_of(database, restore.old_database) and restore.tables_before:
-            message = f"Neither the restored tables of {restore.instance.name} nor the old ones aside are there."
+            message = f"Neither the new tables of {restore.instance.name} nor the old ones aside are there."
             raise DriftFound(message, "Nothing was deleted; look at the databases of that name on the server.")
         return changed
 
 
 @step
-def replace_folder(server: ServerFacts, restore: Restore) -> bool:
+def replace_folder(server: ServerFacts, restore: Exchange) -> bool:
     """The restored folder in the place of the old one, which lies aside."""
     ssh = load(SshHost).connection(server)
     moved = replacing.put_folder(restore.layout.data, restore.data, restore.aside)
@@ -176,7 +224,7 @@ def ensure_caches_empty(server: ServerFacts, instance: InstanceFacts) -> bool:
 
 
 @step
-def put_back(server: ServerFacts, restore: Restore) -> bool:
+def put_back(server: ServerFacts, restore: Exchange) -> bool:
     """The old state in its place again; the restored one lies aside as failed, for who looks for the reason."""
     ssh = load(SshHost).connection(server)
     changed = ssh.run(replacing.put_folder(restore.layout.data, restore.aside, restore.failed)).changed
@@ -196,7 +244,7 @@ def put_path(server: ServerFacts, restore: Restore, path: str) -> bool:
 
 
 @step
-def clear_restore(server: ServerFacts, restore: Restore) -> bool:
+def clear_restore(server: ServerFacts, restore: Exchange) -> bool:
     """What was only needed to restore is gone; the old state aside stays."""
     ssh = load(SshHost).connection(server)
     with mariadb_of(ssh) as database:

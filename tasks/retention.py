@@ -40,7 +40,7 @@ class DroppedGeneration:
 def mark_droppable_generations() -> list[GenerationFacts]:
     """The generations that may go are marked as being dropped; all that are so, those of a killed run too."""
     with inventory().reading() as session:
-        found = all_backups(session, frozenset(InstanceState))
+        found = all_backups(session, now(), frozenset(InstanceState))
     with_some = [one.instance.name for one in found if droppable(one.generations, one.points, now(), one.terms)]
     return [
         going
@@ -58,7 +58,7 @@ def _marked(session: Session, name: str) -> list[GenerationFacts]:
     generations = recovery_points.generations_of(session, name)
     if not in_use(session, name):
         points = recovery_points.points_of(session, name)
-        terms = levels.terms_of_instance(session, name)
+        terms = levels.terms_of_instance(session, name, now())
         why = f"Its last point is {terms.backup_weeks_kept} weeks old, or it holds no good one."
         for id_ in droppable(generations, points, now(), terms):
             recovery_points.mark_generation(session, id_, GenerationState.DROPPING, why, now())

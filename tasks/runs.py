@@ -16,6 +16,7 @@ from hosting.errors import ServiceError, Unreachable
 from hosting.inventory import name_orders
 from hosting.inventory.calendars import calendar_for
 from hosting.inventory.deeds import SERVICE
+from hosting.inventory.levels import level_of_order
 from hosting.inventory.promises import open_promises
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.work import (
@@ -24,11 +25,15 @@ from hosting.inventory.work import (
     CHANGE_BOOKING,
     CONNECT_DOMAIN,
     DISCONNECT_DOMAIN,
+    END_CONTRACT,
     EVACUATE,
+    EXPORT,
     MOVE,
     PROVISION,
     RELEASE_SUBDOMAIN,
     RENEW_CERTIFICATE,
+    RESUME,
+    SUSPEND,
     UPDATE_APPLICATION,
     WorkFacts,
     ask_for,
@@ -37,6 +42,7 @@ from hosting.inventory.work import (
 )
 from hosting.policy.states import WorkState
 from tasks.bookings import parameters_of
+from tasks.endings import parameters_of as end_parameters
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 from tasks.update_dispatch import parameters_of as update_parameters
@@ -53,12 +59,16 @@ PARAMETERS: dict[str, Callable[[str], dict[str, Any]]] = {
     CHANGE_BOOKING: parameters_of,
     MOVE: lambda subject: {"request": {"move": int(subject)}},
     EVACUATE: lambda subject: {"request": {"server": subject.partition("#")[0], "going_on": True}},
+    EXPORT: lambda subject: {"request": {"number": int(subject)}},
     ASSIGN_SUBDOMAIN: name_orders.parameters_of,
     RELEASE_SUBDOMAIN: name_orders.parameters_of,
     CONNECT_DOMAIN: name_orders.parameters_of,
     DISCONNECT_DOMAIN: name_orders.parameters_of,
     RENEW_CERTIFICATE: name_orders.parameters_of,
     UPDATE_APPLICATION: update_parameters,
+    SUSPEND: lambda subject: {"request": {"instance": subject.partition("@")[0]}},
+    RESUME: lambda subject: {"request": {"instance": subject.partition("@")[0]}},
+    END_CONTRACT: end_parameters,
 }
 """How a kind of work becomes the parameters of its deployment, which has the kind's name."""
 
@@ -150,7 +160,8 @@ def ask_for_paid_orders() -> list[str]:
             one.order for one in open_promises(session, now(), load(ServiceSettings).holidays_state) if not one.work
         ]
         for order in missing:
-            calendar = calendar_for(session, order.service_level, load(ServiceSettings).holidays_state)
+            level = level_of_order(session, order.reference, now())
+            calendar = calendar_for(session, level, load(ServiceSettings).holidays_state)
             ask_for(session, PROVISION, order.reference, calendar.next_open(now()), by=SERVICE, now=now())
         return [order.reference for order in missing]
 

@@ -10,9 +10,12 @@ from prefect.artifacts import create_table_artifact
 
 from hosting.errors import Refused
 from hosting.inventory import server_updates, servers
+from hosting.inventory.session import in_transaction
 from hosting.policy.engines import ends_soon
+from hosting.policy.maintenance import OutsideWindow
 from hosting.policy.months import day_of
-from hosting.policy.server_updates import SystemFacts, Transaction, Word, needs_reboot, objections
+from hosting.policy.placement import PAUSED
+from hosting.policy.server_updates import RebootNotNow, SystemFacts, Transaction, Word, needs_reboot, objections
 from hosting.policy.states import ServerState
 from tasks.letters import local
 from tasks.outside import Watch, watched
@@ -22,7 +25,11 @@ from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
+    from hosting.errors import ServiceError
     from hosting.policy.values import ServerFacts
 
 IN_USE = (ServerState.ACTIVE, ServerState.DRAINING)
@@ -34,13 +41,16 @@ class UpdatesHalted(Refused):
 
 @dataclass
 class Outside:
-    """How long the first instance of a server was away, as the world saw it."""
+    """How long an instance of a server was away, as the world saw it; or since when, where nobody was there to see."""
 
     watch: Watch | None = None
+    since: datetime | None = None
 
     @property
     def stop(self) -> float:
-        """Seconds, up to now; 0 where there is no instance."""
+        """Seconds, up to now; 0 where there is no instance that was well."""
+        if self.since:
+            return round((now() - self.since).total_seconds(), 1)
         return self.watch.stop_seconds if self.watch else 0.0
 
 
@@ -56,6 +66,38 @@ def check_not_halted() -> None:
     if halted:
         message = f"No server is updated: {halted[0].summary}"
         raise UpdatesHalted(message, f"Look at case {halted[0].id}, put it right, then settle it: phm case settle.")
+
+
+@reading
+def may_follow(first: ServerFacts, error: ServiceError | None) -> bool:
+    """Whether the other servers may follow the first; a case says why they can't, until it was tried after all.
+
+    Args:
+        first: the server that goes first.
+        error: what kept it from its update; None where nothing did.
+    """
+    if isinstance(error, OutsideWindow):
+        return True  # the night is over for all of them
+    untried = error is not None and not isinstance(error, RebootNotNow)
+    said = f"No server is updated, since {first.name} goes first and could not be tried: {error}"
+
+    def record(session: Session) -> None:
+        if untried:
+            server_updates.wait_for_first(session, first.name, said, now())
+        else:
+            server_updates.settle_first(session, now())
+
+    in_transaction(inventory(), record)
+    return not untried
+
+
+@reading
+def tell_left_updates() -> None:
+    """A server's update with which no run goes on is put before a person."""
+    with inventory().reading() as session:
+        if not any(one.facts.get(PAUSED) for one in servers.all_servers(session)):
+            return  # most minutes: nobody is kept from writing for that
+    in_transaction(inventory(), lambda session: server_updates.tell_left(session, now()))
 
 
 @reading
@@ -111,10 +153,10 @@ def preview_notes(facts: SystemFacts, planned: Transaction, words: Collection[Wo
 
 
 @contextlib.contextmanager
-def watching(server: ServerFacts) -> Iterator[Outside]:
-    """The first instance of a server is asked from outside, over and over, for as long as this lasts."""
+def watching(server: ServerFacts, before: Mapping[str, str]) -> Iterator[Outside]:
+    """An instance of a server that was well before is asked from outside, over and over, for as long as this lasts."""
     with inventory().reading() as session:
-        served = server_updates.open_instances(session, server.name)
+        served = [one for one in server_updates.open_instances(session, server.name) if not before.get(one.name)]
     if not served:
         yield Outside()
         return

@@ -11,7 +11,7 @@ from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from hosting.commands import packages
-from hosting.errors import StepFailed, Unreachable
+from hosting.errors import Unreachable
 from hosting.inventory import announcements, deeds, server_updates, servers
 from hosting.inventory.server_updates import REBOOTED, UPDATED
 from hosting.inventory.session import in_transaction
@@ -19,12 +19,16 @@ from hosting.policy.announcements import Times, Update, UpdateKind, UpdateReason
 from hosting.policy.maintenance import Window, check_may_begin, expected_duration
 from hosting.policy.server_updates import REBOOT_STOP_SECONDS, STOP_SECONDS, USUAL, Scope, reboot_window
 from tasks.records import inventory, now
-from tasks.server_updates import read_health
+from tasks.server_updates import NotBack, read_health, read_system
 from tasks.step import reading, run_logger
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
+    from hosting.policy.announcements import Announced
     from hosting.policy.server_updates import SystemFacts
     from hosting.policy.values import ServerFacts
 
@@ -34,15 +38,14 @@ BACK_SECONDS = 900.0
 LOOK_SECONDS = 3.0
 REASONS = {Scope.SECURITY: UpdateReason.SECURITY, Scope.FULL: UpdateReason.CURRENT}
 REBOOTS = "server:reboot"
-
-
-class NotBack(StepFailed):
-    """A server did not come back from its reboot."""
+URGENT = ":urgent"
 
 
 @reading
 def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
     """The time in which an update may be made now, recorded for each instance; urgent work is told within a minute.
+
+    What a killed run has told of urgent work counts for the run that does it after all: nobody is told it twice.
 
     Args:
         server: which.
@@ -58,14 +61,17 @@ def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
     """
     at, state = now(), load(ServiceSettings).holidays_state
     with inventory().reading() as session:
-        levels = server_updates.levels_on(session, server.name)
+        levels = server_updates.levels_on(session, server.name, now())
         names = [one.name for one in server_updates.open_instances(session, server.name)]
         lasts = expected_duration(server_updates.past(session, server.name, UPDATED), USUAL)
+        told = _told_before(session, scope, names, at) if urgent is not None else []
     window = check_may_begin(at, lasts, levels, state, urgent=urgent)
     turn = Times(Window(window.opens, min(window.closes, window.opens + lasts)), STOP_SECONDS)
-    key = f"server:{scope}:" + (f"{at:%Y-%m-%d}" if urgent is None else f"{at:%Y-%m-%dT%H:%M:%S}:urgent")
+    key = f"server:{scope}:" + (f"{at:%Y-%m-%d}" if urgent is None else f"{at:%Y-%m-%dT%H:%M:%S}{URGENT}")
+    key = told[0].update.key if told else key
     update = Update(key, UpdateKind.SERVER, REASONS[scope], urgent=urgent is not None)
-    _announce(update, dict.fromkeys(map(str, names), turn), urgent or "off-peak, as planned", state)
+    told_now = [str(name) for name in names if name not in {one.instance_name for one in told}]
+    _announce(update, dict.fromkeys(told_now, turn), urgent or "off-peak, as planned", state)
     return key
 
 
@@ -85,10 +91,22 @@ def record_turns(server: ServerFacts, key: str, stop_seconds: float | None = Non
 
 
 @reading
+def record_undone(server: ServerFacts, key: str) -> None:
+    """The turns of the instances on a server have not begun after all: nothing was changed there."""
+
+    def record(session: Session) -> None:
+        for one in server_updates.open_instances(session, server.name):
+            announcements.record_gone_back(session, key, one.name)
+
+    in_transaction(inventory(), record)
+
+
+@reading
 def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) -> tuple[str, Window]:
     """When a server that needs a reboot is rebooted: planned once for each boot, told to its customers before.
 
-    Whoever comes to the server meanwhile is told at once: newcomers don't put off what the others were told.
+    A turn in which it would not end any more is planned anew. Whoever comes to the server meanwhile is told at once:
+    newcomers don't put off what the others were told.
 
     Args:
         server: which.
@@ -97,29 +115,30 @@ def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) ->
         urgent: why it can't wait for the notice; None where it can.
 
     Returns:
-        The key of its announcement, and the window.
+        The key of its announcement, and the time in which the reboot may begin.
     """
     at, state = now(), load(ServiceSettings).holidays_state
-    key = f"{REBOOTS}:{server.name}:{boot[:8]}" + (":urgent" if urgent is not None else "")
+    key = f"{REBOOTS}:{server.name}:{boot[:8]}" + (URGENT if urgent is not None else "")
     with inventory().reading() as session:
-        levels = server_updates.levels_on(session, server.name)
+        levels = server_updates.levels_on(session, server.name, now())
         names = [one.name for one in server_updates.open_instances(session, server.name)]
         known = {one.instance_name: one for one in announcements.announced_of(session, key)}
         stop = _expected_stop(session, server.name)
     planned = next((known[name].times.window for name in names if name in known), None)
-    stands = urgent is None and planned is not None and at < planned.closes
+    lasts = timedelta(seconds=stop)
+    stands = urgent is None and planned is not None and at + lasts < planned.closes
     if urgent is not None:
         window = Window(at, at + timedelta(seconds=BACK_SECONDS))
     elif planned is not None and stands:
         window = planned
     else:
         notice = max(earliest_planned(at, stop, terms) for terms in levels) if names else at - timedelta(hours=1)
-        window = reboot_window(notice, levels, state)
+        window = reboot_window(notice, levels, state, lasts=lasts)
     told_now = [str(name) for name in names if not (stands and name in known)]
     update = Update(key, UpdateKind.SERVER, UpdateReason.SECURITY, urgent=urgent is not None)
     _announce(update, dict.fromkeys(told_now, Times(window, stop)), why, state, late=stands)
     run_logger().info("%s: reboot planned from %s on", server.name, window.opens)
-    return key, window
+    return key, window if urgent is not None else Window(window.opens, window.closes - lasts)
 
 
 @reading
@@ -135,7 +154,7 @@ def reboot_and_wait(server: ServerFacts, boot: str, seconds: float = BACK_SECOND
         try:
             ssh = load(SshHost).connection(server)
             if ssh.run(packages.read_boot()).out.strip() != boot:
-                ssh.run(packages.ensure_units_run(*packages.UNITS))
+                ssh.run(packages.ensure_units_run(*packages.units_of(server.flavours)))
                 return round(time.monotonic() - began, 1)
             if not is_asked:
                 ssh.run(packages.reboot())
@@ -143,8 +162,7 @@ def reboot_and_wait(server: ServerFacts, boot: str, seconds: float = BACK_SECOND
         except Unreachable:
             run_logger().info("%s is not back yet", server.name)
         if time.monotonic() - began > seconds:
-            message = f"{server.name} is not back {seconds:.0f} s after its reboot."
-            raise NotBack(message, "Look at its console at the provider; its instances are away until it is back.")
+            raise NotBack(server.name, boot, seconds)
         time.sleep(LOOK_SECONDS)
 
 
@@ -170,6 +188,24 @@ def end_left_reboots(server: ServerFacts, facts: SystemFacts) -> None:
 
 
 @reading
+def settle_if_back(server: ServerFacts) -> None:
+    """What halts updates since a server did not come back from its reboot is over, once it is back and all is well."""
+    with inventory().reading() as session:
+        boots = [
+            case.facts["boot"] for case in server_updates.halts(session)
+            if case.subject == servers.subject_of(server.name) and "boot" in case.facts
+        ]  # fmt: skip
+    if not boots:
+        return
+    facts = read_system.fn(server)
+    if facts.boot in boots or any(read_health.fn(server).values()):
+        return  # it never went down, or a person has to look on
+    why = "It is back from its reboot, and all is well."
+    settle = partial(server_updates.settle_halts, server=server.name, by=deeds.SERVICE, why=why, now=now())
+    in_transaction(inventory(), settle)
+
+
+@reading
 def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str) -> None:
     """By the next reboot's expectation."""
     evidence = {"seconds": stop_seconds}
@@ -179,6 +215,16 @@ def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str)
             session, by, REBOOTED, servers.subject_of(server.name), why=why, evidence=evidence, now=now()
         ),
     )
+
+
+def _told_before(session: Session, scope: Scope, names: Collection[str], at: datetime) -> list[Announced]:
+    """The turns of these instances in urgent work of the same kind that is not over, nor the time that was told."""
+    found = [
+        one for one in announcements.turns_since(session, at)
+        if one.instance_name in names and one.ended_at is None and one.called_off_at is None
+        and one.update.key.startswith(f"server:{scope}:") and one.update.key.endswith(URGENT)
+    ]  # fmt: skip
+    return [one for one in found if one.update.key == found[-1].update.key]
 
 
 def _announce(

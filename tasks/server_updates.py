@@ -66,6 +66,15 @@ class UpdateTakenBack(StepFailed):
         super().__init__(what, f"Look at it, then settle the case (phm case list) or update {server} again.")
 
 
+class NotBack(StepFailed):
+    """A server did not come back from its reboot."""
+
+    def __init__(self, server: str, boot: str, seconds: float) -> None:
+        self.boot = boot
+        message = f"{server} is not back {seconds:.0f} s after its reboot."
+        super().__init__(message, "Look at its console at the provider; its instances are away until it is back.")
+
+
 @reading
 def refresh_lists(server: ServerFacts) -> None:
     """What the archives offer is known anew.
@@ -105,16 +114,34 @@ def check_ready(server: ServerFacts) -> None:
     """
     at = now()
     with inventory().reading() as session:
-        backups = server_updates.last_backups(session, server.name)
+        backups = server_updates.last_backups(session, server.name, at)
         worked_on = server_updates.worked_on(session, server.name, at)
     check_can_begin(server.name, backups, worked_on, at)
 
 
 @reading
-def read_left(server: ServerFacts) -> BegunUpdate | None:
-    """The update that a run has begun and not brought to its end; its job is waited for."""
+def is_left(server: ServerFacts) -> bool:
+    """Whether a run has begun an update and not brought it to its end."""
     with inventory().reading() as session:
-        left = server_updates.left_update(session, server.name)
+        return server_updates.left_update(session, server.name) is not None
+
+
+@reading
+def read_left(server: ServerFacts) -> BegunUpdate | None:
+    """The update that a run has begun and not brought to its end, taken up by this one; its job is waited for.
+
+    Raises:
+        NotNow: somebody works on an instance, as he may once the update has stood still for long.
+    """
+
+    def take_up(session: Session) -> BegunUpdate | None:
+        at, left = now(), server_updates.left_update(session, server.name)
+        if left is None:
+            return None
+        check_can_begin(server.name, {}, server_updates.worked_on(session, server.name, at), at)
+        return server_updates.take_up(session, left, at)
+
+    left = in_transaction(inventory(), take_up)
     if left is not None:
         for work in (WORK, PUT_BACK):
             left_result(server, job_id(left, work))
@@ -135,17 +162,18 @@ def read_health(server: ServerFacts) -> dict[str, str]:
         told = [WEB, *(str(one.name) for one in open_now)]
         asked = [partial(_wrong_with_web, web, server), *(partial(_wrong_with, web, server, one) for one in open_now)]
         found = dict(zip(told, pool.map(lambda ask: ask(), asked), strict=True))
-    units = load(SshHost).connection(server).run(packages.read_units(*packages.UNITS)).out
+    units = load(SshHost).connection(server).run(packages.read_units(*packages.units_of(server.flavours))).out
     return {**found, **packages.parse_units(units)}
 
 
 @reading
 def begin_update(
-    server: ServerFacts, key: str, planned: Transaction, before: Mapping[str, str], words: Collection[Word] = ()
+    server: ServerFacts, key: str, planned: Transaction, facts: SystemFacts, words: Collection[Word] = ()
 ) -> BegunUpdate:
-    """What is begun is recorded; the server takes no new instance."""
+    """What is begun is recorded, with how well all was before; the server takes no new instance."""
+    before = read_health.fn(server)
     begin = partial(server_updates.begin, server=server.name, key=key, planned=planned, before=before, now=now())
-    return in_transaction(inventory(), partial(begin, held=Word.HELD in words))
+    return in_transaction(inventory(), partial(begin, held=Word.HELD in words, packages=facts.packages))
 
 
 @reading
@@ -177,16 +205,20 @@ def restart_what_was_replaced(server: ServerFacts) -> bool:
     units = [unit for unit in stale if is_restarted(unit)]
     if units:
         ssh.run(packages.restart_units(*units))
-    return ssh.run(packages.ensure_units_run(*packages.UNITS)).changed or bool(units)
+    return ssh.run(packages.ensure_units_run(*packages.units_of(server.flavours))).changed or bool(units)
 
 
 @reading
 def what_grew_ill(server: ServerFacts, before: Mapping[str, str]) -> dict[str, str]:
-    """What was well before and is not now, once it has had its time; empty where all is as it was."""
+    """What was well before and is not now, once it has had its time; empty where all is as it was.
+
+    An instance that was suspended, closed or moved since is no business of the update any more.
+    """
     deadline = time.monotonic() + WELL_SECONDS
     while True:
         try:
-            ill = grown_ill(before, read_health.fn(server))
+            health = read_health.fn(server)
+            ill = grown_ill(_still_here(server, before), health)
         except Unreachable as error:
             ill = {"server": str(error)}
         if not ill or time.monotonic() > deadline:
@@ -227,10 +259,11 @@ def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str
         What was done, in a few sentences.
     """
     ssh = load(SshHost).connection(server)
-    in_transaction(inventory(), lambda session: server_updates.begin_back(session, begun, why))
+    in_transaction(inventory(), lambda session: server_updates.begin_back(session, begun, why, now()))
     run_logger().error("%s: the update is taken back: %s", server.name, why)
     try:
-        back = run_job(server, job_id(begun, PUT_BACK), PUT_BACK, {"versions": dict(begun.old)}, seconds=JOB_SECONDS)
+        versions = {**begun.old, **begun.removed}
+        back = run_job(server, job_id(begun, PUT_BACK), PUT_BACK, {"versions": versions}, seconds=JOB_SECONDS)
         if back["back"]:
             ssh.run(packages.hold_packages(*back["back"]))
         said = f"Back at their versions, and held: {', '.join(back['back']) or 'none'}."
@@ -238,6 +271,7 @@ def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str
             said += f" Not to be had any more: {', '.join(back['not_found'])}."
     except JobComplained as error:
         said = f"The packages could not be put back: {error.what}"
+    said += _left_otherwise(read_system.fn(server), begun)
     try:
         restart_what_was_replaced.fn(server)
     except StepFailed as error:
@@ -255,16 +289,31 @@ def take_back(server: ServerFacts, begun: BegunUpdate, why: str, by: str) -> str
     return message
 
 
+def _still_here(server: ServerFacts, before: Mapping[str, str]) -> dict[str, str]:
+    """What was seen before, without the instances that customers use no more, or not here."""
+    with inventory().reading() as session:
+        return server_updates.without_gone(session, server.name, before)
+
+
+def _left_otherwise(facts: SystemFacts, begun: BegunUpdate) -> str:
+    """What is not as it was although an update was taken back, in a sentence each: nobody is to look for it."""
+    there = {name.partition(":")[0] for name in facts.packages}
+    gone = [name for name in begun.removals if name.partition(":")[0] not in there]
+    new = [name for name in begun.versions if name not in begun.old and name.partition(":")[0] in there]
+    said = f" Removed by it, and still gone: {', '.join(gone)}." if gone else ""
+    return said + (f" New with it, and still there: {', '.join(new)}." if new else "")
+
+
 def job_id(begun: BegunUpdate, work: str) -> str:
     """What a job of an update is called: the same for each run that goes on with it."""
     return f"{work}-{begun.server}-{begun.since:%Y%m%d%H%M%S}"
 
 
-def halt_updates(server: ServerFacts, error: ServiceError) -> None:
-    """The clock updates no further server until a person has looked at this one."""
-    in_transaction(
-        inventory(), lambda session: server_updates.halt(session, server.name, str(error), facts={}, now=now())
-    )
+def halt_updates(server: ServerFacts, error: ServiceError) -> bool:
+    """The clock updates no further server until a person has looked at this one; whether nobody has yet."""
+    facts = {"boot": error.boot} if isinstance(error, NotBack) else {}
+    halt = partial(server_updates.halt, server=server.name, why=str(error), facts=facts, now=now())
+    return in_transaction(inventory(), halt).settled_at is None
 
 
 def _wrong_with_web(web: WebProbe, server: ServerFacts) -> str:

@@ -11,9 +11,11 @@ from blocks.object_store import ObjectStore
 from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from hosting.commands import enrolment
+from hosting.commands.database_dialects import DIALECTS
 from hosting.commands.files import ensure_file
+from hosting.commands.php_flavours import PHP_FLAVOURS
 from hosting.commands.server_facts import parse_facts, read_facts
-from hosting.commands.services import APACHE, PHP_FPM, reload
+from hosting.commands.services import APACHE, reload
 from hosting.errors import Refused
 from hosting.policy.certificate import check_pair
 from hosting.templates import render
@@ -33,7 +35,7 @@ class CertificateMissing(Refused):
 def read_server_facts(server: ServerFacts) -> dict[str, Any]:
     """What a server is: system, file systems, programs, services; `clock_off` is its clock's difference in seconds."""
     asked = time.time()
-    answer = load(SshHost).connection(server).run(read_facts())
+    answer = load(SshHost).connection(server).run(read_facts(server.flavours))
     facts = parse_facts(answer.out)
     facts["clock_off"] = round(facts.pop("time", 0.0) - (asked + time.time()) / 2, 3)
     return facts
@@ -55,6 +57,7 @@ def enrolment_files(server: ServerFacts, number: int) -> dict[str, tuple[str, st
         message = f"The settings hold no certificate for {server.host_name}."
         raise CertificateMissing(message, "Enter the zone's wildcard certificate and key, then run: phm up.")
     check_pair(settings.certificate_pem, settings.certificate_key_pem.get_secret_value(), server.host_name)
+    php, (path, template) = PHP_FLAVOURS[server.flavours.php], DIALECTS[server.flavours.database].settings
     trust = settings.authorities_pem + load(ObjectStore).authorities_pem
     return {
         "/etc/tmpfiles.d/phm.conf": (enrolment.TMPFILES, "644"),
@@ -64,11 +67,8 @@ def enrolment_files(server: ServerFacts, number: int) -> dict[str, tuple[str, st
         "/etc/phm/authorities.pem": (trust, "644"),
         "/etc/phm/outgoing.nft": (outgoing_rules(server), "644"),
         "/etc/systemd/system/phm-outgoing.service": (render("server/outgoing.service.j2"), "644"),
-        "/etc/mysql/mariadb.conf.d/70-phm.cnf": (
-            render("server/mariadb.cnf.j2", number=number, host=server.name),
-            "644",
-        ),
-        "/etc/php/8.2/fpm/pool.d/00-phm-global.conf": (enrolment.PHP_FPM, "644"),
+        path: (render(template, number=number, host=server.name), "644"),
+        **dict(php.files),
         "/etc/apache2/phm/certificate.pem": (settings.certificate_pem, "644"),
         "/etc/apache2/phm/certificate.key": (settings.certificate_key_pem.get_secret_value(), "600"),
         "/etc/apache2/sites-available/phm.conf": (render("apache/server.conf.j2", host_name=server.host_name), "644"),
@@ -87,9 +87,9 @@ def ensure_server_ready(server: ServerFacts, number: int) -> bool:
     if server.has_btrfs:
         commands.append(enrolment.ensure_btrfs_quota())
     commands += [
-        enrolment.ensure_mariadb_settings(number),
+        enrolment.ensure_database_settings(number, server.flavours.database),
         enrolment.ensure_outgoing_rules(),
-        reload(PHP_FPM),
+        *([reload(php)] if (php := PHP_FLAVOURS[server.flavours.php].service) else []),
         reload(APACHE, host=server.host_name),
     ]
     for command in commands:

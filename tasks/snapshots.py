@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LOCK_SECONDS = 2
 """MariaDB waits so long for the tables of one instance before it is tried again; others of it wait behind."""
 
+TURN_SECONDS = 3600.0
+"""One dump at a time on a server: one waits so long for those of its neighbours, beside what it may take itself."""
+
 LOAD_MOST_A_CORE = 3.0
 LOAD_SECONDS = 120.0
 """A nightly backup waits so long for a server with more to do than that; one that a person asked for does not."""
@@ -42,7 +45,7 @@ class PointWish:
     Args:
         generation: where it goes.
         kind: a full one begins the generation.
-        seconds: the most it may take.
+        seconds: the most it may take, without what it waits for others.
         dump_bytes: what the last dump had, for the progress; 0 where there was none.
         patient: whether it waits for a while where the server is busy.
     """
@@ -81,8 +84,8 @@ def take_point(server: ServerFacts, instance: InstanceFacts, wish: PointWish, to
         JobComplained: the dump could not be accepted, or the store holds something else than was sent.
     """
     result = run_job(
-        server, job_of(instance.name), "take-point", _point_request(server, instance, wish), seconds=wish.seconds,
-        told=told, keep=True,
+        server, job_of(instance.name), "take-point", _point_request(server, instance, wish),
+        seconds=wish.seconds + TURN_SECONDS + LOAD_SECONDS, told=told, keep=True,
     )  # fmt: skip
     return _point(instance, result)
 
@@ -161,6 +164,8 @@ def _point_request(server: ServerFacts, instance: InstanceFacts, wish: PointWish
         "named": named_files(layout.database),
         "left_out": list(LEFT_OUT),
         "salt_file": layout.settings.name,
+        "seconds": wish.seconds,
+        "turn_seconds": TURN_SECONDS,
         "lock_seconds": LOCK_SECONDS,
         "load_most": LOAD_MOST_A_CORE * cores,
         "load_seconds": LOAD_SECONDS if wish.patient else 0.0,

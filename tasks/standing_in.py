@@ -29,7 +29,7 @@ from tasks import name_records
 from tasks.names import ensure_name_site
 from tasks.network import addresses_of
 from tasks.own_domains import anybody, ensure_name_certificate
-from tasks.probes import url_of
+from tasks.probes import door_of, url_of
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger, step
 from tasks.web import FOR_OPERATOR, trusted
@@ -120,26 +120,26 @@ def ensure_zone_leads_to(machine: ServerFacts, gone: ServerFacts) -> bool:
 def prove_name_answered(machine: ServerFacts, gone: ServerFacts) -> int:
     """Every instance answers under the old name by the new server as it does at its own; how many were asked.
 
-    So it does under its live domain. An instance that nobody serves just now keeps no server from its end.
+    So it does under its live domain. A suspended one is asked behind what everybody else is told. An instance that
+    nobody serves just now keeps no server from its end.
 
     Raises:
         Unreachable: the new server does not answer, or its certificate is not good.
         StepFailed: an instance answers differently; names all of those.
     """
-    settings, wrong = load(ServiceSettings), []
-    told = read_told(gone)
-    with web_probe(settings.trust, tuple(settings.resolvers), {gone.host_name: machine.address}) as web:
-        for instance, server in told:
+    wrong, told = [], read_told(gone)
+    for instance, server in told:
+        with door_of(instance, known={gone.host_name: machine.address}) as web:
             own = _status_unless_silent(web, url_of(server, instance))
             if own is None:
                 continue
-            old = web.ask("GET", f"{url_of(gone, instance)}api.php").status_code
-            if old != own or old >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                wrong.append(f"{url_of(gone, instance)} answers {old}, {url_of(server, instance)} {own}")
-            for naming in filter(is_to_be_proven, read_domains(instance)):
-                old, own = (_asked_at(one, naming) for one in (machine, server))
-                if old != own:
-                    wrong.append(f"{naming.url} answers {old} on {machine.name}, {own} on {server.name}")
+            old = web.ask("GET", url_of(gone, instance) + HEALTH).status_code
+        if old != own or old >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            wrong.append(f"{url_of(gone, instance)} answers {old}, {url_of(server, instance)} {own}")
+        for naming in filter(is_to_be_proven, read_domains(instance)):
+            old, own = (_asked_at(one, naming) for one in (machine, server))
+            if old != own:
+                wrong.append(f"{naming.url} answers {old} on {machine.name}, {own} on {server.name}")
     if wrong:
         message = f"{machine.name} does not answer under the name {gone.host_name} as it must: {'; '.join(wrong)}."
         raise StepFailed(message, "Look at Apache on both servers, then run again.")
@@ -203,7 +203,7 @@ def read_told(gone: ServerFacts) -> list[tuple[InstanceFacts, ServerFacts]]:
 def _status_unless_silent(web: WebProbe, url: str) -> int | None:
     """What an instance answers at its own address; None where nobody does, which says nothing about another one."""
     try:
-        return web.ask("GET", f"{url}api.php").status_code
+        return web.ask("GET", url + HEALTH).status_code
     except Unreachable as error:
         run_logger().warning("%s", error)
         return None

@@ -1,4 +1,4 @@
-"""Which instances are to be measured, and what people see of it: a table, a curve for each that nears its end (P04)."""
+"""Which instances are to be measured, and what people see of it: a table with small curves, and large ones (P04)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hosting.inventory import bookings, instances, measurements, servers, storag
 from hosting.inventory.session import in_transaction
 from hosting.policy.quota import WARN_AT, is_due
 from tasks.letters import local
+from tasks.measuring import Known
 from tasks.records import inventory, now
 from tasks.step import reading
 
@@ -34,7 +35,7 @@ class NotAllMeasured(ServiceError):
 
 @reading
 def read_due(name: str = "", *, everything: bool = False) -> list[tuple[ServerFacts, list[InstanceFacts]]]:
-    """The instances that are to be measured, by server.
+    """The instances that are to be measured, by server; who came to another one is due there.
 
     Args:
         name: this one alone, due or not; all that are due if it is empty.
@@ -48,15 +49,36 @@ def read_due(name: str = "", *, everything: bool = False) -> list[tuple[ServerFa
             wanted = [
                 one
                 for one in bookings.instances_served(session)
-                if everything or (known := last.get(one.name)) is None or is_due(known.at, known.per_mille, at)
+                if everything
+                or (known := last.get(one.name)) is None
+                or known.server_name != one.server_name
+                or is_due(known.at, known.per_mille, at)
             ]
         by_server = groupby(sorted(wanted, key=lambda one: (one.server_name, one.name)), lambda one: one.server_name)
         return [(servers.server_facts(session, server), list(found)) for server, found in by_server]
 
 
 @reading
-def report_storage(outcomes: Sequence[MeasuredOne]) -> None:
-    """Every instance with its use and forecast as a table, and the curve of each that is nearly full."""
+def read_known() -> list[tuple[ServerFacts, list[Known]]]:
+    """The instances that were measured, by the server where they are; others are due anyway."""
+    with inventory().reading() as session:
+        last = measurements.all_last_measured(session)
+        known = [
+            Known(one, found) for one in bookings.instances_served(session) if (found := last.get(one.name)) is not None
+        ]
+        known.sort(key=lambda one: (one.instance.server_name, one.instance.name))
+        by_server = groupby(known, lambda one: one.instance.server_name)
+        return [(servers.server_facts(session, server), list(found)) for server, found in by_server]
+
+
+@reading
+def report_storage(outcomes: Sequence[MeasuredOne], asked: str = "") -> None:
+    """Every instance with its use, forecast and last days as a table; curves of who is nearly full, or was asked for.
+
+    Args:
+        outcomes: of the run.
+        asked: the instance that somebody wants to know of.
+    """
     rows = []
     with inventory().reading() as session:
         for one in outcomes:
@@ -69,12 +91,13 @@ def report_storage(outcomes: Sequence[MeasuredOne]) -> None:
                     "files MiB": f"{view.last.use.files_bytes / MIB:.1f}" if view.last else "-",
                     "booked GB": one.instance.storage_gib,
                     "percent": f"{view.last.per_mille / 10:.1f}" if view.last else "-",
+                    "last days": storage_views.small_curve(view) or "-",
                     "full on": f"{view.full_at:%Y-%m-%d}" if view.full_at else "-",
                     "users": f"{view.last.users} of {one.instance.accounts}" if view.last else "-",
                     "finding": one.finding or "good",
                 }
             )
-            if view.last and view.last.per_mille >= min(WARN_AT):
+            if view.last and (one.instance.name == asked or view.last.per_mille >= min(WARN_AT)):
                 _show_curve(view)
     create_table_artifact(key="storage", table=rows, description=f"Storage measured {local(now())} (P04)")
 

@@ -36,7 +36,7 @@ def see_to_announcements() -> int:
     """
     with inventory().reading() as session:
         waiting = announcements.waiting_words(session, now() - TOLD_WITHIN)
-        terms = levels.terms_of_instances(session) if waiting else {}
+        terms = levels.terms_of_instances(session, now()) if waiting else {}
     sent, failures = 0, list[ServiceError]()
     for turn in waiting:
         letter = letter_due(turn, terms[turn.instance_name])
@@ -48,13 +48,15 @@ def see_to_announcements() -> int:
 
 
 def _tell(turn: Announced, letter: UpdateLetter) -> bool:
-    """One letter; its key names what it says, so that a run killed before the record does not say it again."""
+    """One letter; it and what the customer knows by it stand on record together."""
     with inventory().reading() as session:
         order = orders.order_facts(session, instances.instance_facts(session, turn.instance_name).order_reference)
     changed = letter is UpdateLetter.CHANGED
     values = letter_values(turn, order, changed=changed)
     made = compose(UpdateLetter.PLANNED if changed else letter, order.language, values)
-    key = f"{letter}:{turn.id}:{turn.version}"
-    sent = send_letter(key, made, order.email, order.language, load(MailRelay).sender)
-    in_transaction(inventory(), partial(announcements.record_told, told=turn, letter=letter, now=now()))
+    record = partial(announcements.record_told, told=turn, letter=letter, now=now())
+    sender = load(MailRelay).sender
+    sent = send_letter(turn.key_of(letter), made, order.email, order.language, sender, also=record)
+    if not sent:
+        in_transaction(inventory(), record)
     return sent

@@ -18,8 +18,10 @@ from hosting.inventory.roll_out_turns import UNKNOWN_LASTS, has_its_turn
 from hosting.inventory.session import in_transaction
 from hosting.policy.maintenance import NeverFits, OutsideWindow, check_may_begin, expected_duration
 from hosting.policy.roll_outs import AT_WORK, ENDS, UpdateState
+from hosting.policy.states import InstanceState
 from hosting.policy.way_back import STOP_MOST_SECONDS, WayBack
 from hosting.product.layout import InstanceLayout
+from tasks.letters import local
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
 
@@ -81,6 +83,10 @@ class Update:
 
 class HasLeft(StepFailed):
     """An instance is no longer where, or as, its roll-out found it."""
+
+
+class IsNotOpen(HasLeft):
+    """An instance was suspended or closed before its turn: nobody could see whether it serves, so it is left out."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,7 @@ def is_its_time(session: Session, update: UpdateFacts, at: datetime, lasts: time
         return False
     done = [one for one in roll_outs.updates_of(session, update.roll_out) if one.state is UpdateState.DONE]
     past = [one.ended_at - one.begun_at for one in done if one.ended_at and one.begun_at]
-    terms = levels.terms_of_instance(session, update.instance)
+    terms = levels.terms_of_instance(session, update.instance, at)
     try:
         check_may_begin(
             at, expected_duration(past, UNKNOWN_LASTS) if lasts is None else lasts, (terms,),
@@ -192,11 +198,15 @@ def check_place(update: Update, server_name: str) -> None:
 
     Raises:
         HasLeft: it has moved, or was restored to another release meanwhile.
+        IsNotOpen: nothing of it was begun, and it is suspended or closed meanwhile.
     """
     with inventory().reading() as session:
         now_is = instances.instance_facts(session, update.name)
-    known = {update.instance.release.id} | ({update.release.id} if update.state is UpdateState.OPENED else set())
-    if now_is.server_name != server_name or now_is.release.id not in known:
+    if update.state is UpdateState.WAITING and now_is.state is not InstanceState.ACTIVE:
+        message = f"{update.name} is {now_is.state} meanwhile."
+        raise IsNotOpen(message, "It is left out; begin another roll-out for it once it is open.")
+    has = update.release if update.state is UpdateState.OPENED else update.instance.release
+    if now_is.server_name != server_name or now_is.release.id != has.id:
         message = f"{update.name} is on {now_is.server_name} with {now_is.release.version} meanwhile."
         raise HasLeft(message, "It is left as it is; begin another roll-out for it.")
 
@@ -221,14 +231,17 @@ def report_roll_out_plan(places: Sequence[Place]) -> None:
     )
 
 
-def report_updates(roll_out: RollOutFacts, server: str, outcomes: Sequence[Outcome]) -> None:
-    """What became of each instance, as an artifact."""
+@reading
+def report_updates(roll_out: RollOutFacts, server: str) -> None:
+    """How far each instance on a server is, as an artifact; made anew while a run is at it."""
+    with inventory().reading() as session:
+        found = [one for one in roll_outs.updates_of(session, roll_out.id) if one.server == server]
     create_table_artifact(
         key=f"roll-out-{roll_out.id}-{server}",
-        description=f"Roll-out {roll_out.id} to {roll_out.release.version} on {server}",
+        description=f"Roll-out {roll_out.id} to {roll_out.release.version} on {server}, {local(now())}",
         table=[
             {"instance": one.instance, "state": one.state, "outage, s": one.outage_seconds, "finding": one.finding}
-            for one in outcomes
+            for one in found
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hosting.errors import DriftFound, Refused, ServiceError, StepFailed, Unreachable
 from hosting.inventory import cases, instances, roll_outs
-from hosting.inventory.instances import InstanceEnded
+from hosting.inventory.instances import InstanceClosed, InstanceEnded
 from hosting.inventory.leases import LeaseHeld, LeaseLost
 from hosting.inventory.roll_out_rows import locked
 from hosting.inventory.session import in_transaction
@@ -17,7 +17,7 @@ from hosting.policy.way_back import WayBack
 from tasks.leases import hold_on
 from tasks.records import inventory, now
 from tasks.step import reading, run_logger
-from tasks.update_records import HasLeft, is_its_time
+from tasks.update_records import HasLeft, IsNotOpen, is_its_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,7 +195,8 @@ def _settle(session: Session, update: Update, error: ServiceError) -> ServiceErr
     facts = roll_outs.update_facts(session, update.roll_out, update.name)
     if facts.state in ENDS or isinstance(error, (LeaseHeld, LeaseLost, PutOff)):
         return None  # left out meanwhile; or no attempt was made, or another run is at it and goes on
-    is_gone = isinstance(error, InstanceEnded) or (isinstance(error, HasLeft) and facts.state is UpdateState.PREPARING)
+    is_open = facts.state in {UpdateState.PREPARING, UpdateState.OPENED}  # and is, whatever it has come to meanwhile
+    is_gone = isinstance(error, InstanceEnded) or (isinstance(error, (HasLeft, InstanceClosed)) and is_open)
     if facts.state in AT_WORK and not is_gone:
         said = f"The update of {update.name} to {update.release.version} stands at {facts.state}: {error}"
         key, told = roll_outs.half_done_key(update.roll_out, update.name, facts.state), {"roll_out": update.roll_out}
@@ -203,8 +204,12 @@ def _settle(session: Session, update: Update, error: ServiceError) -> ServiceErr
             session, key, cases.NOT_DONE, instances.subject_of(update.name), said, facts=told, now=now()
         )  # fmt: skip
         roll_outs.record_state(session, update.roll_out, update.name, facts.state, now(), finding=str(error))
+        if facts.state is UpdateState.STOPPED:
+            roll_outs.halt_by_itself(session, update.roll_out, f"{update.name} is closed and did not go back.", now())
         return error
     again = isinstance(error, (Unreachable, DriftFound)) and facts.attempts < ATTEMPTS_MOST
     state = UpdateState.WAITING if again else UpdateState.FAILED
+    if isinstance(error, (IsNotOpen, InstanceClosed)):  # whoever asked first, the lease or the place
+        state = UpdateState.SKIPPED
     roll_outs.record_state(session, update.roll_out, update.name, state, now(), finding=str(error))
     return None

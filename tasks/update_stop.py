@@ -6,15 +6,16 @@ nor the release that broke. Nobody but the proof is let in before the instance o
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
-from hosting.commands import application, mariadb, replacing, tables_aside, updating
+from hosting.commands import application, mariadb, replacing, replication, tables_aside, updating
 from hosting.commands.fastcgi import parse_answer, request
 from hosting.commands.files import ensure_file, ensure_gone, ensure_link
-from hosting.errors import StepFailed
+from hosting.errors import DriftFound, StepFailed, Unreachable
 from hosting.product.layout import ROOM_FILE
 from hosting.templates import render
 from tasks.databases import ensure_database_and_user
@@ -22,6 +23,7 @@ from tasks.probes import prove_behind_gate
 from tasks.records import unsealed
 from tasks.step import reading, step
 from tasks.storage import ensure_storage_limit
+from tasks.update_files import keep_files, prepare_files
 from tasks.update_tables import check_shape, forget_kept, keep_tables, prepare_keeping, put_tables_back
 from tasks.update_trial import migrate
 from tasks.web import ensure_php_pool, ensure_site
@@ -30,13 +32,18 @@ if TYPE_CHECKING:
     from blocks.ssh_connection import SshConnection
     from hosting.policy.values import ServerFacts
     from hosting.policy.way_back import WayBack
+    from hosting.product.layout import InstanceLayout
     from tasks.update_records import Update
     from tasks.update_trial import Trial
 
 CRON_SECONDS = 100
+LOOK_SECONDS = 0.02
 
-ROUNDS = 2
-"""So often the processes of an instance that is closed are ended."""
+REFUSED_MOST = 2
+"""With so many attempts in which a statement was refused it is the migration's, and not another instance's."""
+
+GONE_SECONDS = 15.0
+"""So long a statement may take to be taken back, whose connection is ended."""
 
 
 @step
@@ -61,10 +68,13 @@ def ensure_cron_at_rest(server: ServerFacts, update: Update) -> bool:
 
 @step
 def ensure_keeping_prepared(server: ServerFacts, update: Update, trial: Trial) -> bool:
-    """Empty tables for what will be kept, while the customer works: in the stop they are only filled."""
-    with mariadb_of(load(SshHost).connection(server)) as database:
+    """What can be done for keeping while the customer works: files as `prepare_files`, empty tables to be filled."""
+    ssh = load(SshHost).connection(server)
+    prepare_files(ssh, server, update.old)
+    with mariadb_of(ssh) as database:
         check_shape(database, update.old.database, trial.before, "have changed since the trial")
         prepare_keeping(database, update.old, trial.way)
+    ssh.run(updating.write_out(update.old))
     return True
 
 
@@ -73,17 +83,30 @@ def close(server: ServerFacts, update: Update) -> bool:
     """The site answers 503 with a page that says why, and nothing of the instance runs."""
     ssh, old = load(SshHost).connection(server), update.old
     ssh.run(updating.close_gate(old.gate, update.token))
-    end_what_works(ssh, old.user)
+    end_what_works(ssh, old)
     return True
 
 
-def end_what_works(ssh: SshConnection, user: str) -> None:
-    """End an instance's processes, and once more those that took up what had passed the gate before it shut.
+def end_what_works(ssh: SshConnection, layout: InstanceLayout) -> None:
+    """End an instance's processes of this moment, and what they still do in the database.
 
-    There are always some: FPM begins a new one for each that is ended, which waits for a request.
+    Those that FPM begins for what waited in its queue are refused by the gate before the product is read
+    (`php/gate.php.j2`). The database would bring a statement to its end whose program was killed.
+
+    Raises:
+        Unreachable: a statement is not taken back in time.
     """
-    for _ in range(ROUNDS):
-        ssh.run(replacing.end_processes_of_now(user))
+    ssh.run(replacing.end_processes_of_now(layout.user))
+    deadline = time.monotonic() + GONE_SECONDS
+    with mariadb_of(ssh) as database:
+        while True:
+            database.rows(replication.end_connections(layout.database))
+            if not database.value(replication.count_connections(layout.database)):
+                return
+            if time.monotonic() > deadline:
+                message = f"A connection of {layout.name} to its database does not end: it takes something long back."
+                raise Unreachable(message, "The next run goes on; look at SHOW PROCESSLIST on its server.")
+            time.sleep(LOOK_SECONDS)
 
 
 @step
@@ -94,7 +117,7 @@ def keep(server: ServerFacts, update: Update, trial: Trial) -> bool:
         DriftFound: the tables are others than those that the trial was made with.
     """
     ssh, old = load(SshHost).connection(server), update.old
-    ssh.run_in_a_row(replacing.drop_folders(old.kept), updating.keep_files(old, btrfs=server.has_btrfs))
+    keep_files(ssh, server, old)
     with mariadb_of(ssh) as database:
         check_shape(database, old.database, trial.before, "have changed since the trial")
         keep_tables(database, old, trial.way)
@@ -105,10 +128,12 @@ def keep(server: ServerFacts, update: Update, trial: Trial) -> bool:
 def switch(server: ServerFacts, update: Update, trial: Trial) -> bool:
     """The new code in its place, shipped files, migration, caches; the tables as the trial had made them.
 
+    The database counts what it refuses for all of its instances at once: a first time it may have been another's.
+
     Raises:
         MigrationBroke: the migration broke.
-        StepFailed: it wanted to change more than on the copy, or the salt is another.
-        DriftFound: the tables are not as they should be.
+        StepFailed: it wanted to change more than on the copy, each time; or the salt is another.
+        DriftFound: the tables are not as they should be; or something was refused, for the first time.
     """
     ssh, old, new = load(SshHost).connection(server), update.old, update.new
     salt = ssh.run(application.salt_line(old)).out
@@ -125,7 +150,8 @@ def switch(server: ServerFacts, update: Update, trial: Trial) -> bool:
         check_shape(database, new.database, trial.after, "are not as the trial had made them")
         if database.rows(tables_aside.refusals()) != refused:
             message = f"The migration of {new.name} wanted to change tables that it left alone on the copy."
-            raise StepFailed(message, "All of it goes back; look at the instance's PHP log.")
+            refusal = DriftFound if update.attempts < REFUSED_MOST else StepFailed
+            raise refusal(message, "All of it goes back; look at the instance's PHP log.")
     if ssh.run(application.salt_line(new)).out != salt:
         message = f"The migration of {new.name} changed its salt, by which all users log in."
         raise StepFailed(message, "All of it goes back; report this.")
@@ -152,19 +178,19 @@ def put_back(server: ServerFacts, update: Update, way: WayBack) -> bool:
     """Code, files, database and rights as they were before the stop, and open; whatever the update had come to."""
     ssh, old = load(SshHost).connection(server), update.old
     ssh.run(updating.close_gate(old.gate, update.token))  # a run that was killed may have left it half open
-    end_what_works(ssh, old.user)
+    end_what_works(ssh, old)
     with mariadb_of(ssh) as database:
         changed = put_tables_back(database, old, way)
         ensure_database_and_user(database, old, unsealed(old.name, "database"))
     if ssh.ask(replacing.is_there(old.kept / "whole")).exit_code == 0:
-        ssh.run(updating.put_files_back(old, btrfs=server.has_btrfs), "Look at both folders; nothing was deleted.")
+        ssh.run(updating.put_files_back(old), "Look at both folders; nothing was deleted.")
         changed = True
     ssh.run_in_a_row(
         ensure_link(old.current, old.release.folder),
         replacing.empty_folders(old.user, old.scratch / "tplcache"),
     )
     ensure_storage_limit.fn(server, update.instance)
-    answer = parse_answer(ssh.run(request(old.socket, old.current, "api.php", "")).out)
+    answer = parse_answer(ssh.run(request(old.socket, old.current, "api.php", "", gate=update.token)).out)
     if answer.status not in {401, 503}:
         message = f"{old.name} is back at {old.release.version} and answers {answer.status}."
         raise StepFailed(message, "Look at its PHP log; it stays closed until it answers.")
@@ -186,6 +212,11 @@ def drop_kept(server: ServerFacts, update: Update) -> bool:
 
 @step
 def drop_code(server: ServerFacts, update: Update, *, old: bool) -> bool:
-    """The code that doesn't serve is gone: the old one's after an update, the new one's after its failure."""
-    tree = update.old.code if old else update.new.code
-    return load(SshHost).connection(server).run(replacing.drop_folders(tree)).changed
+    """The code that doesn't serve is gone: the old one's after an update, the new one's after its failure.
+
+    Raises:
+        StepFailed: the instance serves from it, for example since it was restored meanwhile.
+    """
+    layout = update.old if old else update.new
+    drop = updating.drop_tree(layout.code, layout.current)
+    return load(SshHost).connection(server).run(drop, "Look at its link `current`; nothing was deleted.").changed

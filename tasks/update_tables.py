@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hosting.commands import mariadb, replication, tables_aside
 from hosting.errors import DriftFound, StepFailed
-from hosting.policy.way_back import Table, WayBack, differing
+from hosting.policy.way_back import Table, WayBack, added, differing, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -49,7 +49,10 @@ def read_tables(
 
 
 def prepare_keeping(database: MariadbServer, layout: InstanceLayout, way: WayBack) -> None:
-    """Before the stop: empty tables for what is kept, and the rights on single tables that are left in it."""
+    """Before the stop: empty tables for what is kept, and the rights on single tables that are left in it.
+
+    Of the tables that stay where they are the empty ones tell what columns and keys they had.
+    """
     name, aside = layout.database, layout.kept_database
     database.rows(tables_aside.unlogged())
     database.rows(mariadb.drop_database(aside))
@@ -59,7 +62,9 @@ def prepare_keeping(database: MariadbServer, layout: InstanceLayout, way: WayBac
         database.rows(tables_aside.make_aside(name, aside, table))
         if numbers[table] > 1:
             database.rows(tables_aside.set_next_number(aside, table, numbers[table]))
-    database.run(tables_aside.grant_single(name, name, (*way.kept, *way.new), way.added))
+    others = sorted(set(numbers) - set(way.kept))
+    database.run(tables_aside.make_aside(name, aside, table) for table in others)
+    database.run(tables_aside.grant_single(name, name, (*way.kept, *way.new), others))
 
 
 def keep_tables(database: MariadbServer, layout: InstanceLayout, way: WayBack) -> None:
@@ -85,7 +90,13 @@ def keep_tables(database: MariadbServer, layout: InstanceLayout, way: WayBack) -
 
 
 def put_tables_back(database: MariadbServer, layout: InstanceLayout, way: WayBack) -> bool:
-    """The tables as they were, whatever the migration came to; whether anything had to be put back."""
+    """The tables as they were, whatever the migration came to; whether anything had to be put back.
+
+    Columns and keys that came go again, whether the trial told of them or not.
+
+    Raises:
+        DriftFound: columns or keys that were there are others, in a way that the trial did not tell.
+    """
     name, aside = layout.database, layout.kept_database
     database.rows(tables_aside.unlogged())
     kept = {str(row[0]) for row in database.rows(tables_aside.sizes_of(aside))}
@@ -97,11 +108,12 @@ def put_tables_back(database: MariadbServer, layout: InstanceLayout, way: WayBac
         database.run(tables_aside.put_back(name, aside, waiting))
     database.run(tables_aside.drop_new(name, way.new))
     now = read_tables(database, name, summed=())
-    for table, (columns, keys) in way.added.items():
-        found = now[table]
-        extra = [one for one in columns if one in {column[0] for column in found.columns}]
-        more = [one for one in keys if one in {key[0] for key in found.keys}]
-        database.run(tables_aside.drop_added(name, table, extra, more))
+    stayed = {one: was for one, was in read_tables(database, aside, summed=()).items() if one not in way.kept}
+    for table in sorted(set(stayed) & set(now)):
+        database.run(tables_aside.drop_added(name, table, *added(stayed[table], now[table])))
+    if way.shape and shape_of(read_tables(database, name, summed=())) != way.shape:
+        message = f"{name} has not the columns and keys of before: its migration changed more than on the copy."
+        raise DriftFound(message, f"It stays closed; restore its last point: phm restore {layout.name}.")
     return True
 
 

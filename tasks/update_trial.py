@@ -24,6 +24,7 @@ from hosting.commands.storage import parse_free, read_free
 from hosting.errors import StepFailed
 from hosting.policy.quota import FREE_MIB_LEAST, MIB, DiskFull
 from hosting.policy.way_back import WayBack, check_stop, way_back
+from hosting.product.releases import WRITTEN_AT_EACH_RUN
 from hosting.product.settings import with_database
 from tasks.step import reading, step, stop_if_lost
 from tasks.update_tables import read_tables
@@ -82,10 +83,10 @@ def try_migration(server: ServerFacts, update: Update) -> Trial:
         copy_everything(ssh, update)
         before = read_tables(database, old.trial_database)
         began = time.monotonic()
-        migrate(ssh, update, old, old.trial)
+        migrate(ssh, update, old, tree_of(update))
         seconds = time.monotonic() - began
         after = read_tables(database, old.trial_database, by=before)
-    way = way_back(before, after, seconds)
+    way = way_back(before, after, seconds, WRITTEN_AT_EACH_RUN)
     check_stop(way, update.stop_most_seconds)
     return Trial(way, before, after)
 
@@ -126,12 +127,17 @@ def copy_everything(ssh: SshConnection, update: Update) -> None:
         replacing.drop_folders(old.trial, old.trial_data),
         ensure_folders((old.trial_data, own, "700")),
         updating.copy_settings(old.data, old.trial_data, old.user),
-        updating.ensure_tree(new.unpacked, old.trial, old.trial_data, old.step_lock),
+        updating.ensure_tree(new.unpacked, tree_of(update), old.trial_data, old.step_lock),
     )
     have = ssh.run(as_user(read_if_there(old.trial_data / DRIVER, (password,)), old.user)).out
     access = with_database(have, name, password)
     ssh.run(as_user(ensure_file(old.trial_data / DRIVER, access, own, "600", secrets=(password,)), old.user))
     ssh.run(updating.ship(new.unpacked, old.unpacked, old.trial_data, old.user))
+
+
+def tree_of(update: Update) -> Path:
+    """Where a release is tried: PHP keeps scripts by path and time, and would take another release's for this one's."""
+    return update.old.trial / update.new.release.folder
 
 
 def migrate(ssh: SshConnection, update: Update, layout: InstanceLayout, tree: Path) -> None:
@@ -141,7 +147,7 @@ def migrate(ssh: SshConnection, update: Update, layout: InstanceLayout, tree: Pa
         MigrationBroke: it answered otherwise, said something, or is still there.
     """
     ssh.run(updating.place_run_once(update.new.unpacked, tree, layout.user))
-    answer = parse_answer(ssh.run(request(layout.socket, tree, "config.php", "")).out)
+    answer = parse_answer(ssh.run(request(layout.socket, tree, "config.php", "", gate=update.token)).out)
     gone = ssh.ask(updating.run_once_is_gone(tree)).exit_code == 0
     said = answer.body.lstrip()
     if answer.status != HTTPStatus.OK or not said.startswith("<") or not gone:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from tasks.on_server import check_generation, job, move_in, packages, recovery_point, restore_point
+from tasks.on_server import (
+    check_generation,
+    counting,
+    fetching,
+    giving_out,
+    job,
+    move_in,
+    packages,
+    recovery_point,
+    restore_point,
+    taking_in,
+)
 
 WORK = {
     "take-point": recovery_point.take,
@@ -16,6 +27,11 @@ WORK = {
     "move-sums": move_in.sums,
     "apply-packages": packages.apply,
     "put-back-packages": packages.put_back,
+    "fetch-archive": fetching.fetch,
+    "read-installation": taking_in.read,
+    "fill-draft": taking_in.fill,
+    "count-installation": counting.count,
+    "give-out": giving_out.give_out,
 }
 
 if __name__ == "__main__":

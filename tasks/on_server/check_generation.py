@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tasks.on_server.job import Complaint
-from tasks.on_server.restic import MISSING, Restic, ending
+from tasks.on_server.restic import SPOILT, Restic, ending
 
 if TYPE_CHECKING:
     from tasks.on_server.job import Progress
 
-DAMAGE = ("repository contains errors", "LoadIndex returned errors", "wrong password or no key found", *MISSING)
+DAMAGE = ("repository contains errors", "LoadIndex returned errors", *SPOILT)
 """How restic 0.14 says that it found the repository spoilt; it has one exit code for all that goes wrong."""
 
 PASSING = ("dial tcp", "connection re", "timeout", "no such host", "TLS handshake", "Service Unavailable", "SlowDown")

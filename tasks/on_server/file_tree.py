@@ -25,12 +25,15 @@ SETTLED_NS = 2_000_000_000
 times are as coarse as that on some file systems."""
 
 
-def tree(root: str, known: Mapping[str, list[Any]] | None = None, *, changing: bool = False) -> dict[str, list[Any]]:
+def tree(
+    root: str, known: Mapping[str, list[Any]] | None = None, *, changing: bool = False, by_ctime: bool = True
+) -> dict[str, list[Any]]:
     """All that lies below a folder, by its path there.
 
     Args:
         root: the folder; links in it are not followed.
         known: an earlier tree of the same folder: a file of the same size, times and inode keeps its sum.
+        by_ctime: whether its ctime has to be the same too; a hard link that comes or goes changes it.
         changing: whether it may change meanwhile: what goes is left out, and so is what may have changed unseen, so
             that an entry whose marks are the same later is the same.
 
@@ -39,7 +42,7 @@ def tree(root: str, known: Mapping[str, list[Any]] | None = None, *, changing: b
     """
     known = known or {}
     if not changing:
-        return {path: entry_of(root, path, found, known.get(path)) for path, found in _walk(root)}
+        return {path: entry_of(root, path, found, known.get(path), by_ctime=by_ctime) for path, found in _walk(root)}
     entries = {}
     for path, found in _walk(root, changing=True):
         if is_folder(found) or found.st_ctime_ns < time.time_ns() - SETTLED_NS:
@@ -110,12 +113,15 @@ def is_folder(found: os.stat_result) -> bool:
     return stat.S_ISDIR(found.st_mode)
 
 
-def entry_of(root: str, path: str, found: os.stat_result, known: list[Any] | None) -> list[Any]:
+def entry_of(
+    root: str, path: str, found: os.stat_result, known: list[Any] | None, *, by_ctime: bool = True
+) -> list[Any]:
     """One entry of the tree; a file whose marks are those of the known one keeps its sum."""
     marks = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
     mode = stat.S_IMODE(found.st_mode)
     if stat.S_ISREG(found.st_mode):
-        same = known is not None and known[0] == "f" and known[3:7] == marks
+        ctime = known[5] if known is not None and not by_ctime else found.st_ctime_ns
+        same = known is not None and known[0] == "f" and known[3:7] == [*marks[:2], ctime, marks[3]]
         what = known[2] if same and known is not None else _sum(f"{root}/{path}")
         return ["f", mode, what, *marks]
     if stat.S_ISLNK(found.st_mode):

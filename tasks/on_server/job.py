@@ -6,8 +6,10 @@ it succeeded) or `complaint` (one JSON object with the reason), each written who
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PROGRESS_SECONDS = 0.5
 NO_SPACE = "No space left on device"
+NO_MEMORY = "it would need more memory than it gets"
 
 
 class Complaint(Exception):
@@ -29,6 +32,39 @@ class Complaint(Exception):
         super().__init__(what)
         self.kind = kind
         self.what = what
+
+
+class Budget:
+    """The seconds that a job has for its own work: over, the job ends (by SIGALRM), and its unit ends all it began.
+
+    Waiting for others is not counted; whoever waits bounds that himself.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        """The time begins."""
+        self.waited = 0.0
+        self._began = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    @property
+    def spent(self) -> float:
+        """The seconds of its own work so far."""
+        return time.monotonic() - self._began - self.waited
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While it waits for others."""
+        began = time.monotonic()
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, left)
+            self.waited += time.monotonic() - began
+
+    def end(self) -> None:
+        """The work is done."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class Progress:
@@ -83,6 +119,9 @@ def main(work: Callable[[dict[str, Any], Progress], dict[str, Any]], folder: str
         write_whole(place / "result", work(request, Progress(place)))
     except Complaint as error:
         write_whole(place / "complaint", {"kind": error.kind, "what": error.what})
+        return 1
+    except MemoryError:
+        write_whole(place / "complaint", {"kind": "memory", "what": NO_MEMORY})
         return 1
     except OSError as error:
         kind = "disk full" if error.errno in {28, 122} else "failed"

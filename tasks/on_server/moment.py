@@ -13,14 +13,14 @@ import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks.on_server import folder_copy
 from tasks.on_server.dump_stream import DUMP, QUIET_SECONDS, TRANSACTION_IS_OPEN, first_piece
 from tasks.on_server.job import NO_SPACE, Complaint, reason
 from tasks.on_server.mariadb_session import DatabaseSaid, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from tasks.on_server.folder_copy import Held
 
 TRANSACTIONAL = "InnoDB"
 LOCK_TRIES = 5
@@ -57,8 +57,8 @@ class Moment:
 
 
 @contextlib.contextmanager
-def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tuple[subprocess.Popen[bytes], Session]]:
-    """A dump that has begun, and a session that reads the same moment, whose folder is at `copy`.
+def dumping(request: dict[str, Any], moment: Moment, folder: Held) -> Iterator[tuple[subprocess.Popen[bytes], Session]]:
+    """A dump that has begun, and a session that reads the same moment, as the folder holds it.
 
     Raises:
         Complaint: the tables could not be locked, the dump did not begin, or the folder could not be held.
@@ -71,7 +71,7 @@ def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tup
             keep_locked(keeper, request["database"], request["lock_seconds"], moment)
             reader.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             dump = subprocess.Popen([*DUMP, request["database"]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            holding = Holding(request, copy)
+            holding = Holding(folder)
             first = first_piece(dump)
             holding.join()
             moment.held_ms = round(1000 * (time.monotonic() - began), 1)
@@ -83,19 +83,21 @@ def dumping(request: dict[str, Any], moment: Moment, copy: Path) -> Iterator[tup
 class Holding(threading.Thread):
     """The folder being held, while the dump begins."""
 
-    def __init__(self, request: dict[str, Any], copy: Path) -> None:
+    def __init__(self, folder: Held) -> None:
         """Begin."""
         super().__init__()
-        self.request, self.copy = request, copy
+        self.folder = folder
         self.failure = ""
         self.start()
 
     def run(self) -> None:
         """Hold it; keep why it could not be."""
         try:
-            folder_copy.make(self.request["data"], str(self.copy), btrfs=self.request["btrfs"])
+            self.folder.hold()
         except (OSError, subprocess.SubprocessError) as error:
             self.failure = reason(error)
+        except Exception as error:  # noqa: BLE001  # else the folder would pass for held
+            self.failure = f"{type(error).__name__}: {error}"
 
 
 def check_begun(first: bytes | None, failure: str) -> None:

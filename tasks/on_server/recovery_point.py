@@ -10,16 +10,17 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from tasks.on_server import file_tree, folder_copy
 from tasks.on_server.dump_stream import is_broken_off, pieces
 from tasks.on_server.dump_tally import Tally, objections
-from tasks.on_server.job import Complaint, Progress
+from tasks.on_server.job import Budget, Complaint, Progress
 from tasks.on_server.mariadb_session import DatabaseSaid, Session
 from tasks.on_server.moment import KEPT_SECONDS, Moment, dumping, names
 from tasks.on_server.restic import Backup, Restic, ResticSaid
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedReader
 
+    from tasks.on_server.folder_copy import Held
+
 DUMP_LOCK = "/run/phm/dump.lock"
+TURN_LOOK_SECONDS = 0.2
 LOAD_LOOK_SECONDS = 2.0
 EXAMPLES = 5
+STORED_TIMES_MOST = 10
+"""Files that are changed in place while they are stored are stored again, so often at most."""
 
 HOLD_NONE, LET_GO = "SAVEPOINT nothing", "ROLLBACK TO SAVEPOINT nothing"
 """What a transaction has read nobody can alter before it is let go: he would wait, and all others behind him."""
@@ -49,55 +55,65 @@ def take(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     work = Path(request["work"])
     unfinished = work / "unfinished"
     was_broken_off = unfinished.exists()
-    folder_copy.drop(work / "point")
+    clear(work)
     work.mkdir(parents=True, mode=0o700, exist_ok=True)
     unfinished.touch()
     progress.tell("opening the repository", now=True)
-    began = time.monotonic()
+    budget = Budget(request["seconds"])
     try:
         made = restic.ensure_repository() if request["begins"] else False
         if was_broken_off:
             restic.drop_stale_locks()  # restic tells those of the dead from those of the living
-        told = taken(request, restic, work, progress) | {"repository_made": made}
+        told = taken(request, restic, work, progress, budget) | {"repository_made": made}
         unfinished.unlink()
-        took = {"seconds": round(time.monotonic() - began, 3), "phases": progress.phases()}
+        took = {"seconds": round(budget.spent, 3), "phases": progress.phases()}
         return told | took | {"peak_kib": most_memory()}
     except ResticSaid as error:
         raise Complaint(error.kind, str(error)) from None
     except DatabaseSaid as error:
         raise Complaint("database", f"MariaDB said: {error}") from None
     finally:
-        folder_copy.drop(work / "point")
+        budget.end()
+        clear(work)
 
 
-def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progress) -> dict[str, Any]:
+def clear(work: Path) -> None:
+    """Nothing of a point is left beside its instance."""
+    folder_copy.drop(work / "point")
+    shutil.rmtree(work / "aside", ignore_errors=True)
+
+
+def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progress, budget: Budget) -> dict[str, Any]:
     """The point, on an open repository."""
     point = work / "point"
     point.mkdir(parents=True, mode=0o700)
     moment, tally = Moment(), Tally()
+    folder = folder_copy.held(request["data"], point / "data", work / "aside", btrfs=request["btrfs"])
     tag = ["--tag", request["point"], "--host", request["instance"]]
     database = Backup(
         restic, [*tag, "--tag", "database", "--stdin", "--stdin-filename", "database.sql"], lambda _: None, feed=True
     )
     side = ThreadPoolExecutor(1)
     try:
-        progress.tell("locking the tables", now=True)
-        with one_dump_at_a_time(), dumping(request, moment, point / "data") as (dump, reader):
-            listing = side.submit(list_files, request, work, point)  # beside the dump
-            with counting(reader, request, moment, point / "data") as counted:
-                said = pass_on(dump, tally, database, progress, request)
-                progress.tell("counting rows", now=True)
-            moment.rows, missing = counted()
+        with one_dump_at_a_time(request["turn_seconds"], progress, budget):
+            progress.tell("looking at the files", now=True)
+            folder.prepare()
+            progress.tell("locking the tables", now=True)
+            with dumping(request, moment, folder) as (dump, reader):
+                listing = side.submit(list_files, request, work, folder)  # beside the dump
+                with counting(reader, request, moment, folder) as counted:
+                    said = pass_on(dump, tally, database, progress, request)
+                    progress.tell("counting rows", now=True)
+                moment.rows, missing = counted()
         check_kept_in_time(moment)
         check_dump(objections(tally, request["database"], moment.rows, dump.returncode, said), dump.returncode, said)
         database.end_input()
         progress.tell("reading files", now=True)
-        entries = listing.result()
-        manifest = manifest_of(request, moment, tally, entries, missing)
-        file_tree.write_lines(str(point / "files.jsonl"), entries)
-        (point / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-        progress.tell("storing files", now=True)
-        files = back_up_files(restic, tag, point, entries, progress, hard_links=not request["btrfs"])
+        entries = folder.settled(listing.result())
+        manifest = manifest_of(request, moment, tally, folder, missing)
+        files = store_files(
+            restic, [*tag, "--tag", "files"], folder, entries=entries, manifest=manifest, progress=progress
+        )
         progress.tell("storing the database", now=True)
         stored = database.finish()
     except BaseException:
@@ -117,10 +133,9 @@ def taken(request: dict[str, Any], restic: Restic, work: Path, progress: Progres
     }
 
 
-def list_files(request: dict[str, Any], work: Path, point: Path) -> dict[str, list[Any]]:
+def list_files(request: dict[str, Any], work: Path, folder: Held) -> dict[str, list[Any]]:
     """Every file of the point with its sum; what did not change since the last point keeps the sum it had."""
-    known = {} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl"))
-    return file_tree.tree(str(point / "data"), known)
+    return folder.tree({} if request["begins"] else file_tree.read_lines(str(work / "files.jsonl")))
 
 
 def pass_on(
@@ -164,12 +179,12 @@ def check_dump(found: list[str], exit_code: int, said: str) -> None:
 
 @contextlib.contextmanager
 def counting(
-    reader: Session, request: dict[str, Any], moment: Moment, copy: Path
+    reader: Session, request: dict[str, Any], moment: Moment, folder: Held
 ) -> Iterator[Callable[[], tuple[dict[str, int], dict[str, Any]]]]:
     """Count rows and look for named files while the dump passes by, on the session that reads its moment."""
     with ThreadPoolExecutor(1) as pool:
         rows = pool.submit(count_rows, reader, request["database"], moment)
-        missing = pool.submit(named_but_missing, reader, request["named"], copy)
+        missing = pool.submit(named_but_missing, reader, request["named"], folder)
         yield lambda: (rows.result(), missing.result())
 
 
@@ -180,14 +195,15 @@ def count_rows(reader: Session, database: str, moment: Moment) -> dict[str, int]
     return {row[0]: int(row[1]) for row in reader.run(f"{HOLD_NONE}; {'; '.join(one_each)}")}
 
 
-def named_but_missing(reader: Session, named: list[dict[str, str]], copy: Path) -> dict[str, Any]:
+def named_but_missing(reader: Session, named: list[dict[str, str]], folder: Held) -> dict[str, Any]:
     """Of what the database names, what the folder of the same moment does not hold: by kind, counts and examples."""
     found: dict[str, Any] = {}
     for one in named:
         asked, missing = 0, []
         for row in reader.ask(one["sql"]):
             asked += 1
-            if not os.path.lexists(copy / row[0]):  # a link counts: it was what the product wrote
+            there = os.path.lexists(folder.target / row[0])  # a link counts: it was what the product wrote
+            if not there and not folder.brought_back(row[0]):
                 missing.append(row[0])
         reader.run(LET_GO)
         found[one["what"]] = {"named": asked, "missing": len(missing), "examples": missing[:EXAMPLES]}
@@ -195,9 +211,9 @@ def named_but_missing(reader: Session, named: list[dict[str, str]], copy: Path) 
 
 
 def manifest_of(
-    request: dict[str, Any], moment: Moment, tally: Tally, entries: dict[str, list[Any]], missing: dict[str, Any]
+    request: dict[str, Any], moment: Moment, tally: Tally, folder: Held, missing: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the point holds, small enough for the inventory; the single files stand in `files.jsonl` beside it."""
+    """What the point holds, small enough for the inventory; its files come to it when they are stored."""
     with Session() as session:
         version = session.run("SELECT VERSION()")[0][0]
     return dict(request["about"]) | {
@@ -210,12 +226,11 @@ def manifest_of(
             "tables": {name: tally.tables[name].as_json() for name in sorted(tally.tables)},
             "server": version,
         },
-        "files": file_tree.totals(entries),
-        "salt": has_salt(Path(request["data"]) / request["salt_file"]),
+        "salt": has_salt(folder.target / request["salt_file"]),
         "named": missing,
         "left_out": request["left_out"],
         "lock": moment.lock_as_json(),
-        "copied_by": "btrfs snapshot" if request["btrfs"] else "hard links",
+        "copied_by": folder.by,
     }
 
 
@@ -228,20 +243,42 @@ def has_salt(file: Path) -> bool:
     return any(line.startswith("system_salt") and line.partition("=")[2].strip(' "') for line in lines)
 
 
+def store_files(
+    restic: Restic, options: list[str], folder: Held, *, entries: dict[str, list[Any]], manifest: dict[str, Any],
+    progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """The folder stored as it is listed, with its list and the manifest beside it; restic's summary.
+
+    Raises:
+        Complaint: files were changed in place all the time.
+    """
+    point = folder.target.parent
+    for _ in range(STORED_TIMES_MOST):
+        progress.tell("storing files", now=True)
+        manifest["files"] = file_tree.totals(entries)
+        file_tree.write_lines(str(point / "files.jsonl"), entries)
+        (point / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        stored = back_up_files(restic, [*options, *folder.words], point, entries, progress)
+        settled = folder.settled(entries)
+        if settled is entries:
+            return stored
+        entries = settled
+    raise Complaint("busy", f"its files were changed in place while they were stored, {STORED_TIMES_MOST} times")
+
+
 def back_up_files(
-    restic: Restic, tag: list[str], point: Path, entries: dict[str, list[Any]], progress: Progress, *, hard_links: bool
+    restic: Restic, options: list[str], point: Path, entries: dict[str, list[Any]], progress: Progress
 ) -> dict[str, Any]:
-    """The folder kept, with the manifest beside it; restic's summary.
+    """One round of storing; restic's summary.
 
     Raises:
         Complaint: restic saw another number of files or bytes than we did.
     """
-    words = [*tag, "--tag", "files", *(["--ignore-ctime"] if hard_links else []), str(point)]
 
     def told(status: dict[str, Any]) -> None:
         progress.tell("storing files", status.get("bytes_done", 0), status.get("total_bytes", 0))
 
-    summary = Backup(restic, words, told).finish()
+    summary = Backup(restic, [*options, str(point)], told).finish()
     count = sum(entry[0] == "f" for entry in entries.values()) + 2
     if summary["total_files_processed"] != count:
         raise Complaint("store", f"restic stored {summary['total_files_processed']} files of {count}")
@@ -249,11 +286,40 @@ def back_up_files(
 
 
 @contextlib.contextmanager
-def one_dump_at_a_time() -> Iterator[None]:
-    """Dumps of one server's instances follow each other."""
+def one_dump_at_a_time(seconds: float, progress: Progress, budget: Budget) -> Iterator[None]:
+    """Dumps of one server's instances follow each other; waiting for the others is no part of the job's own time.
+
+    Raises:
+        Complaint: it was not this one's turn within so many seconds.
+    """
     with open(DUMP_LOCK, "w") as lock_file:  # noqa: PTH123  # a path of the server
-        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        if not free(lock_file):
+            progress.tell("waiting for another dump of this server", now=True)
+            with budget.waiting():
+                wait_for_turn(lock_file, seconds)
         yield
+
+
+def wait_for_turn(lock_file: TextIO, seconds: float) -> None:
+    """Wait until nobody else dumps.
+
+    Raises:
+        Complaint: others still did after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while not free(lock_file):
+        if time.monotonic() > deadline:
+            raise Complaint("busy", f"other dumps of this server kept it waiting for longer than {seconds:.0f} s")
+        time.sleep(TURN_LOOK_SECONDS)
+
+
+def free(lock_file: TextIO) -> bool:
+    """Whether nobody else dumps; it is ours then."""
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def most_memory() -> int:

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 MISSING = ("The specified key does not exist", "repository does not exist")
 """How it says, up to 0.16 and since, that there is no repository; a store that doesn't answer is told otherwise."""
 
+SPOILT = (
+    "ciphertext verification failed", "decrypt invalid data", "invalid data returned", "Unmarshal", "wrong password",
+    *MISSING,
+)  # fmt: skip
+"""How it says that something of the repository is not what was written, or not there; also its config and its keys."""
+
 CACHE = "/var/cache/phm/restic"
 
 KINDS = (
     ("disk full", ("no space left on device",)),
     ("denied", ("Access Denied", "AccessDenied", "Access Key Id", "signature we calculated")),
-    ("damaged", ("ciphertext verification failed", "invalid data returned", "wrong password", *MISSING)),
+    ("damaged", SPOILT),
 )
 """What restic's words mean to who asked, and where none of them stands: the store does not answer as it should."""
 

@@ -20,6 +20,7 @@ from tasks.on_server.old_installation.layout import lay_out
 from tasks.on_server.old_installation.opening import open_archive
 from tasks.on_server.old_installation.refusal import Refusal
 from tasks.on_server.old_installation.scratch import Scratch
+from tasks.on_server.old_installation.sql_portions import Portions
 from tasks.on_server.old_installation.tree_survey import survey_tree
 
 if TYPE_CHECKING:
@@ -61,19 +62,21 @@ def give_tables(request: dict[str, Any]) -> dict[str, Any]:
     """The wanted tables of a dump on the standard output; the rows of each.
 
     `survey` is what `look_at_dump` said; `section`, `prefix`, `new_prefix` and `tables` say what is wanted.
+    Whoever reads it begins no transaction and ends none but where it says so.
     """
     wanted = Wanted(request["section"], request["prefix"], request["new_prefix"], frozenset(request["tables"]))
+    out = Portions(sys.stdout.buffer)
     with _dump(request) as file:
-        rows = pass_on(_pieces(file), survey_of(request["survey"]), wanted, sys.stdout.buffer.write)
-    sys.stdout.buffer.flush()
+        rows = pass_on(_pieces(file), survey_of(request["survey"]), wanted, out.write)
+    out.end()
     return {"rows": dict(rows)}
 
 
 def lay_out_anew(request: dict[str, Any]) -> dict[str, Any]:
-    """Move what is taken over of the tree at `root` in `folder` into `into` there; `base` and `config` say where."""
-    root, base, config, into = (_parts(request[key]) for key in ("root", "base", "config", "into"))
-    with Scratch(request["folder"]) as scratch:
-        return lay_out(scratch, root, base, config, into).as_json()
+    """What is taken over of the tree at `root` in `folder` lies in `storage`, too; `base` and `config` say where."""
+    root, base, config = (_parts(request[key]) for key in ("root", "base", "config"))
+    with Scratch(request["folder"]) as tree, Scratch(request["storage"]) as storage:
+        return lay_out(tree, root, base, config, storage).as_json()
 
 
 WORK = {

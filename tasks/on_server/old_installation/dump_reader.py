@@ -52,14 +52,23 @@ MADE = {"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "VIEW"}
 
 @dataclass
 class Table:
-    """One table of a section, as the dump has it."""
+    """One table of a section, as the dump has it.
+
+    Args:
+        rows: of it.
+        bytes: that they may take at most, without keys: their text, and the width for each.
+        width: bytes that a row may take though its text doesn't hold them.
+        in_part: whether some of its texts alone were encoded twice, so that they stay as they are.
+    """
 
     rows: int = 0
     bytes: int = 0
+    width: int = 0
     columns: list[str] = field(default_factory=list)
     engine: str = ""
     said: str = ""
     letters: Letters = field(default_factory=Letters)
+    in_part: bool = False
 
 
 @dataclass
@@ -139,8 +148,15 @@ def survey(pieces: Iterable[bytes]) -> Survey:
                 raise Refusal("too_many_tables", most=TABLES_MOST)
         elif kind:
             found.left_out[kind] = found.left_out.get(kind, 0) + 1
+    for table in (one for tables in found.sections.values() for one in tables.values()):
+        table.bytes += table.rows * table.width
     found.ended, found.made_by, found.lines = statements.ended, statements.made_by, statements.line
     found.sections = {name: tables for name, tables in found.sections.items() if tables}
+    for section, prefix in found.candidates():
+        ours = [table for name, table in found.sections[section].items() if name.startswith(f"{prefix}_")]
+        all_twice = Letters.of_all(table.letters for table in ours).is_twice
+        for table in ours:
+            table.in_part = table.letters.is_mixed and not all_twice
     if not found.sections:
         raise Refusal("no_tables")
     return found
@@ -162,6 +178,8 @@ def pass_on(
     """
     rows, in_force = Counter[str](), Reading()
     tables = found.sections.get(wanted.section, {})
+    ours = [table for name, table in tables.items() if wanted.name(wanted.section, name)]
+    all_twice = Letters.of_all(table.letters for table in ours).is_twice
     for section, reading, kind, what in _read(Statements(pieces)):
         if not isinstance(what, TableForm | Rows) or not (name := wanted.name(section, _table_of(what))):
             continue
@@ -175,7 +193,7 @@ def pass_on(
         if isinstance(what, Rows):
             rows[name] += what.count
             text = what.insert(name)
-            sink(mended(text) if table.letters.is_twice else text)
+            sink(mended(text) if all_twice or table.letters.is_twice else text)
         else:
             sink(what.create(name) if kind == "create" else what.alter(name))
         sink(b";\n")
@@ -261,7 +279,9 @@ def _note(tables: dict[str, Table], reading: Reading, what: TableForm | Rows, ki
         table.rows += what.count
         table.bytes += len(what.values)
         table.letters.look_at(what.values)
-    elif kind == "create":
+        return
+    table.width += what.width
+    if kind == "create":
         table.columns, table.engine = what.columns, what.engine
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from tasks.on_server.old_installation.names import Parts
     from tasks.on_server.old_installation.scratch import Scratch
 
-NEW_BASE = ("storage", "user")
-NEW_CONFIG = ("storage", "config")
+NEW_BASE = ("user",)
+NEW_CONFIG = ("config",)
+"""Below the new `storage`."""
+
 OF_USERS = ("email", "files", "contacts")
 """What users have; `core` in their folders is temporary."""
 
@@ -55,7 +57,7 @@ class LaidOut:
 
 
 def new_place(path: Parts, base: Parts, config: Parts) -> Parts | str:
-    """Where a file lies from now on, or why it is left.
+    """Where below the new `storage` a file lies from now on, or why it is left.
 
     Args:
         path: below the old root.
@@ -71,21 +73,21 @@ def new_place(path: Parts, base: Parts, config: Parts) -> Parts | str:
     return _REASONS.get(path[1], "program" if _PROGRAM.fullmatch(path[-1]) else "other")
 
 
-def lay_out(scratch: Scratch, root: Parts, base: Parts, config: Parts, into: Parts) -> LaidOut:
-    """Move what is taken over into a folder beside; the rest stays.
+def lay_out(tree: Scratch, root: Parts, base: Parts, config: Parts, storage: Scratch) -> LaidOut:
+    """What is taken over lies in the new `storage`, too; the tree stays as it is.
 
     Args:
-        scratch: in which the tree lies.
-        root: of the old installation.
+        tree: in which the old installation lies.
+        root: of it there.
         base: the folder of users' folders below it.
         config: the folder of settings below it.
-        into: a new folder; `storage` lies in it then.
+        storage: the new one.
 
     Raises:
-        Refusal: something is in the place of a file.
+        Refusal: a folder is in the place of a file.
     """
     found = LaidOut()
-    for parts, size in scratch.files(root):
+    for parts, size in tree.files(root):
         place = new_place(parts[len(root) :], base, config)
         if isinstance(place, str):
             found.left[place] = found.left.get(place, 0) + 1
@@ -93,7 +95,7 @@ def lay_out(scratch: Scratch, root: Parts, base: Parts, config: Parts, into: Par
             if in_storage and place in {"program", "other"} and len(found.named) < LISTED:
                 found.named.append(shown("/".join(parts[len(root) :])))
             continue
-        scratch.move(parts, (*into, *place))
+        tree.copy(parts, storage, place)
         found.files, found.bytes = found.files + 1, found.bytes + size
     return found
 

@@ -46,12 +46,14 @@ class Opened:
     Args:
         formats: of the archive, and of those in it.
         encrypted: whether `all`, `some` or `none` of the outer archive's files were encrypted.
+        old_encryption: whether any of them was in ZIP's old way.
         left_out: path and reason (`link`, `twice`) of some of what was left out; `left_out_count` counts all.
-        unopened: archives that lie too deep to be opened.
+        unopened: some of the archives that lie too deep to be opened.
     """
 
     formats: list[str] = field(default_factory=list)
     encrypted: str = "none"
+    old_encryption: bool = False
     files: int = 0
     bytes: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
@@ -112,7 +114,8 @@ class Opening:
             further = list(self._archives(below, NESTED_DEPTH + 1))
             if further and len(further) == sum(1 for _ in self._scratch.files(below)):
                 raise Refusal("nested_twice", name="/".join(further[0][1:]))
-            self.opened.unopened += ["/".join(deeper) for deeper in further]
+            room = LISTED - len(self.opened.unopened)
+            self.opened.unopened += ["/".join(deeper) for deeper in further[:room]]
 
     def _free(self, name: str) -> str:
         """A name that nothing at the top has."""
@@ -132,9 +135,11 @@ class Opening:
         """A ZIP archive: everything is checked first."""
         if archive.count > self._bounds.entries:
             raise Refusal("too_many_entries", most=self._bounds.entries)
-        encrypted = [entry.is_encrypted for entry in self._checked(archive) if not entry.is_folder]
+        ways = [(one.is_encrypted, one.aes is not None) for one in self._checked(archive) if not one.is_folder]
+        encrypted = [is_so for is_so, _ in ways]
         archive.check_places()
         if not below and encrypted:
+            self.opened.old_encryption = any(is_so and not by_aes for is_so, by_aes in ways)
             self.opened.encrypted = "all" if all(encrypted) else "some" if any(encrypted) else "none"
         for entry in archive.entries():
             parts = safe_parts(entry.name, self._bounds)
@@ -156,10 +161,10 @@ class Opening:
             stated += entry.size
             if entry.flags & (zip_file.STRONG | zip_file.MASKED):
                 raise Refusal("encryption_not_offered", name=entry.name)
-            if entry.method == zip_file.AES:
-                raise Refusal("aes", name=entry.name)
-            if entry.method not in zip_file.METHODS:
-                raise Refusal("method_not_offered", name=entry.name, method=entry.method)
+            if entry.method == zip_file.AES and not (entry.aes and entry.is_encrypted):
+                raise Refusal("encryption_not_offered", name=entry.name)
+            if entry.packing not in zip_file.METHODS:
+                raise Refusal("method_not_offered", name=entry.name, method=entry.packing)
             if entry.is_encrypted and not self._password:
                 raise Refusal("password_missing", name=entry.name)
             yield entry

@@ -5,6 +5,8 @@ Each step is one `openat` on the folder above, which follows no link, so that no
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+PIECE = 1 << 20
+
+CLONE = 0x40049409
+"""FICLONE of linux/fs.h: a file gets another one's content, which both share from then on (btrfs, xfs)."""
+
+NOT_SHARED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL)
+"""What file systems answer that can't do that, or not with these two files (ioctl_ficlone(2))."""
 
 
 class Scratch:
@@ -76,23 +85,35 @@ class Scratch:
         """A file is gone."""
         os.unlink(os.fsencode(parts[-1]), dir_fd=self._enter(parts[:-1]))
 
-    def move(self, parts: Parts, to: Parts) -> None:
-        """A file lies elsewhere in the folder from now on; what is there already is kept.
+    def copy(self, parts: Parts, into: Scratch, to: Parts) -> None:
+        """A file lies in another folder, too, sharing its content where the file system can; gone is what lay there.
 
         Raises:
-            Refusal: something is in its place.
+            Refusal: a folder is in its place.
         """
-        above = os.dup(self._enter(parts[:-1]))
+        with self.read(parts) as file, into.anew(to) as out:
+            try:
+                fcntl.ioctl(out.fileno(), CLONE, file.fileno())
+            except OSError as error:
+                if error.errno not in NOT_SHARED:
+                    raise
+                while piece := file.read(PIECE):
+                    _written(out, piece)
+
+    def anew(self, parts: Parts) -> BinaryIO:
+        """An empty file to be written, in the place of one that may be there.
+
+        Raises:
+            Refusal: a folder is in its place.
+        """
+        folder, name = self._enter(parts[:-1]), os.fsencode(parts[-1])
         try:
-            os.link(
-                os.fsencode(parts[-1]), os.fsencode(to[-1]),
-                src_dir_fd=above, dst_dir_fd=self._enter(to[:-1]), follow_symlinks=False,
-            )  # fmt: skip
-            os.unlink(os.fsencode(parts[-1]), dir_fd=above)
-        except FileExistsError as error:
-            raise Refusal("file_and_folder", name="/".join(to)) from error
-        finally:
-            os.close(above)
+            os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            pass
+        except IsADirectoryError as error:
+            raise Refusal("file_and_folder", name="/".join(parts)) from error
+        return os.fdopen(os.open(name, NEW_FILE, 0o600, dir_fd=folder), "wb", buffering=0)
 
     def files(self, parts: Parts = ()) -> Iterator[tuple[Parts, int]]:
         """All files below a folder with their sizes, folder by folder in the order of names."""

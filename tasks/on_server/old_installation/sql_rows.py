@@ -52,7 +52,7 @@ def read_rows(text: bytes, line: int) -> Rows:
     table = _plain(head[2], line)
     if head[3]:
         raise Refusal("qualified_name", line=line, name=table)
-    columns = [f"`{_plain(column.strip(), line)}`" for column in (head[4] or b"").split(b",") if column.strip()]
+    columns = [f"`{_plain(column.strip(), line).lower()}`" for column in (head[4] or b"").split(b",") if column.strip()]
     count, at, more = 0, head.end(), True
     while more:
         row = _ROW.match(text, at)

@@ -187,13 +187,17 @@ class Statements:
             raise Refusal("statement_too_long", line=self._line, most_mib=STATEMENT_MOST // 2**20)
         if self._over:
             raise Refusal("dump_cut_off", line=self._line)
-        self._more()
+        self._more(self._left)
 
-    def _more(self) -> None:
-        """The next piece, if there is one."""
-        piece = next(self._pieces, None)
-        self._over = piece is None
-        self._held, self._at = self._held[self._at :] + (piece or b""), 0
+    def _more(self, least: int = 0) -> None:
+        """The next piece, if there is one; more of them for a long text, which is looked through anew each time."""
+        pieces, size = [self._held[self._at :]], 0
+        while not self._over and (size == 0 or size < least):
+            piece = next(self._pieces, None)
+            self._over = piece is None
+            pieces.append(piece or b"")
+            size += len(pieces[-1])
+        self._held, self._at = b"".join(pieces), 0
 
     def _statement(self) -> Iterator[Statement]:
         """What was found since the last one, if anything."""

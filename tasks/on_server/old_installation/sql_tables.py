@@ -24,6 +24,24 @@ TYPES = {
     "LONGBLOB", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET", "DATE", "TIME", "DATETIME", "TIMESTAMP",
     "YEAR",
 }  # fmt: skip
+LONG = {"TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT"}
+"""Types that MySQL gave no default; MariaDB does, and all rows that lack a value would hold it."""
+
+DEFAULT_MOST = 255
+"""Characters of a default, with its marks; a row of two bytes holds it as well."""
+
+FIXED = {
+    "TINYINT": 1, "BOOL": 1, "BOOLEAN": 1, "YEAR": 1, "SMALLINT": 2, "ENUM": 2, "MEDIUMINT": 3, "DATE": 3, "INT": 4,
+    "INTEGER": 4, "FLOAT": 4, "VARCHAR": 0, "VARBINARY": 0, **dict.fromkeys(LONG, 0),
+}  # fmt: skip
+"""Bytes that each row has of a type, whatever its value; of the others as many as are stated, at least eight."""
+
+COLUMNS_MOST = 1017
+"""Of a table of InnoDB."""
+
+NUMBER_MOST = 20
+"""Digits of a number in a definition."""
+
 WIDTHS = {"PRECISION", "UNSIGNED", "SIGNED", "ZEROFILL"}
 OPTIONS = {
     "AVG_ROW_LENGTH", "CHECKSUM", "DELAY_KEY_WRITE", "MAX_ROWS", "MIN_ROWS", "PACK_KEYS", "ROW_FORMAT",
@@ -53,6 +71,7 @@ class TableForm:
         wide: whether it states UTF-8 of four bytes.
         engine: that it stated.
         counter: the number that the next row gets, 0 where none is stated.
+        width: bytes that a row may take though its text doesn't hold them: defaults, and what is of a fixed size.
     """
 
     name: str
@@ -61,6 +80,7 @@ class TableForm:
     wide: bool = False
     engine: str = ""
     counter: int = 0
+    width: int = 0
 
     def create(self, name: str) -> bytes:
         """The statement that makes it, under a name."""
@@ -142,7 +162,10 @@ class Words:
 
     def literal(self) -> str:
         """A number or a text."""
-        return self.one({"number", "text"})
+        found = self.one({"number", "text"})
+        if len(found) > NUMBER_MOST and found[0] not in "'\"":
+            raise self.odd(found)
+        return found
 
 
 def read_table(text: bytes, line: int) -> TableForm:
@@ -198,14 +221,18 @@ def read_change(text: bytes, line: int) -> TableForm:
 
 def _column(words: Words, form: TableForm) -> str:
     """A column, written anew."""
-    name = words.name()
-    form.columns.append(name.lower())
+    name = words.name().lower()  # as the product has them; what is looked for in them later is found by its name
+    form.columns.append(name)
+    if len(form.columns) > COLUMNS_MOST:
+        raise words.odd(name)
     kind = words.one({"word"}).upper()
     if kind not in TYPES:
         raise words.odd(kind)
-    parts = [f"`{name}`", kind + _size(words, kind)]
+    size = _size(words, kind)
+    form.width += _width(kind, size)
+    parts = [f"`{name}`", kind + size]
     while not words.over and words.next not in {",", ")"}:
-        parts += _attribute(words, form)
+        parts += _attribute(words, form, kind)
     return " ".join(parts)
 
 
@@ -223,7 +250,13 @@ def _size(words: Words, kind: str) -> str:
     return f"({','.join(values)})"
 
 
-def _attribute(words: Words, form: TableForm) -> list[str]:
+def _width(kind: str, size: str) -> int:
+    """The bytes that each row has of a column at least."""
+    stated = size.strip("()").partition(",")[0]
+    return FIXED.get(kind, max(8, int(stated) if stated.isdigit() else 0))
+
+
+def _attribute(words: Words, form: TableForm, kind: str) -> list[str]:
     """One attribute of a column; none where it is left out."""
     if words.has("CHARACTER", "SET") or words.has("CHARSET") or words.has("COLLATE"):
         form.wide = words.name().lower().startswith("utf8mb4") or form.wide
@@ -231,7 +264,7 @@ def _attribute(words: Words, form: TableForm) -> list[str]:
     if words.has("COMMENT"):
         return ["COMMENT", words.one({"text"})]
     if words.has("DEFAULT"):
-        return ["DEFAULT", _default(words)]
+        return _default(words, form, kind)
     if words.has("ON", "UPDATE"):
         return ["ON UPDATE", _now(words)]
     for plain in (("NOT", "NULL"), ("PRIMARY", "KEY"), ("UNIQUE", "KEY"), ("NULL",), ("AUTO_INCREMENT",), ("UNIQUE",)):
@@ -242,11 +275,17 @@ def _attribute(words: Words, form: TableForm) -> list[str]:
     raise words.odd()
 
 
-def _default(words: Words) -> str:
-    """What a column holds if nothing is said."""
+def _default(words: Words, form: TableForm, kind: str) -> list[str]:
+    """What a column holds if nothing is said; none of a text without bounds."""
     if words.next in {"CURRENT_TIMESTAMP", "NOW"}:
-        return _now(words)
-    return "NULL" if words.has("NULL") else words.literal()
+        return ["DEFAULT", _now(words)]
+    if words.has("NULL"):
+        return ["DEFAULT", "NULL"]
+    value = words.literal()
+    if len(value) > DEFAULT_MOST:
+        raise words.odd("DEFAULT")
+    form.width += len(value)
+    return [] if kind in LONG else ["DEFAULT", value]
 
 
 def _now(words: Words) -> str:
@@ -286,7 +325,7 @@ def _key_columns(words: Words) -> str:
 
 def _key_column(words: Words) -> str:
     """One column of a key."""
-    column = f"`{words.name()}`"
+    column = f"`{words.name().lower()}`"
     if words.has("("):
         column += f"({words.one({'number'})})"
         words.need(")")
@@ -327,7 +366,7 @@ def _option(words: Words, form: TableForm) -> None:
         if value.upper() not in ENGINES:
             raise Refusal("engine", line=words.line, engine=value)
     if option == "AUTO_INCREMENT":
-        if not value.isdigit():
+        if not value.isdigit() or len(value) > NUMBER_MOST:
             raise words.odd(value)
         form.counter = int(value)
 

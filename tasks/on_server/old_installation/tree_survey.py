@@ -21,6 +21,10 @@ TEXTS_MOST = 200
 CODE_MOST = 20_000
 """Files of programs whose sums are told; a release has about two thousand."""
 
+USERS_MOST = 20_000
+DUMPS_MOST = 1000
+"""So many are named; files of further users are counted all the same."""
+
 BLOCK = 4096
 """What a file system takes for the least part of a file (P04)."""
 
@@ -32,6 +36,9 @@ PIECE = 1 << 20
 
 _TEXT = re.compile(r"(?:.*\.ini\.php|driver\.[a-z]+\.conf\.php|current\.build|build\.name|theme\.engine)", re.DOTALL)
 _USER = re.compile(r"\d{1,10}")
+_OF_USERS = ("email", "files", "contacts")
+"""What lies in a user's folder, and in no other folder that is a number."""
+
 _DUMP = re.compile(rb"^(?:-- |#).*|(?i:CREATE\s+TABLE|INSERT\s+INTO|/\*M?!\d{5})", re.MULTILINE)
 
 
@@ -51,7 +58,7 @@ class TreeSurvey:
         texts: settings and version markers by path, bytes as latin1.
         code: sums of all files outside of `storage`, by path; empty where there are too many.
         code_count: how many there are.
-        users: folders of users by path: below `storage`, or one deeper.
+        users: folders of users by path: below `storage`, or one deeper, or where their content tells it.
         dumps: files that look like SQL, with their bytes.
         files_bytes: of all below folders `storage`, as blocks.
         other_count: files below `storage` that belong to no user.
@@ -77,14 +84,16 @@ def survey_tree(scratch: Scratch) -> TreeSurvey:
         path, user = "/".join(parts), _user_folder(parts)
         blocks = -(-size // BLOCK) * BLOCK
         if user:
-            folder = found.users.setdefault(user, UserFolder())
-            folder.files, folder.bytes = folder.files + 1, folder.bytes + blocks
+            if user in found.users or len(found.users) < USERS_MOST:
+                folder = found.users.setdefault(user, UserFolder())
+                folder.files, folder.bytes = folder.files + 1, folder.bytes + blocks
             found.files_bytes += blocks
             continue
         if _TEXT.fullmatch(parts[-1]) and size <= TEXT_BYTES and len(found.texts) < TEXTS_MOST:
             found.texts[path] = _bytes(scratch, parts, TEXT_BYTES).decode("latin-1")
         if parts[-1].lower().endswith(".sql") or _looks_like_a_dump(scratch, parts, size):
-            found.dumps[path] = size
+            if len(found.dumps) < DUMPS_MOST:
+                found.dumps[path] = size
         elif "storage" in parts[:-1]:
             found.files_bytes += blocks
             found.other_count += 1
@@ -103,6 +112,9 @@ def _user_folder(parts: Parts) -> str:
         below = at + 2 if parts[at + 1] == "user" else at + 1
         if below < len(parts) - 1 and _USER.fullmatch(parts[below]):
             return "/".join(parts[: below + 1])
+    for at, part in enumerate(parts[1:-2], 1):  # an old installation may keep them anywhere (phlymail.md section 8)
+        if _USER.fullmatch(part) and parts[at + 1] in _OF_USERS:
+            return "/".join(parts[: at + 1])
     return ""
 
 

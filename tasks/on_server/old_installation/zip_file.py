@@ -18,6 +18,7 @@ from tasks.on_server.old_installation.bounds import PIECE
 from tasks.on_server.old_installation.names import zip_name
 from tasks.on_server.old_installation.refusal import Refusal
 from tasks.on_server.old_installation.streams import entry_stream
+from tasks.on_server.old_installation.zip_aes import AE_1, CODE, Aes, AesEntry, read_field
 from tasks.on_server.old_installation.zip_crypto import HEADER, ZipCrypto
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"PK\3\4"
 EMPTY = b"PK\5\6"
-SPLIT = (b"PK\7\x08", b"PK00")
 _END, _END64, _LOCATOR, _CENTRAL, _LOCAL = (
     struct.Struct(form) for form in ("<4s4H2LH", "<4sQ2H2L4Q", "<4sLQL", "<4s6H3L5H2L", "<4s5H3L2H")
 )
@@ -53,6 +53,17 @@ class Entry:
     size: int
     offset: int
     mode: int
+    aes: Aes | None = None
+
+    @property
+    def packing(self) -> int:
+        """The method by which it is packed in truth: AES stands in its place."""
+        return self.aes.method if self.aes else self.method
+
+    @property
+    def has_checksum(self) -> bool:
+        """Whether its checksum counts; that of AE-2 is the key's sum alone."""
+        return self.aes is None or self.aes.version == AE_1
 
     @property
     def is_folder(self) -> bool:
@@ -117,7 +128,7 @@ class ZipFile:
                 raise Refusal("cut_off", name=self._name, at=self._bytes)
             yield Entry(
                 zip_name(raw, is_utf8=bool(flags & UTF8), extra=more), raw, flags, method, time, crc, packed, size,
-                offset, outer >> 16,
+                offset, outer >> 16, read_field(more) if method == AES else None,
             )  # fmt: skip
 
     def content(self, entry: Entry, password: bytes | None, dictionary: int) -> Iterator[bytes]:
@@ -130,14 +141,14 @@ class ZipFile:
         pieces = self._packed(entry, password)
         crc = size = 0
         try:
-            for piece in entry_stream(entry.method, pieces, entry.name, dictionary):
+            for piece in entry_stream(entry.packing, pieces, entry.name, dictionary):
                 crc, size = zlib.crc32(piece, crc), size + len(piece)
                 yield piece
         except Refusal as error:
             if entry.is_encrypted and error.code == "entry_damaged":
                 raise Refusal("password_or_damage", name=entry.name) from error
             raise
-        if crc != entry.crc or size != entry.size:
+        if (entry.has_checksum and crc != entry.crc) or size != entry.size:
             raise Refusal("password_or_damage" if entry.is_encrypted else "checksum", name=entry.name)
 
     def _seek_content(self, entry: Entry) -> None:
@@ -151,12 +162,11 @@ class ZipFile:
 
     def _packed(self, entry: Entry, password: bytes | None) -> Iterator[bytes]:
         """An entry's bytes as they were packed, decrypted."""
-        left, cipher = entry.packed, None
-        if entry.is_encrypted:
-            cipher = ZipCrypto(password or b"")
-            head, left = cipher.decrypt(self._file.read(HEADER)), left - HEADER
-            if head[-1:] != bytes([(entry.time >> 8 if entry.flags & DESCRIPTOR else entry.crc >> 24) & 0xFF]):
-                raise Refusal("wrong_password", name=entry.name)
+        left, cipher = entry.packed, self._cipher(entry, password)
+        if isinstance(cipher, AesEntry) and entry.aes:
+            left -= entry.aes.head + CODE
+        elif cipher:
+            left -= HEADER
         at = self._file.tell()
         while left > 0:
             self._file.seek(at)
@@ -165,6 +175,25 @@ class ZipFile:
                 raise Refusal("cut_off", name=self._name, at=self._bytes)
             at, left = at + len(piece), left - len(piece)
             yield cipher.decrypt(piece) if cipher else piece
+        self._file.seek(at)
+        if isinstance(cipher, AesEntry) and not cipher.is_whole(self._file.read(CODE)):
+            raise Refusal("entry_damaged", name=entry.name)
+
+    def _cipher(self, entry: Entry, password: bytes | None) -> ZipCrypto | AesEntry | None:
+        """What decrypts an entry; the file stands at its content then.
+
+        Raises:
+            Refusal: the password is not the one.
+        """
+        if not entry.is_encrypted:
+            return None
+        if entry.aes:
+            return AesEntry(password or b"", entry.aes, self._file.read(entry.aes.head), entry.name)
+        cipher = ZipCrypto(password or b"")
+        head = cipher.decrypt(self._file.read(HEADER))
+        if head[-1:] != bytes([(entry.time >> 8 if entry.flags & DESCRIPTOR else entry.crc >> 24) & 0xFF]):
+            raise Refusal("wrong_password", name=entry.name)
+        return cipher
 
     def _fields(self, form: struct.Struct, magic: bytes, at: int) -> tuple[int, ...]:
         """A header; its first field is left out of what counts."""
