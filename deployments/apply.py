@@ -20,7 +20,7 @@ from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
 from blocks.loading import NAME
-from deployments.automations import AUTOMATIONS
+from deployments.automations import AUTOMATIONS, on_changed_probes
 from deployments.catalogue import DEPLOYMENTS, POOL, QUEUES, ZONE, Deployment
 from deployments.connections import blocks_of
 from deployments.runtime import warm_run
@@ -30,7 +30,12 @@ from hosting.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prefect.events.schemas.automations import AutomationCore
     from prefect.flows import Flow
+
+
+MEASURING = "measure-availability"
+"""The flow that the prober's event starts, and its deployment."""
 
 
 def apply(settings: Settings, at: Places, deployments: Sequence[Deployment] = DEPLOYMENTS) -> None:
@@ -106,12 +111,21 @@ def form_of(flow: Flow[..., Any]) -> dict[str, Any]:
 
 def ensure_automations(client: SyncPrefectClient) -> None:
     """The automations, each once under its name."""
-    for automation in AUTOMATIONS:
+    for automation in (*AUTOMATIONS, *of_deployments(client)):
         known = client.read_automations_by_name(automation.name)
         if known:
             client.update_automation(known[0].id, automation)
         else:
             client.create_automation(automation)
+
+
+def of_deployments(client: SyncPrefectClient) -> list[AutomationCore]:
+    """The automations that start a deployment, where the server has it."""
+    try:
+        found = client.read_deployment_by_name(f"{MEASURING}/{MEASURING}")
+    except ObjectNotFound:
+        return []
+    return [on_changed_probes(found.id)]
 
 
 if __name__ == "__main__":

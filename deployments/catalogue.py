@@ -143,6 +143,19 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.mend_generation.mend_generation",
+        queue=INTERACTIVE,
+        promises=("P20",),
+        what=(
+            "Brings back what was overwritten or hidden of a generation of backups in the store, with the control "
+            "machine's own key, and looks all of it through.\n\n"
+            "The version that was first written is copied on top; nothing is taken away. A generation that was damaged "
+            "can be relied on again after that. See first what it would do: `phm mend GENERATION`. Run again after a "
+            "failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/backups.md",
+    ),
+    Deployment(
         entrypoint="flows.audit_backups.audit_backups",
         queue=BULK,
         promises=("P19", "P20", "P21", "P22"),
@@ -388,6 +401,45 @@ DEPLOYMENTS = (
         most_at_once=1,
     ),
     Deployment(
+        entrypoint="flows.inspect_fleet.inspect_fleet",
+        queue=BULK,
+        promises=("P18",),
+        what=(
+            "Every night each server is looked at by one command: RAID, SMART, disks, services, database, clock, "
+            "packages, certificate, mail queue, and all in which it and the inventory contradict each other.\n\n"
+            "What is found is kept with the day on which it was first seen, and closed by a look that does not find it "
+            "any more. What is grave and new is told by one letter. A server that can't be looked at is a finding "
+            "itself. Nothing is changed on any server. Harmless to start at any time, for some servers or for all."
+        ),
+        runbook="docs/runbooks/inspect-fleet.md",
+        crons={"nightly": "50 5 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.inspect_fleet.watch_fleet",
+        queue=BULK,
+        promises=("P18",),
+        what=(
+            "Every hour: RAID, disks and services of each server, which can't wait for the night.\n\n"
+            "Findings are kept and told as by inspect-fleet. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/inspect-fleet.md",
+        crons={"hourly": "10 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.inspect_fleet.mend_finding",
+        queue=INTERACTIVE,
+        promises=("P18",),
+        what=(
+            "Mends what an inspection has found, by an operator's word (`phm findings mend`): an owner or mode, a unit "
+            "that is down, what is left of an instance that has gone, an instance that was left closed.\n\n"
+            "The server is looked at before and after; what is gone already is left alone. Run again after a failure, "
+            "it goes on from there."
+        ),
+        runbook="docs/runbooks/inspect-fleet.md",
+    ),
+    Deployment(
         entrypoint="flows.clear_left_names.clear_left_names",
         queue=BULK,
         promises=("P29", "P31", "P32"),
@@ -425,6 +477,80 @@ DEPLOYMENTS = (
         runbook="docs/runbooks/bookings.md",
     ),
     Deployment(
+        entrypoint="flows.export_instance.export_instance",
+        queue=INTERACTIVE,
+        promises=("P41",),
+        what=(
+            "Writes everything of an instance in open formats, an archive for each user: mail, contacts, calendars, "
+            "tasks, bookmarks, feeds, files, settings. The instance goes on meanwhile.\n\n"
+            "Each archive goes straight into the store, and lies on no disk; the customer gets a letter with a link "
+            "that ends. Run again after a failure, it goes on with the user at whom it stood."
+        ),
+        runbook="docs/runbooks/export.md",
+    ),
+    Deployment(
+        entrypoint="flows.export_instance.withdraw_exports",
+        queue=BULK,
+        promises=("P41",),
+        what=(
+            "Every morning: exports whose days are over leave the store, whole and with all versions. Their links "
+            "opened nothing any more before.\n\nHarmless to start at any time."
+        ),
+        runbook="docs/runbooks/export.md",
+        crons={"daily": "50 6 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.import_installation.import_installation",
+        queue=INTERACTIVE,
+        promises=("P33", "P34", "P35", "P36", "P37", "P38", "P39"),
+        what=(
+            "Takes an old installation of a customer's own over: fetched to his server, opened by a user without "
+            "rights, recognised, held against his booking, built as a draft beside his instance, which goes on.\n\n"
+            "A draft waits for `approve-import` with a report of all that was taken over, converted and left out. What "
+            "the customer has to change is told to him at once; what can't be met goes to a person. Passwords are "
+            "given by `phm import` alone. Run again after a failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/import.md",
+    ),
+    Deployment(
+        entrypoint="flows.approve_import.approve_import",
+        queue=INTERACTIVE,
+        promises=("P33",),
+        what=(
+            "Lets the draft of an import go live: it takes the place of the instance's state, which lies aside for "
+            "some days. A state that does not pass its proof is taken back.\n\n"
+            "The customer gets the report as a letter. Run again after a failure, it goes on from there."
+        ),
+        runbook="docs/runbooks/import.md",
+    ),
+    Deployment(
+        entrypoint="flows.approve_import.finish_imports",
+        queue=BULK,
+        promises=("P33",),
+        what=(
+            "Every five minutes: imports whose run died while they went live are brought to their end, since their "
+            "instance may be closed.\n\nHarmless to start at any time."
+        ),
+        runbook="docs/runbooks/import.md",
+        crons={"often": "*/5 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.approve_import.undo_import",
+        queue=INTERACTIVE,
+        promises=("P33",),
+        what="Puts back the state that an import replaced, while it lies aside; what was written since lies aside.",
+        runbook="docs/runbooks/import.md",
+    ),
+    Deployment(
+        entrypoint="flows.approve_import.call_off_import",
+        queue=INTERACTIVE,
+        promises=("P33",),
+        what="Gives an import up that isn't live: its draft and its archive leave the server.",
+        runbook="docs/runbooks/import.md",
+    ),
+    Deployment(
         entrypoint="flows.measure_storage.measure_storage",
         queue=BULK,
         promises=("P04", "P07"),
@@ -437,6 +563,43 @@ DEPLOYMENTS = (
         runbook="docs/runbooks/bookings.md",
         crons={"hourly": "20 * * * *"},
         most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.measure_storage.watch_storage",
+        queue=BULK,
+        promises=("P04",),
+        what=(
+            "Every five minutes: one command a server looks at what grew, by the kernel's count and by the sizes of "
+            "the databases' files.\n\n"
+            "Who is nearly full and has moved since he was measured is measured at once, so that his product stops, or "
+            "goes on, and his warning comes, by a figure that is minutes old. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/bookings.md",
+        crons={"often": "*/5 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.suspend_instance.suspend_instance",
+        queue=INTERACTIVE,
+        promises=("P41",),
+        what=(
+            "Closes an instance whose suspension is wanted, by a rent that is overdue or by an operator: a page says "
+            "so to everybody, no cron job runs; data stay, and backups go on.\n\n"
+            "Runs are made by `dispatch-due-work` from the records (`phm suspend`, `phm rent`). Harmless to start at "
+            "any time: nothing happens where nobody wants it."
+        ),
+        runbook="docs/runbooks/suspend-instance.md",
+    ),
+    Deployment(
+        entrypoint="flows.suspend_instance.resume_instance",
+        queue=INTERACTIVE,
+        promises=("P41",),
+        what=(
+            "Opens an instance whose suspension is over, at any time of the day, and proves it from outside.\n\n"
+            "Runs are made by `dispatch-due-work` once the rent is settled or held, or by `phm resume`. Harmless to "
+            "start at any time: it stays closed where another suspension of it stands."
+        ),
+        runbook="docs/runbooks/suspend-instance.md",
     ),
     Deployment(
         entrypoint="flows.update_application.roll_out_release",
@@ -460,6 +623,73 @@ DEPLOYMENTS = (
             "as before. Harmless to start at any time: what a killed run left is gone on with, or gone back from."
         ),
         runbook="docs/runbooks/update.md",
+    ),
+    Deployment(
+        entrypoint="flows.end_contract.end_contract",
+        queue=INTERACTIVE,
+        promises=("P05", "P41"),
+        what=(
+            "Goes on with the end of a contract: confirms the notice, reminds the customer, takes the last recovery "
+            "point, closes the instance at midnight, keeps it for its days, then deletes it everywhere, with its "
+            "backups and keys.\n\n"
+            "Runs are made by `dispatch-due-work` for each step's moment. Harmless to start at any time: what is not "
+            "due by the record is left alone, and what a killed run left is gone on with. To call an end off: "
+            "`phm end call-off`."
+        ),
+        runbook="docs/runbooks/end-contract.md",
+    ),
+    Deployment(
+        entrypoint="flows.report_availability.watch_availability",
+        queue=BULK,
+        promises=("P11", "P40"),
+        what=(
+            "Every morning: the availability of the running year as tables, and one letter to the operators where a "
+            "budget is used up or will be, or where too much of a month was not measured; again when something else is "
+            "found.\n\n"
+            "Nothing is changed. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/availability.md",
+        crons={"mornings": "45 7 * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.report_availability.report_availability",
+        queue=BULK,
+        promises=("P11", "P40"),
+        what=(
+            "On the first of each month: the availability of the year, of every instance and service level, with its "
+            "outages and their causes, what is left of the budget and until when at this rate.\n\n"
+            "Tables of all, a page for each customer, a curve for each instance. Start it by hand for one customer or "
+            "another year. Nothing is changed and nobody is written to; harmless to start at any time."
+        ),
+        runbook="docs/runbooks/availability.md",
+        crons={"monthly": "30 7 1 * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.measure_availability.measure_availability",
+        queue=INTERACTIVE,
+        promises=("P11",),
+        what=(
+            "From what the prober saw: who is down since when and why, one letter to the operators for an alarm and "
+            "one when it is over, and each day counted for good.\n\n"
+            "Started by the prober's event when somebody fails or is back, and every five minutes. The probes "
+            "themselves are made by the prober, a process of its own. Harmless to start at any time."
+        ),
+        runbook="docs/runbooks/outages.md",
+        crons={"every-five-minutes": "*/5 * * * *"},
+        most_at_once=1,
+    ),
+    Deployment(
+        entrypoint="flows.tell_customers.tell_product_ends",
+        queue=INTERACTIVE,
+        promises=("P41",),
+        what=(
+            "Writes to every customer who is served that the product ends, and what he can do.\n\n"
+            "Each is told once: run again after a failure, it goes on with those who are left. Who is how far on his "
+            "way: `phm campaign status`."
+        ),
+        runbook="docs/runbooks/end-contract.md",
     ),
     Deployment(
         entrypoint="flows.dispatch_due_work.dispatch_due_work",

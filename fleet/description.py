@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import threading
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,7 @@ def describe_host(hosts: Hosts, host: HostPlan) -> dict[str, str]:
 def write_private(file: Path, content: dict[str, Any]) -> None:
     """Write a JSON file that only its owner can read; a reader sees the old one or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
+    partial = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(content, indent=2) + "\n")
     partial.rename(file)

@@ -148,17 +148,30 @@ def fill(disks: Disks, path: str, *, leave_mib: int = 0) -> int:
 def fill_folder(folder: Path, *, keep: int) -> int:
     """Lengthen the ballast in a folder until its disk has no more room than is to be kept (in bytes)."""
     handle = os.open(folder / BALLAST, os.O_RDWR | os.O_CREAT, 0o600)
+    settled = False
     try:
         size = os.fstat(handle).st_size
         for _ in range(FILL_ROUNDS):
             step = free_bytes(folder) - keep
             taken = grow(handle, size, step)
-            if not taken:
+            if not taken and settled:
                 break
+            if not taken:
+                settle(folder)
+            settled = not taken
             size += taken
         return os.fstat(handle).st_blocks * BLOCK
     finally:
         os.close(handle)
+
+
+def settle(folder: Path) -> None:
+    """Have a disk give back what was deleted before: btrfs does so later, and a disk that was filled had room again."""
+    if run(["stat", "-f", "-c", "%T", folder]).stdout.strip() == "btrfs":
+        for seconds in (1, 30):  # how often btrfs commits by itself; being told anew, it does at once, and cleans up
+            run(["mount", "-o", f"remount,commit={seconds}", folder])
+        run(["btrfs", "subvolume", "sync", folder], seconds=120)
+    run(["sync", "-f", folder])
 
 
 def grow(handle: int, size: int, step: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import itertools
@@ -9,6 +10,7 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,9 +69,17 @@ def put(folder: Path, sender: str, recipients: Sequence[str], content: bytes) ->
 
 def read_all(folder: Path, to: str | None = None) -> list[Mail]:
     """The mails in a folder, the oldest first; only those to one address, if named."""
-    files = sorted(folder.glob("*.eml")) if folder.exists() else []
-    mails = [read(file) for file in files]
+    mails: list[Mail] = []
+    for file in sorted(folder.glob("*.eml")) if folder.exists() else []:
+        with contextlib.suppress(FileNotFoundError):  # somebody throws mails away
+            mails.append(read_once(file))
     return [mail for mail in mails if to is None or to.lower() in map(str.lower, mail.recipients)]
+
+
+@cache
+def read_once(file: Path) -> Mail:
+    """One mail, which stays as it came: whoever looks through all of them over and over parses it once."""
+    return read(file)
 
 
 def read(file: Path) -> Mail:

@@ -92,6 +92,12 @@ class Plan:
         HostPlan("app6", 6, SUBNET[16], default=False),
         HostPlan("app7", 7, SUBNET[17], default=False),
         HostPlan("app8", 8, SUBNET[18], default=False),
+        HostPlan("app9", 9, SUBNET[19], srv="ext4", default=False),
+        HostPlan("app10", 10, SUBNET[20], srv="ext4", default=False),
+        HostPlan("app11", 11, SUBNET[21], default=False),
+        HostPlan("app12", 12, SUBNET[22], default=False),
+        HostPlan("app13", 13, SUBNET[23], default=False),
+        HostPlan("app14", 14, SUBNET[24], default=False),
     )
 
     @property

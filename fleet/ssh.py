@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 from fleet.shell import run
@@ -55,11 +57,13 @@ def answers(host: HostPlan) -> bool:
 
 
 def write_known_hosts(file: Path, keys: dict[str, str]) -> None:
-    """Pin the hosts' keys.
+    """Pin the hosts' keys; who connects meanwhile reads the old ones or the new ones.
 
     Args:
         file: the known_hosts file.
         keys: type and key, by the host's address.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("".join(f"{address} {key}\n" for address, key in sorted(keys.items())))
+    partial = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
+    partial.write_text("".join(f"{address} {key}\n" for address, key in sorted(keys.items())))
+    partial.rename(file)

@@ -173,7 +173,7 @@ def facts_of(instance: str, point: str, server: str) -> tuple[InstanceFacts, Ser
             do = f"Take one of those that are: phm snapshots {wanted.instance_name}."
             raise Refused(f"The point {point} is not there any more: its generation was dropped.", do)
         onto = servers.server_facts(session, server or known.server_name)
-        return known, onto, wanted, levels.terms_of_instance(session, instance)
+        return known, onto, wanted, levels.terms_of_instance(session, instance, now())
 
 
 def meaning_of(instance: InstanceFacts, point: PointFacts, terms: Terms, what: str, path: str) -> list[str]:

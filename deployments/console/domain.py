@@ -97,7 +97,8 @@ def connect(
 def disconnect(instance: Instance, domain: Domain, reason: Reason, *, yes: Yes = False) -> None:
     """Take a domain away, with its certificate and key; the instance goes on in its long form."""
     settings, why = load_settings(), reason_given(reason)
-    ascii_name = next((one.a_label for one in own(instance) if domain in {one.as_ordered, one.a_label}), domain)
+    spelled = {domain, as_dns_has_it(domain) or domain}
+    ascii_name = next((one.a_label for one in own(instance) if {one.as_ordered, one.a_label} & spelled), domain)
     ask(f"Does {domain} go from {instance}? Nobody reaches it under that name from then on.", yes=yes)
 
     def order(session: Session, by: str, at: datetime) -> NameFacts:
@@ -143,13 +144,20 @@ def opening(file: Path | None, *, locked: bool) -> SecretStr | None:
 def holder_of(domain: str) -> str:
     """The instance that has a domain, which may get another certificate; empty: nobody has it."""
     from hosting.inventory import names  # noqa: PLC0415  # as above
+
+    ascii_name = as_dns_has_it(domain)
+    if not ascii_name:
+        return ""
+    with reading() as session:
+        return names.taken_by(session, ascii_name) or ""
+
+
+def as_dns_has_it(domain: str) -> str:
+    """A domain as A-labels, however it is spelled; empty: it is none."""
     from hosting.policy.own_domain import check_domain  # noqa: PLC0415  # as above
 
     found = check_domain(domain, (), ()).domain
-    if found is None:
-        return ""
-    with reading() as session:
-        return names.taken_by(session, found.ascii) or ""
+    return found.ascii if found else ""
 
 
 def checked_domain(settings: Settings, wish: str, instance: str) -> OwnDomain:

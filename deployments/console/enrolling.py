@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deployments.connections import provide_all
 from deployments.console.context import acting, reading, working
-from hosting.commands.server_facts import PHP_MODULES, PROGRAMS
+from hosting.commands.server_facts import PHP_MODULES, programs_of
 from hosting.errors import Refused
 from hosting.inventory import servers
 from hosting.inventory.deeds import record
@@ -64,12 +64,13 @@ def examine(settings: Settings, wanted: ServerFacts, known: ServerFacts | None, 
         with reading() as session:
             others, number = servers.all_servers(session), number_for(session, wanted.name, facts)
         against = clashes(wanted, facts, others) + objections(
-            facts, PROGRAMS, PHP_MODULES, wanted.country, dedicated=wanted.dedicated, clock_off=facts["clock_off"]
-        )
+            facts, programs_of(wanted.flavours), PHP_MODULES, wanted.country, dedicated=wanted.dedicated,
+            clock_off=facts["clock_off"],
+        )  # fmt: skip
         if against:
             message = f"Server {wanted.name} can't be enrolled. {' '.join(against)}"
             raise NotFit(message, "Put that right, then run again.")
-        kept = {**(known.facts if known else {}), **facts, "number": number}
+        kept = {**(known.facts if known else {}), **wanted.flavours.as_fact(), **facts, "number": number}
         server = replace(wanted, facts=kept, room_gib=room_for(room, facts["data_bytes"], known))
         return Enrolment(server, known, number, preview_enrolment(server, number))
 
@@ -84,7 +85,7 @@ def enrol(settings: Settings, enrolment: Enrolment, *, room_stated: bool, why: s
     with working(f"setting up {server.name}"):
         done = ensure_server_ready.fn(server, enrolment.number)
         facts = read_server_facts.fn(server)
-    facts["number"] = enrolment.number
+    facts |= {"number": enrolment.number, **server.flavours.as_fact()}
 
     def finish(session: Session, by: str, at: datetime) -> bool:
         if room_stated:

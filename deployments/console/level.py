@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Service levels: terms that a contract has agreed differently.")
 
 NAME_MOST = 60
-COLUMNS = {"name": "level", "overrides": "differs from the standard in"}
+COLUMNS = {"name": "level", "overrides": "differs from the standard in", "agreed": "contracts"}
 TERM_COLUMNS = {"term": "term", "standard": "standard"}
 
 
@@ -29,7 +29,8 @@ TERM_COLUMNS = {"term": "term", "standard": "standard"}
 def set_level(
     name: Annotated[str, typer.Argument(help="The level's name.")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="term=value, e.g. setup_within=4 (hours), setup_opens=08:00.")
+        list[str] | None,
+        typer.Argument(help="term=value, e.g. setup_within=4 (hours), probe_every=30s."),
     ] = None,
     *,
     around_the_clock: Annotated[
@@ -38,7 +39,7 @@ def set_level(
 ) -> None:
     """Set what a service level has agreed differently; what isn't named is standard.
 
-    phm level terms lists what can be set.
+    phm level terms lists what can be set. A level that somebody has agreed on can only be made better.
     """
     from hosting.inventory import deeds, levels, views  # noqa: PLC0415  # not before it is needed: help is quick
     from hosting.policy.terms import AROUND_THE_CLOCK  # noqa: PLC0415  # as above
@@ -60,22 +61,24 @@ def set_level(
 
 @app.command("list")
 def list_levels(*, as_json: Json = False) -> None:
-    """List the service levels beside the standard one."""
+    """List the service levels beside the standard one, with who has agreed on each."""
+    from hosting.inventory.levels import users_of  # noqa: PLC0415  # as above
     from hosting.inventory.views import all_levels  # noqa: PLC0415  # as above
 
     with reading() as session:
-        found = [asdict(level) for level in all_levels(session)]
+        found = [{**asdict(level), "agreed": users_of(session, level.name)} for level in all_levels(session)]
     if not as_json:
-        found = [{**row, "overrides": facts(row["overrides"])} for row in found]
+        found = [{**row, "overrides": facts(row["overrides"]), "agreed": len(row["agreed"])} for row in found]
     emit(found, COLUMNS, as_json=as_json, empty="There is no level beside the standard one.")
 
 
 @app.command("terms")
 def list_terms(*, as_json: Json = False) -> None:
-    """List the terms that a level can set, with their standard values."""
-    from hosting.policy.terms import STANDARD, Terms  # noqa: PLC0415  # as above
+    """List the terms that a level can set, with their standard values; durations are set in hours, or like 30s."""
+    from hosting.policy.terms import SERVICE_WIDE, STANDARD, Terms  # noqa: PLC0415  # as above
 
-    rows = [{"term": field.name, "standard": str(getattr(STANDARD, field.name))} for field in fields(Terms)]
+    settable = [field.name for field in fields(Terms) if field.name not in SERVICE_WIDE]
+    rows = [{"term": name, "standard": str(getattr(STANDARD, name))} for name in settable]
     emit(rows, TERM_COLUMNS, as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from deployments.console.move_plans import moment, previewed, show
 from deployments.console.output import Json, emit
 from deployments.console.wording import local
 from hosting.errors import Refused
+from hosting.policy.states import MoveState
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hosting.inventory.moves import MoveFacts
+    from hosting.settings import Settings
 
 app = typer.Typer(help="Moves: instances that go to another server.")
 for verb in (move_offers.offer, move_offers.agree, move_offers.postpone, move_offers.withdraw, move_offers.offers):
@@ -73,16 +75,17 @@ def move_back(
 
 @app.command("cancel")
 def cancel(name: Name, reason: Reason) -> None:
-    """Give up a move that was planned and has not begun."""
+    """Give up a move whose moment has not come; what was copied ahead of it is undone."""
     settings, why = load_settings(), reason_given(reason)
 
     def give_up(session: Session, by: str, when: datetime) -> MoveFacts:
-        from hosting.inventory import moves  # noqa: PLC0415  # as above
+        from hosting.inventory import move_moments  # noqa: PLC0415  # as above
 
-        return moves.call_off_planned(session, name, why, by=by, now=when)
+        return move_moments.give_up(session, name, why, by=by, now=when)
 
     move = acting(give_up, settings)
-    typer.echo(f"Move {move.id} is called off; nothing was touched.")
+    undone = "its run undoes what it has copied" if move.state is MoveState.COPYING else "nothing was touched"
+    typer.echo(f"Move {move.id} is called off; {undone}.")
 
 
 @app.command("status")
@@ -98,7 +101,7 @@ def status(name: Annotated[str, typer.Argument(help="Of this instance only.")] =
 def ask_for(name: str, target: str, reason: str, *, at: str, because: str, without_backup: bool, yes: bool) -> None:
     """Record the move and its work, after the plan was shown."""
     settings, why, due_at = load_settings(), reason_given(reason), moment(at)
-    check_moment(name, due_at or now(), because)
+    check_moment(settings, name, due_at or now(), because)
     found = previewed(settings, name, target, without_backup=without_backup)
     show(found, as_json=False)
     if found.objections:
@@ -112,14 +115,15 @@ def ask_for(name: str, target: str, reason: str, *, at: str, because: str, witho
 
         return order_move(
             session, name, target, why, by=by, opens=due_at or when, now=when, without_backup=without_backup,
-            because=because,
+            because=because, holidays=settings.holidays_state,
         )  # fmt: skip
 
     move = acting(record, settings)
-    typer.echo(f"It is move {move.id}, due {local(move.due_at)}; the dispatcher starts it within a minute of that.")
+    copied = f", copied from {local(move.begins)}" if move.copies_from else ""
+    typer.echo(f"It is move {move.id}, due {local(move.due_at)}{copied}; a run begins it within a minute of that.")
 
 
-def check_moment(name: str, opens: datetime, because: str) -> None:
+def check_moment(settings: Settings, name: str, opens: datetime, because: str) -> None:
     """See that an instance may be moved at a moment, before any server is asked.
 
     Raises:
@@ -131,4 +135,5 @@ def check_moment(name: str, opens: datetime, because: str) -> None:
     from hosting.policy.move_moments import move_window  # noqa: PLC0415  # as above
 
     with reading() as session:
-        move_window(opens, terms_of_instance(session, instance_facts(session, name).name), because=because)
+        terms = terms_of_instance(session, instance_facts(session, name).name, opens)
+    move_window(opens, terms, because=because, state=settings.holidays_state)

@@ -55,7 +55,7 @@ def offer(name: Name, to: To, reason: Reason, *, not_before: From = "", yes: Doi
 
         return offers.offer_windows(
             session, name, to, why, by=by, now=when, without_answer=settings.move_without_answer,
-            stop_seconds=found.plan.stop_seconds, not_before=earliest,
+            stop_seconds=found.plan.stop_seconds, not_before=earliest, holidays=settings.holidays_state,
         )  # fmt: skip
 
     if yes:
@@ -75,7 +75,7 @@ def agree(name: Name, at: At, reason: Reason, *, to: To = "", yes: Doing = False
     settings, why, opens = load_settings(), reason_given(reason), named_moment(at)
     target = to or offered_target(name)
     objected(settings, name, target)
-    warn_by_day(opens)
+    warn_by_day(settings, name, opens)
     if not yes:
         typer.echo(NOTHING_DONE)
         return
@@ -90,13 +90,14 @@ def agree(name: Name, at: At, reason: Reason, *, to: To = "", yes: Doing = False
 
 
 def postpone(name: Name, at: At, reason: Reason, *, because: Because = "") -> None:
-    """Set another moment for a move that has not begun; the customer gets a letter where he agreed on the first."""
+    """Set another moment for a move whose moment has not come; its customer gets a letter where he agreed on it."""
     settings, why, due_at = load_settings(), reason_given(reason), named_moment(at)
 
     def put_off(session: Session, by: str, when: datetime) -> MoveFacts:
-        from hosting.inventory import moves  # noqa: PLC0415  # as above
+        from hosting.inventory import move_moments  # noqa: PLC0415  # as above
 
-        return moves.postpone(session, name, due_at, why, by=by, now=when, because=because)
+        holidays = settings.holidays_state
+        return move_moments.postpone(session, name, due_at, why, by=by, now=when, because=because, holidays=holidays)
 
     move = acting(put_off, settings)
     typer.echo(f"Move {move.id} is due {local(move.due_at)} now.")
@@ -164,11 +165,14 @@ def named_moment(at: str) -> datetime:
     return found
 
 
-def warn_by_day(opens: datetime) -> None:
-    """Say so where a window is not wholly off-peak: the customer's word is what counts."""
+def warn_by_day(settings: Settings, name: str, opens: datetime) -> None:
+    """Say so where a window is not wholly off-peak by the contract: the customer's word is what counts."""
+    from hosting.inventory.levels import terms_of_instance  # noqa: PLC0415  # as above
     from hosting.policy.agreements import is_wholly_off_peak, window_at  # noqa: PLC0415  # as above
 
-    if not is_wholly_off_peak(window_at(opens)):
+    with reading() as session:
+        terms = terms_of_instance(session, name, opens)
+    if not is_wholly_off_peak(window_at(opens, terms), terms, settings.holidays_state):
         typer.echo(f"{local(opens)} is not off-peak (P15).")
 
 

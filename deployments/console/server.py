@@ -16,6 +16,7 @@ from deployments.console.server_packages import announced, canary, facts, update
 from deployments.console.wording import heading, local, show_history
 from hosting.errors import Refused
 from hosting.policy.evacuation import PARALLEL, PARALLEL_MOST
+from hosting.policy.flavours import Database, Flavours, Php, check_flavours
 from hosting.policy.host_keys import fingerprint
 from hosting.policy.placement import COUNTRY, takes_instances
 from hosting.policy.states import ServerState, step
@@ -96,6 +97,9 @@ def add(
     room: Annotated[int | None, typer.Option(help="GiB to book on it; measured by default.")] = None,
     key: Annotated[str, typer.Option(help="Its host key: fingerprint, public key, or the file of it.")] = "",
     from_fleet: Annotated[bool, typer.Option("--fleet", help="Address and key as the local fleet tells them.")] = False,
+    php: Annotated[Php | None, typer.Option(help="What runs PHP (P13); hhvm is unproven.")] = None,
+    php_address: Annotated[str, typer.Option(help="Where hhvm listens for FastCGI: 127.0.0.1:9000.")] = "",
+    database: Annotated[Database | None, typer.Option(help="Its database (P13); mysql is unproven.")] = None,
     replace_key: Annotated[
         bool, typer.Option("--replace-key", help="Pin another host key, after a look at both.")
     ] = False,
@@ -119,6 +123,7 @@ def add(
         if known
         else new_server(name, address, host_name or f"{name}.{settings.zone}", port)
     )
+    wanted = with_flavours(wanted, php, php_address, database)
     kind = known.host_key.split()[0] if known else PREFERRED
     offered = offered_key(wanted.address, wanted.ssh_port, settings.ssh.connect_seconds, kind)
     host_key = pin(name, offered, known, KeyWish(key, replace=replace_key))
@@ -244,6 +249,8 @@ def show_preview(enrolment: Enrolment, room: int | None) -> None:
     system = server.facts.get("data_filesystem")
     kept = "limits kept by the kernel" if server.has_btrfs else "limits watched, not kept by the kernel"
     typer.echo(f"{server.name} is {server.host_name} at {server.address}, with the number {enrolment.number}.")
+    for sentence in server.flavours.unproven:
+        typer.echo(f"{sentence} It will take no instances.")
     typer.echo(f"{server.room_gib} GiB to book ({said}), files on {system} ({kept}).")
     if not enrolment.changes:
         typer.echo("Nothing is to be set.")
@@ -285,6 +292,19 @@ def known_as(known: ServerFacts, address: str, host_name: str) -> ServerFacts:
                 "Leave it out, or add a server of another name.",
             )
     return known
+
+
+def with_flavours(server: ServerFacts, php: Php | None, php_address: str, database: Database | None) -> ServerFacts:
+    """A server with the PHP and the database that are stated; what is not stated is as it was.
+
+    Raises:
+        WrongFlavour: that can't be so.
+    """
+    has = server.flavours
+    address = php_address if php or php_address else has.php_address
+    wanted = Flavours(php or has.php, address, database or has.database)
+    check_flavours(wanted, has, server.instances)
+    return server if wanted == has else replace(server, facts={**server.facts, **wanted.as_fact()})
 
 
 def new_server(name: str, address: str, host_name: str, port: int) -> ServerFacts:

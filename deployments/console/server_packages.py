@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +12,17 @@ import typer
 from deployments.console.context import Reason, acting, ask, now, reading, reason_given, who, working
 from deployments.console.output import Json, emit, emit_one
 from deployments.console.wording import local
-from hosting.errors import Refused
+from hosting.errors import Refused, StepFailed
 from hosting.policy.engines import ends_soon, engines
+from hosting.policy.flavours import NAMES, UNPROVEN
 from hosting.policy.months import day_of
+from hosting.policy.quota import without_fence
 from hosting.policy.server_updates import CANARY, Scope, Word, needs_reboot
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
     from hosting.policy.announcements import Announced
+    from hosting.policy.flavours import Database, Php
     from hosting.policy.server_updates import SystemFacts, Transaction
     from hosting.policy.values import ServerFacts
 
@@ -30,22 +34,28 @@ TURNS = {
 }  # fmt: skip
 TITLES = {
     "name": "server", "distribution": "distribution", "kernel": "kernel", "kernel_installed": "kernel installed",
+    "php": "PHP by", "database": "database",
     "packages": "packages", "held": "held", "half_done": "half done", "stale_units": "run what was replaced",
-    "canary": "updates tried here first",
+    "security_updates": "security updates", "canary": "updates tried here first",
 }  # fmt: skip
 
 
 def facts(name: Name, *, as_json: Json = False) -> None:
-    """Show what a server runs on now: versions, ends of support, what is held, whether it needs a reboot."""
-    server, found, _ = looked_at(name, None, set())
+    """Show what a server runs on: versions, ends of support, security updates offered, whether it needs a reboot."""
+    server, found, offered = looked_at(name, Scope.SECURITY, set(), anew=False)
     notes = [
+        *server.flavours.unproven,
         *ends_soon(found.distribution, found.packages, day_of(now())),
         *([f"A reboot is needed: {why}"] if (why := needs_reboot(found)) else []),
+        *([without_fence(server.name)] if server.has_no_limits else []),
     ]
     row = {
         **{key: value for key, value in asdict(found).items() if key != "packages"},
         "name": server.name, "packages": len(found.packages), "canary": bool(server.facts.get(CANARY)),
-        "held": sorted(found.held), "engines": engines(found.packages), "notes": notes,
+        "held": sorted(found.held), "engines": engines(found.packages),
+        "php": said(server.flavours.php), "php_address": server.flavours.php_address,
+        "database": said(server.flavours.database), "notes": notes,
+        "security_updates": [f"{one.name} {one.new}" for one in offered.changes],
     }  # fmt: skip
     if as_json:
         emit_one(row, {}, as_json=True)
@@ -56,6 +66,11 @@ def facts(name: Name, *, as_json: Json = False) -> None:
     )
     for note in notes:
         typer.echo(note)
+
+
+def said(flavour: Php | Database) -> str:
+    """A server's PHP or database as people call it, and whether it may be relied on."""
+    return NAMES[flavour] + (" (unproven)" if flavour in UNPROVEN else "")
 
 
 def update(
@@ -145,8 +160,13 @@ def turn_row(one: Announced) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def looked_at(name: str, scope: Scope | None, words: set[Word]) -> tuple[ServerFacts, SystemFacts, Transaction]:
-    """A server with what it runs on, and what apt would do; nothing but its lists of packages changes."""
+def looked_at(
+    name: str, scope: Scope, words: set[Word], *, anew: bool = True
+) -> tuple[ServerFacts, SystemFacts, Transaction]:
+    """A server with what it runs on, and what apt would do; nothing but its lists of packages changes, if asked anew.
+
+    By the lists as they are, an apt that finds no way hides nothing else: it would do nothing.
+    """
     from deployments.connections import provide_all  # noqa: PLC0415  # as above
     from hosting.inventory.servers import server_facts  # noqa: PLC0415  # as above
     from hosting.policy.server_updates import Transaction  # noqa: PLC0415  # as above
@@ -156,10 +176,12 @@ def looked_at(name: str, scope: Scope | None, words: set[Word]) -> tuple[ServerF
         server = server_facts(session, name)
     provide_all(load_settings())
     with working(f"looking at {name}"):
-        if scope is None:
-            return server, read_system.fn(server), Transaction()
-        refresh_lists.fn(server)
-        return server, read_system.fn(server), preview_update.fn(server, scope, words)
+        if anew:
+            refresh_lists.fn(server)
+        found, planned = read_system.fn(server), Transaction()
+        with contextlib.nullcontext() if anew else contextlib.suppress(StepFailed):
+            planned = preview_update.fn(server, scope, words)
+        return server, found, planned
 
 
 def show_preview(

@@ -20,6 +20,7 @@ SECRET_BYTES = 32
 EXAMPLE = """\
 # The service's settings; docs/settings.md tells of each. Entries that begin with # are yours to fill in.
 # zone = "phlymail.example"
+# resolvers = ["192.0.2.1", "198.51.100.1", "203.0.113.1"]  # DNS servers of two or three independent providers
 holidays_state = "BE"
 # certificate_pem = "..."          # the zone's wildcard certificate, with its intermediates
 # certificate_key_pem = "..."

@@ -10,6 +10,7 @@ import typer
 from deployments.console.context import now, reading, who
 from deployments.console.output import Json, emit, emit_one
 from deployments.console.wording import heading
+from hosting.policy.placement import left_gib
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ TITLES = {
 USER_COLUMNS = {"user": "user", "mail": "mail, bytes", "files": "files, bytes"}
 CAPACITY_COLUMNS = {
     "server": "server", "state": "state", "instances": "instances", "room_gib": "room, GiB",
-    "booked_gib": "booked, GiB", "free_gib": "free, GiB", "used_gb": "used, GB", "not_measured": "not measured",
-    "grows_mib_a_day": "grows a day, MiB", "full_on": "full on",
+    "booked_gib": "booked, GiB", "free_gib": "free, GiB", "left_gib": "beside growth",
+    "used_gb": "used, GB", "not_measured": "not measured", "grows_mib_a_day": "grows a day, MiB", "full_on": "full on",
 }  # fmt: skip
 NEED_COLUMNS = {
     "instance_name": "instance", "source_name": "from", "to": "to", "storage_gib": "booked, GB", "state": "state",
@@ -139,6 +140,7 @@ def capacity_row(view: CapacityView, needs: list[dict[str, Any]]) -> dict[str, A
         "room_gib": server.room_gib,
         "booked_gib": server.booked_gib,
         "free_gib": server.free_gib,
+        "left_gib": left_gib(server),
         "used_bytes": view.used_bytes,
         "used_gb": f"{view.used_bytes / GIB:.2f}",
         "not_measured": view.unknown,

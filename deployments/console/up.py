@@ -1,4 +1,4 @@
-"""`phm up`, `phm down`, `phm status`: the embedded default on this machine."""
+"""`phm up`, `phm down`: the embedded default on this machine."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from deployments.console.output import Json, emit
+from deployments.console.output import emit
 from deployments.console.settings_from_fleet import ensure_settings
 from deployments.runtime.embedded import DRAIN_SECONDS, Embedded
 from deployments.runtime.environment import places
-from hosting.settings import SETTINGS_FILE, load_settings
+from hosting.settings import SETTINGS_FILE, advice, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from deployments.runtime.environment import Places
+    from hosting.settings import Settings
 
 COLUMNS = {"title": "process", "state": "state", "pid": "pid", "page": "page", "log": "log"}
 
@@ -41,6 +42,7 @@ def up() -> None:
         embedded.up()
     emit([asdict(state) for state in embedded.states()], COLUMNS, as_json=False)
     typer.echo(how_to_log_in(at))
+    advise(settings)
     typer.echo(f"up after {time.monotonic() - began:.1f} s")
 
 
@@ -54,19 +56,10 @@ def down(
         Embedded(load_settings(), places(), report).down(now=now, seconds=wait)
 
 
-def status(*, as_json: Json = False) -> None:
-    """Show what runs on this machine, and where.
-
-    States: ready; not answering; old (older than settings or programs: phm up renews it); stopped.
-    Exit code 1 if not all are ready.
-    """
-    at = places()
-    states = Embedded(load_settings(), at, lambda _: None).states()
-    emit([asdict(state) for state in states], COLUMNS, as_json=as_json)
-    if not as_json:
-        typer.echo(how_to_log_in(at))
-    if any(state.state != "ready" for state in states):
-        raise typer.Exit(1)
+def advise(settings: Settings) -> None:
+    """What would better be set."""
+    for sentence in advice(settings):
+        typer.echo(f"Better: {sentence}")
 
 
 def how_to_log_in(at: Places) -> str:

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deployments.runtime import services as known
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
-ENDING = (known.RECEIVER, known.WORKER, known.WARM_PARENT, known.PREFECT)
+ENDING = (known.RECEIVER, known.PROBER, known.WORKER, known.WARM_PARENT, known.PREFECT)
 """First who makes work, last who keeps it."""
 
 SETTLE_SECONDS = 2.0
@@ -50,7 +51,7 @@ class State:
 
 
 class Embedded:
-    """Prefect server, worker, warm parent and receiver of one service.
+    """Prefect server, worker, warm parent, receiver and prober of one service.
 
     Args:
         settings: of the service.
@@ -80,18 +81,22 @@ class Embedded:
             if self._all_are_there():
                 return
             self.applied.unlink(missing_ok=True)
+            began = datetime.now(UTC)
+            left = not any(self.processes.find(name) for name in (known.WORKER, known.WARM_PARENT))
             self._start(known.PREFECT)
             Inventory(self.settings.inventory_url.get_secret_value()).upgrade()
             self.report("inventory up to date")
             self._set_environment()
             from deployments.apply import apply  # noqa: PLC0415  # imports while the server starts, under its settings
 
-            for name in (known.WORKER, known.WARM_PARENT, known.RECEIVER):
+            for name in (known.WORKER, known.WARM_PARENT, known.RECEIVER, known.PROBER):
                 self._start(name)
             self._wait(known.PREFECT)
+            if left:  # after a power cut, say: what was at work would keep its place until it is missed
+                self._tell_crashed(began)
             apply(self.settings, self.at)
             self.report("deployments applied")
-            for name in (known.WARM_PARENT, known.RECEIVER):
+            for name in (known.WARM_PARENT, known.RECEIVER, known.PROBER):
                 self._wait(name)
             self._wait_for_worker()
             self.applied.write_text(self._whole_edition(), encoding="ascii")
@@ -109,7 +114,8 @@ class Embedded:
                 self.drain(seconds)
             self._end(known.WORKER)
             self._end(known.WARM_PARENT)
-            self._tell_crashed()
+            self._end(known.PROBER)
+            self._tell_crashed(datetime.now(UTC))
             self._end(known.PREFECT)
 
     def states(self) -> list[State]:
@@ -195,14 +201,14 @@ class Embedded:
 
             pool.pause()
 
-    def _tell_crashed(self) -> None:
-        """Have Prefect know of the runs that ended with the worker, so that their work is tried again at once."""
+    def _tell_crashed(self, before: datetime) -> None:
+        """Have Prefect know of the runs that ended with their worker before then: their work is tried again at once."""
         if self.services[known.PREFECT].ready():
             self._set_environment()
             from deployments.runtime import pool  # noqa: PLC0415  # two seconds: only where it is needed
 
             with contextlib.suppress(pool.NotLetIn):  # it will find out by itself, when nothing is heard of them
-                for run in pool.mark_crashed():
+                for run in pool.mark_crashed(before):
                     self.report(f"{run} ended with its worker; it is tried again")
 
     def _state(self, name: str) -> State:

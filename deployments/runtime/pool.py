@@ -18,6 +18,7 @@ from hosting.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 MOST = 200
 """How many runs Prefect tells of at once; a worker has ten at most."""
@@ -39,11 +40,12 @@ def has_heard_of(worker: str) -> bool:
         return any(found.name == worker for found in client.read_workers_for_work_pool(POOL))
 
 
-def mark_crashed() -> list[str]:
-    """Mark the runs that seem to be at work as crashed, once no worker is there; their names."""
+def mark_crashed(before: datetime) -> list[str]:
+    """Mark the runs that seem to be at work, since before then, as crashed, once their worker is gone; their names."""
     at_work = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
     with _server() as client:
-        left = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=at_work)), limit=MOST)
+        found = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=at_work)), limit=MOST)
+        left = [run for run in found if run.state and run.state.timestamp < before]
         for run in left:
             client.set_flow_run_state(run.id, Crashed(message="It was ended with its worker."), force=True)
     return [run.name for run in left]

@@ -1,4 +1,4 @@
-"""The four processes of the embedded default, and how one sees that they are ready."""
+"""The processes of the embedded default, and how one sees that they are ready."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START_SECONDS = 180.0
 
 ANSWER_SECONDS = 2.0
 PREFECT_APPLICATION = "deployments.runtime.prefect_server:create_app"
-PREFECT, RECEIVER, WARM_PARENT, WORKER = "prefect", "receiver", "warm-parent", "worker"
+PREFECT, RECEIVER, WARM_PARENT, WORKER, PROBER = "prefect", "receiver", "warm-parent", "worker", "prober"
 
 
 class PortTaken(ServiceError):
@@ -98,6 +98,7 @@ def services(settings: Settings, at: Places) -> dict[str, Service]:
             common,
             at.socket.exists,
         ),
+        Service(PROBER, "Prober", python("-m", "deployments.runtime.prober"), common, lambda: True),
     )
     return {service.name: service for service in found}
 

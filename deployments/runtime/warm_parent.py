@@ -24,6 +24,7 @@ import socket
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,12 @@ LAZY = (
     "prefect.task_engine",
     "prefect.utilities.visualization",
     "rich._emoji_codes",
+    "sqlalchemy.dialects.sqlite",
 )
 """Modules that a run needs and that nothing else imports early."""
+
+HEARTBEATS = "_send_heartbeats"
+"""Prefect's own name for what tells, while a flow is at work, that its run lives (3.9.1)."""
 
 REQUEST_SECONDS = 2.0
 """How long a client may take to say what it wants."""
@@ -190,8 +195,19 @@ def preload(modules: Sequence[str]) -> None:
         raise CannotServe(message, "Open things in tasks, not at import.")
     templates.read_all()
     read_models()
+    end_with_the_flow()
     gc.collect()
     gc.freeze()
+
+
+def end_with_the_flow() -> None:
+    """A run's process ends with its flow: Prefect waits up to a second for the thread that tells that the run lives.
+
+    The thread ends by itself and tells nothing any more, as in flows that are async, where Prefect doesn't wait either.
+    """
+    engine = importlib.import_module("prefect.flow_engine")
+    if patient := getattr(engine, HEARTBEATS, None):  # another release may call it otherwise: then it waits
+        setattr(engine, HEARTBEATS, partial(patient, join_on_exit=False))
 
 
 def become(request: Request) -> None:

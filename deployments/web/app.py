@@ -18,6 +18,8 @@ from deployments.web.certificate import Certificates
 from deployments.web.certificate_pages import CertificatePages
 from deployments.web.declined import Declined, answer_declined
 from deployments.web.dispatching import Dispatcher
+from deployments.web.export_pages import ExportPages, linker
+from deployments.web.exports import Exports
 from deployments.web.first_access import FirstAccess
 from deployments.web.headers import SecureHeaders
 from deployments.web.pages import AccessPages
@@ -65,6 +67,9 @@ def create_app(
     handing_over = CertificatePages(
         certificates, dispatcher, Threads(working=4, waiting=16), Threads(working=2, waiting=8)
     )
+    fetching = ExportPages(
+        Exports(inventory, settings.sealing_key.get_secret_value(), linker(settings)), Threads(working=4, waiting=16)
+    )
     health = Health(inventory, Threads(working=1, waiting=4))
 
     @asynccontextmanager
@@ -81,7 +86,10 @@ def create_app(
             Route("/agreement/{token}", agreeing.take, methods=["POST"]),
             Route("/certificate/{token}", handing_over.show, methods=["GET"]),
             Route("/certificate/{token}", handing_over.take, methods=["POST"]),
+            Route("/export/{token}", fetching.show, methods=["GET"]),
+            Route("/export/{token}/{uid:int}", fetching.fetch, methods=["GET"]),
             Route("/health", health.show, methods=["GET"]),
+            *metrics_routes(settings, inventory),
         ],
         middleware=[
             Middleware(SecureHeaders, https=settings.web.public_url.startswith("https://")),
@@ -90,6 +98,17 @@ def create_app(
         exception_handlers={Declined: answer_declined},
         lifespan=lifespan,
     )
+
+
+def metrics_routes(settings: Settings, inventory: Inventory) -> list[Route]:
+    """The page for a monitoring, where a token is set; what only it needs is imported only then."""
+    token = settings.web.metrics_token.get_secret_value()
+    if not token:
+        return []
+    from deployments.web.metrics import Metrics  # noqa: PLC0415  # most receivers have no such page
+
+    metrics = Metrics(inventory, token, settings.probes.seconds, Threads(working=1, waiting=4))
+    return [Route("/metrics", metrics.show, methods=["GET"])]
 
 
 class Health:

@@ -15,7 +15,16 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from deployments.web.declined import Declined
 from hosting.inventory.models import TEXT_MOST
-from hosting.inventory.notices import MoneyMoved, NameNotice, Notice, NoticeType, OrderPlaced, RentNotice
+from hosting.inventory.notices import (
+    EndNotice,
+    ExportNotice,
+    MoneyMoved,
+    NameNotice,
+    Notice,
+    NoticeType,
+    OrderPlaced,
+    RentNotice,
+)
 
 if TYPE_CHECKING:
     from deployments.web.signatures import Delivery
@@ -164,6 +173,17 @@ class NameForm(_Form):
         return NameNotice(self.order, self.name)
 
 
+class ExportForm(_Form):
+    """`data` of `export.ordered`: everything of the order's instance, or of one user of it."""
+
+    order: Reference
+    user: Text | None = None
+
+    def told(self) -> ExportNotice:
+        """What the inventory takes."""
+        return ExportNotice(self.order, self.user or "")
+
+
 class OrderEvent(_Form):
     """A customer ordered."""
 
@@ -192,13 +212,38 @@ class NameEvent(_Form):
     data: NameForm
 
 
+class EndForm(_Form):
+    """`data` of `contract.cancelled` and `contract.runs_on`: the first day without it; none for the earliest one."""
+
+    order: Reference
+    ends_on: Day | None = None
+
+    def told(self) -> EndNotice:
+        """What the inventory takes."""
+        return EndNotice(self.order, self.ends_on)
+
+
+class EndEvent(_Form):
+    """A customer gives notice of his contract, or takes it back."""
+
+    type: Literal["contract.cancelled", "contract.runs_on"]
+    data: EndForm
+
+
+class ExportEvent(_Form):
+    """A customer wants his data."""
+
+    type: Literal["export.ordered"]
+    data: ExportForm
+
+
 class _Head(_Form):
     """What every event has."""
 
     type: str
 
 
-Event = OrderEvent | PaymentEvent | RentEvent | NameEvent
+Event = OrderEvent | PaymentEvent | RentEvent | NameEvent | ExportEvent | EndEvent
 HEAD = TypeAdapter(_Head)
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 TYPES = tuple(NoticeType)

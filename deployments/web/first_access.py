@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hosting.errors import ServiceError
-from hosting.inventory import leases
+from hosting.inventory import alone, leases
 from hosting.inventory.deeds import record
 from hosting.inventory.instances import instance_facts, subject_of
 from hosting.inventory.links import LinkExpired, LinkUnknown, find_link, use_link
@@ -81,7 +81,8 @@ class FirstAccess:
 
         Raises:
             LinkUnknown, LinkUsed, LinkExpired: it opens nothing, and nothing was set.
-            LeaseHeld: somebody works on the instance right now; the link stays valid.
+            LeaseHeld: somebody works on the instance or its server right now, or it stands half updated: what is set
+                now could go back with it; the link stays valid.
             ServiceError: the password could not be set; the link stays valid.
         """
         with self._leased(token) as access:
@@ -105,7 +106,8 @@ def _take(session: Session, token: str, owner: str) -> Access:
     """Look at the link with the lease in hand."""
     now = datetime.now(UTC)
     access = _access(session, token, now)
-    leases.acquire(session, access.instance, owner, "first password", now=now, ttl=LEASE)
+    servers = {instance_facts(session, access.instance).server_name}
+    alone.take(session, access.instance, servers, owner, "first password", now=now, ttl=LEASE)
     return _access(session, token, now)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,6 +14,7 @@ import uvicorn
 
 from deployments.dispatching import dispatcher
 from deployments.web.app import create_app
+from deployments.web.board_app import Doors, create_board_app
 from deployments.web.customer_passwords import password_setter
 from hosting.errors import ServiceError
 from hosting.inventory.session import Inventory
@@ -20,9 +23,11 @@ from hosting.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
-    from hosting.settings import Settings, WebSettings
+    from hosting.settings import BoardSettings, Settings, WebSettings
+
+logger = logging.getLogger("deployments.web")
 
 CONNECTIONS_MOST = 256
 IDLE_SECONDS = 15
@@ -30,7 +35,15 @@ END_SECONDS = 20
 """How long requests under way may take to end when the process is asked to."""
 
 
-def server_for(app: Starlette, web: WebSettings) -> uvicorn.Server:
+BACKLOG = 2048
+"""As many as uvicorn lets wait."""
+
+
+class PortTaken(ServiceError):
+    """The receiver can't listen where it should."""
+
+
+def server_for(app: ASGIApp, web: WebSettings | BoardSettings) -> uvicorn.Server:
     """The server of an application: without access log, since paths hold tokens, and without telling what it is."""
     config = uvicorn.Config(
         app,
@@ -45,6 +58,36 @@ def server_for(app: Starlette, web: WebSettings) -> uvicorn.Server:
         ws="none",
     )
     return uvicorn.Server(config)
+
+
+def listening(settings: Settings) -> list[socket.socket]:
+    """The sockets of receiver and board; where another program has the board's port, a line in the log tells so.
+
+    Raises:
+        PortTaken: another program has the receiver's.
+    """
+    web, board = settings.web, settings.board
+    try:
+        sockets = [_socket(web.bind_host, web.bind_port)]
+    except OSError as error:
+        message = f"The receiver can't listen on {web.bind_host}:{web.bind_port}: {os.strerror(error.errno or 0)}."
+        raise PortTaken(message, "End the program that does, or set another web.bind_port.") from error
+    if board.bind_port:
+        try:
+            sockets.append(_socket(board.bind_host, board.bind_port))
+        except OSError as error:
+            logger.error(  # noqa: TRY400  # customers' pages don't wait for it
+                "the board is not served: %s:%d: %s; end the program that listens there, or set another "
+                "board.bind_port",
+                board.bind_host, board.bind_port, os.strerror(error.errno or 0),
+            )  # fmt: skip
+    return sockets
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    """A socket that listens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def log_plainly() -> None:
@@ -71,14 +114,16 @@ def main() -> int:
         settings = load_settings()
         inventory = Inventory(settings.inventory_url.get_secret_value())
         inventory.upgrade()
-        app = create_app(settings, inventory, late_dispatcher(settings), password_setter(settings, inventory))
+        public = create_app(settings, inventory, late_dispatcher(settings), password_setter(settings, inventory))
+        app = Doors(public, create_board_app(settings, inventory), settings.board.bind_port)
+        sockets = listening(settings)
     except ServiceError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the one sentence that the operator reads
         return 1
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, _end)
     try:
-        server_for(app, settings.web).run()
+        server_for(app, settings.web).run(sockets)
     finally:
         inventory.close()
     return 0

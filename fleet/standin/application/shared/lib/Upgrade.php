@@ -13,6 +13,11 @@ final class Upgrade
         'contacts' => ['text/x-vcard', 'text/vcard', 'text/x-directory'],
     ];
 
+    private const SAID = [
+        'DROP TABLE IF EXISTS {mailboxes}',
+        'UPDATE {files_folders} SET att_has_items="1" WHERE att_icon IN (":files", ":waste")',
+    ];
+
     public function __construct(private readonly Database $database)
     {
     }
@@ -20,6 +25,7 @@ final class Upgrade
     public function run(): void
     {
         (new Schema($this->database))->sync();
+        $this->sayAnew();
         $this->fillTakers();
         (new Crontab($this->database))->fill();
         foreach ([Settings::path('tplcache'), Settings::path('temp'), Settings::path('storage') . '/filter_scripts'] as $folder) {
@@ -29,6 +35,16 @@ final class Upgrade
         Settings::ensureSalt();
         $own = is_readable('choices.ini.php') ? (parse_ini_file('choices.ini.php', true) ?: []) : [];
         Settings::save('./choices.ini.php', array_replace_recursive(Settings::$values, $own));
+    }
+
+    /** What the product says at each run, though it changes nothing from the second run on. */
+    private function sayAnew(): void
+    {
+        foreach ([...self::SAID, 'ALTER TABLE {email_index} MODIFY search_body ' . Schema::type('text')] as $sql) {
+            if (!$this->database->run($sql)) {
+                echo htmlspecialchars($this->database->error()), "\n";
+            }
+        }
     }
 
     private function fillTakers(): void

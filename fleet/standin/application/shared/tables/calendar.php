@@ -12,11 +12,12 @@ return [
         '#index' => 'uid gid',
     ],
     'calendar_event_attachments' => [
-        'id' => 'id', 'eid' => 'ref', 'files_id' => 'ref',
+        'id' => 'id', 'eid' => 'ref', 'ref' => 'pick(evt|tsk|jou)=evt', 'files_id' => 'ref',
     ],
     'calendar_event_attendees' => [
         'id' => 'id', 'eid' => 'ref', 'ref' => 'pick(evt|tsk|jou)=evt', 'name' => 's255', 'email' => 's255',
-        'type' => 'pick(person|group|resource|room|unknown)=person', 'mailhash' => 's64', 'status' => 'int',
+        'role' => 'pick(chair|req|opt|non)=opt', 'type' => 'pick(person|group|resource|room|unknown)=person', 'mailhash' => 's64',
+        'invited' => 'moment?', 'rsvp' => 'moment?', 'status' => 'int',
         '#unique' => ['eid_ref_name_email' => 'ref,eid,name,email', 'mailhash' => 'mailhash'],
     ],
     'calendar_event_reminders' => [
@@ -26,7 +27,8 @@ return [
         '#index' => 'uid',
     ],
     'calendar_event_repetitions' => [
-        'id' => 'id', 'eid' => 'ref', 'type' => 'pick(-|day|week|month|year|disable)=-',
+        'id' => 'id', 'eid' => 'ref', 'ref' => 'pick(evt|tsk|jou)=evt',
+        'type' => 'pick(-|day|week|month|year|disable)=-', 'repeat' => 'int', 'extra' => 's255', 'until' => 'moment?',
     ],
     'calendar_groups' => [
         'gid' => 'id', 'owner' => 'ref', 'name' => 's255', 'colour' => 's6?', 'type' => 'tiny', 'uri' => 'text?',
@@ -42,11 +44,14 @@ return [
         '#index' => 'uid gid',
     ],
     'calendar_projects' => [
-        'id' => 'id', 'uid' => 'ref', 'gid' => 'ref', 'uuid' => 's255', 'title' => 's255', 'status' => 'int',
+        'id' => 'id', 'uid' => 'ref', 'gid' => 'ref', 'uuid' => 's255', 'title' => 's255',
+        'location' => 's255', 'description' => 'longtext?', 'starts' => 'moment?', 'ends' => 'moment?',
+        'lastmod' => 'moment?', 'importance' => 'int=1', 'completion' => 'int', 'status' => 'int',
         '#index' => 'uid gid',
     ],
     'calendar_holidays' => [
-        'hid' => 'id', 'uid' => 'ref', 'gid' => 'ref',
+        'hid' => 'id', 'uid' => 'ref', 'gid' => 'ref', 'hname' => 's255', 'hdate' => 'date=0000-00-00',
+        'recurring' => 'flag',
         '#index' => 'uid gid',
     ],
 ];

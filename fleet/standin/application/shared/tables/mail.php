@@ -70,7 +70,9 @@ return [
     ],
     'email_filters' => [
         'filter' => 'id', 'uid' => 'ref', 'name' => 's64', 'type' => 'pick(incoming|outgoing|system)=incoming',
-        'active' => 'flag', 'layered_id' => 'ref', 'run_script' => 'flag', 'script_name' => 's255',
+        'active' => 'flag', 'layered_id' => 'ref', 'match' => 'pick(any|all)=any', 'move' => 'flag',
+        'move_to' => 'text?', 'copy' => 'flag', 'copy_to' => 'text?', 'forward' => 'flag', 'forward_to' => 'text?',
+        'mark_read' => 'flag', 'mark_junk' => 'flag', 'delete' => 'flag', 'archive' => 'flag', 'run_script' => 'flag', 'script_name' => 's255',
         'sms_minpause' => 'ref', 'email_minpause' => 'ref',
         '#index' => 'uid active',
     ],
