@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from tests.service_fixture import Service
 
 os.environ["DO_NOT_TRACK"] = "1"  # Prefect tells its makers of its use otherwise, as soon as it is imported
+os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "180"  # one that a task starts for itself may be late
 
 # The same tree gives the same verdict, on a busy machine too; make soak looks for cases that nobody has seen.
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("search", deadline=None)
+PATIENT = (HealthCheck.too_slow,)
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=PATIENT)
+settings.register_profile("search", deadline=None, suppress_health_check=PATIENT)
 settings.load_profile(os.environ.get("PHM_HYPOTHESIS", "same"))
 
 

@@ -18,12 +18,14 @@ from hosting.inventory.session import Inventory
 from hosting.inventory.work import PROVISION, work_of
 from hosting.policy.states import InstanceState
 from hosting.settings import load_settings
-from tests.service import certificate_page
+from tests.service import availability_page, board_page, certificate_page
 from tests.service.agreement_page import agreement_site, chromium, take_pictures
 from tests.service.certificate_page import certificate_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+    from hosting.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 SIZE = {"width": 1280, "height": 860}
@@ -69,10 +71,28 @@ def certificate_images() -> None:
         certificate_page.take_pictures(browser, site, keep)
 
 
+def board_images(settings: Settings) -> None:
+    """The operators' board of the real run, on a copy of its inventory; what is seen of it without scrolling."""
+
+    def shown(page: Page, name: str) -> None:
+        page.screenshot(path=str(FOLDER / f"{name}.png"))
+        print(f"docs/images/{name}.png")
+
+    with TemporaryDirectory() as folder, board_page.board_of(settings, Path(folder)) as site, chromium() as browser:
+        board_page.take_pictures(browser, site, shown)
+
+
+def availability_images() -> None:
+    """The report on a customer's year, of a year that was made up."""
+    with TemporaryDirectory() as folder, chromium() as browser:
+        availability_page.take_pictures(browser, availability_page.write_report(Path(folder), "de"), keep)
+
+
 def main() -> int:
     """Take them all; returns the exit code."""
     agreement_images()
     certificate_images()
+    availability_images()
     settings = load_settings()
     inventory = Inventory(settings.inventory_url.get_secret_value())
     with inventory.reading() as session:
@@ -82,6 +102,7 @@ def main() -> int:
     if work is None or work.flow_run_id is None:
         print("There is no instance to show. Run first: make demo", file=sys.stderr)
         return 1
+    board_images(settings)
     instance, server = opened[-1], hosts[opened[-1].server_name]
     ui = settings.prefect_api_url.removesuffix("/api")
     with prefect_client(settings) as client:

@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import secrets
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
@@ -34,7 +33,7 @@ from deployments.runtime.environment import Places, address_of, for_processes, f
 from deployments.runtime.services import prefect_command
 from fleet import Fleet
 from fleet.release import pack_release
-from hosting.commands.server_facts import PHP_MODULES, PROGRAMS
+from hosting.commands.server_facts import PHP_MODULES, programs_of
 from hosting.inventory import instances, levels, releases, servers, shop
 from hosting.inventory.notices import MoneyMoved, Notice, NoticeType, OrderPlaced, Taken
 from hosting.policy.enrolment import objections
@@ -46,6 +45,7 @@ from hosting.product.releases import inspect_archive, object_key
 from hosting.settings import SETTINGS_FILE, Settings, load_settings
 from tasks.servers import ensure_server_ready, read_server_facts
 from tests.service.plans import Fault, Outcome, Plan
+from tests.service.ports import free_port
 from tests.service.runner import Runner, runner
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 LEVEL = "around-the-clock"
 ROOM_GIB = 10_000
-START_SECONDS = 60
+START_SECONDS = 180
 END_SECONDS = 15
 OTHERS_SECONDS = 240
 DUE_CENTS = 5_890
@@ -242,17 +242,13 @@ def alone_on(fleet: Fleet, hosts: tuple[str, ...]) -> Iterator[None]:
 
 
 def prepare(home: Path, fleet: Fleet) -> Settings:
-    """The settings file, made from the fleet, with a Prefect server on a port of our own."""
-    content = settings_of(fleet.description(), home)
+    """The settings file, made from the fleet, with ports of our own for Prefect server and receiver."""
+    content, port = settings_of(fleet.description(), home), free_port()
     content["prefect_api_url"] = f"http://127.0.0.1:{free_port()}/api"
+    content["import_networks"] = ["10.77.0.0/24"]  # the fleet's own
+    content["web"] |= {"bind_port": port, "public_url": f"http://127.0.0.1:{port}"}
     write_private(home / SETTINGS_FILE, as_toml(content))
     return load_settings(home / SETTINGS_FILE)
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -297,7 +293,7 @@ def enrol(inventory: Inventory, fleet: Fleet, names: tuple[str, ...]) -> None:
             state=ServerState.ENROLLED, room_gib=ROOM_GIB,
         )  # fmt: skip
         facts = read_server_facts.fn(server)
-        assert objections(facts, PROGRAMS, PHP_MODULES, "DE", dedicated=True, clock_off=facts["clock_off"]) == ()
+        assert objections(facts, programs_of(), PHP_MODULES, "DE", dedicated=True, clock_off=facts["clock_off"]) == ()
         server = replace(server, facts=facts)
         ensure_server_ready.fn(server, number)
         with inventory.writing() as session:

@@ -1,7 +1,8 @@
 """`make test`: the tests that need the fleet, in sessions of their own, on two pairs of servers side by side.
 
 Each session begins with empty servers and a new inventory. The demo has all servers of the fleet to itself, so that it
-comes first. What a session says is shown when it ends; all sessions are run, and one that failed fails the whole.
+comes first, with what stops services of the fleet. What a session says is shown when it ends; all sessions are run, and
+one that failed fails the whole.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ LOGS = ROOT / ".make" / "tests"
 MARKS = "(fleet or prefect or slow) and not soak"
 TRACKS = (("app1", "app2"), ("app4", "app5"))
 DEMO = "tests/fleet/test_by_console.py"
+ALONE = tuple(
+    f"tests/fleet/test_fleet_hosts.py::{one}"
+    for one in ("test_names_are_changed_with_the_key_only_and_survive_a_crash", "test_services_are_stopped_and_started_by_name")
+)  # fmt: skip
+"""They stop what every session needs: names and mail."""
+
 FLOWS = "tests/flows"
 SECONDS = 1800
 """No session takes longer; it would hang."""
@@ -33,28 +40,49 @@ LINES = 400
 
 @dataclass(frozen=True)
 class Session:
-    """Tests that share servers and an inventory: what pytest is told."""
+    """Tests that share servers and an inventory: what pytest is told; the servers, where they need their own."""
 
     name: str
     words: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
 
 
 BESIDE = (
     Session("tasks", ("tests/tasks", "tests/templates", "tests/on_server")),
-    Session("beside the flows", ("tests", *(f"--ignore=tests/{one}" for one in ("flows", "tasks", "templates", "on_server")), f"--ignore={DEMO}")),
+    Session("beside the flows", ("tests", *(f"--ignore=tests/{one}" for one in ("flows", "tasks", "templates", "on_server")), f"--ignore={DEMO}", *(f"--deselect={one}" for one in ALONE))),
 )  # fmt: skip
+OWN = (
+    Session(
+        "without subvolumes",
+        (
+            f"{FLOWS}/test_backups_without_subvolumes.py",
+            f"{FLOWS}/test_move_without_subvolumes.py",
+            f"{FLOWS}/test_update_without_subvolumes.py",
+            f"{FLOWS}/test_backup_week.py",
+            f"{FLOWS}/test_backup_dumps.py::test_points_under_writing_hold_every_write_that_was_acknowledged_before",
+        ),
+        ("app6", "app10", "app9"),
+    ),
+)
+"""Sessions with servers of their own. The last server is where instances go: it has no btrfs; of the others one has."""
+
 GROUPS = (
     "move_instance",
-    "backup_faults backup_week",
+    "backup_faults backup_week backups_of_a_level",
     "no_secret_leaks provision_again provision_cancelled provision_cut provision_kill provision_lease provision_refusals",
-    "audit_backups backup_dumps check_generations escrow_by_hand",
+    "export_instance suspend_instance",
+    "audit_backups backup_dumps dump_turns check_generations mend_generation escrow_by_hand",
     "restore_faults",
     "change_booking measure_storage evacuate_server",
-    "names",
+    "names certificate_kinds",
+    "name_from_the_shop",
+    "end_contract",
     "restore_elsewhere",
+    "import_installation",
     "rehearse_restore",
+    "measure_availability",
     "update_server expire_backups",
-    "restore_beside",
+    "restore_beside move_at_work",
 )
 """Modules of flows, the longest groups first; those that are not named here are a group of their own."""
 
@@ -65,9 +93,11 @@ def sessions() -> list[Session]:
     named = {name for group in GROUPS for name in group.split()}
     if gone := named - there:
         raise SystemExit(f"tests/tracks.py names tests that are not there: {', '.join(sorted(gone))}")
-    groups = [*GROUPS, *([" ".join(sorted(there - named))] if there - named else [])]
+    own = {Path(word.partition("::")[0]).stem.removeprefix("test_") for one in OWN for word in one.words}
+    rest = there - named - own
+    groups = [*GROUPS, *([" ".join(sorted(rest))] if rest else [])]
     flows = [Session(group, tuple(f"{FLOWS}/test_{name}.py" for name in group.split())) for group in groups]
-    return [*flows[:3], *BESIDE, *flows[3:]]
+    return [*flows[:3], *OWN, *BESIDE, *flows[3:]]
 
 
 def run(session: Session, hosts: tuple[str, ...], shown: threading.Lock) -> bool:
@@ -97,7 +127,7 @@ def main() -> int:
     shown, fleet, waiting = threading.Lock(), Fleet(), SimpleQueue[Session]()
     every = sessions()
     fleet.up(print)
-    well = [run(Session("the demo", (DEMO,)), TRACKS[0], shown)]
+    well = [run(Session("the demo", (DEMO, *ALONE)), TRACKS[0], shown)]
     fleet.up(print, names=tuple(host for track in TRACKS for host in track))
     for session in every:
         waiting.put(session)
@@ -108,7 +138,7 @@ def main() -> int:
                 session = waiting.get_nowait()
             except Empty:
                 return
-            well.append(run(session, hosts, shown))
+            well.append(run(session, session.hosts or hosts, shown))
 
     with ThreadPoolExecutor(len(TRACKS)) as pool:
         for done in [pool.submit(track, hosts) for hosts in TRACKS]:

@@ -164,12 +164,13 @@ class Bench:
         return done
 
     def flow_restore(self, point: PointFacts) -> tuple[Measured, str]:
-        """The flow's way back, proof and exchange and all; with how long the instance was closed."""
+        """The flow's way back, from the start of its process, proof and exchange and all; how long it was closed."""
         wish = {"instance": self.instance.name, "point": point.id, "operator": "bench", "reason": "bench"}
+        began = time.monotonic()
         outcome = self.service.runner.run(Plan(flow="flows.restore_instance.restore_instance", parameters=wish))
+        seconds = time.monotonic() - began
         assert outcome.completed, outcome
-        closed = self.closed_seconds()
-        return Measured(outcome.seconds, 0), closed
+        return Measured(seconds, 0), self.closed_seconds()
 
     def closed_seconds(self) -> str:
         """How long the exchange took, as it was recorded."""

@@ -38,7 +38,8 @@ from hosting.inventory.orders import order_facts
 from hosting.inventory.session import Inventory
 from hosting.inventory.work import PROVISION, work_of
 from hosting.settings import SETTINGS_FILE, Settings, load_settings
-from tests.service_fixture import LEVEL, enrol, free_port, register_release
+from tests.service.ports import free_port
+from tests.service_fixture import LEVEL, enrol, register_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -242,6 +243,35 @@ def test_a_generation_is_dropped_with_all_its_versions_past_the_lock_and_its_nei
     store.drop(*neighbour)
 
 
+def test_what_a_server_writes_on_top_is_counted_and_what_was_there_can_be_current_again(
+    store: BackupStore, writer: Any, place: tuple[str, str, str]
+) -> None:
+    content, bucket, versions = b"what restic wrote", store.bucket, store.versions
+    name = sha256(content).hexdigest()
+    key = f"{store.prefix(*place)}data/{name[:2]}/{name}"
+    for body in (content, content, b"bad"):  # a put that was tried again is no harm
+        writer.put_object(Bucket=bucket, Key=key, Body=body)
+    (found,) = versions.below(store.prefix(*place))
+    assert [(one.newest, one.bytes, one.hides) for one in found] == [
+        (True, 3, False),
+        (False, 17, False),
+        (False, 17, False),
+    ]
+    assert versions.sum_of(found[-1]) == name
+    assert Stored(*place, objects=1, bytes=3, altered=1, altered_at=found[0].at) in list(store.generations())
+    versions.make_current(found[-1])
+    assert store.get_bytes(key) == content
+    assert store.client.get_object_retention(Bucket=bucket, Key=key)["Retention"]["Mode"] == "GOVERNANCE"
+    assert Stored(*place, objects=1, bytes=17) in list(store.generations())
+    store.client.delete_object(Bucket=bucket, Key=key)
+    (found,) = versions.below(store.prefix(*place))
+    hidden_at = next(one.at for one in found if one.newest)
+    assert Stored(*place, altered=1, altered_at=hidden_at) in list(store.generations())  # told all the same
+    assert [one.hides for one in found if one.newest] == [True]
+    versions.make_current(next(one for one in found if not one.hides))
+    assert store.get_bytes(key) == content
+
+
 def test_more_than_a_page_is_counted_and_dropped(store: BackupStore, place: tuple[str, str, str]) -> None:
     for number in range(1100):
         store.put_bytes(f"{store.prefix(*place)}data/{number:04}", b"xy")
@@ -259,8 +289,8 @@ def test_what_goes_wrong_is_told_in_a_sentence(store: BackupStore) -> None:
         wrong.ensure_ready()
     with pytest.raises(StoreRefused, match="NoSuchKey"):
         store.get_bytes("control/never")
-    with pytest.raises(ServiceError, match=r"app9 has no key .* storage-rights app9 .* \[backup\.writers\.app9\]"):
-        store.credentials("app9")
+    with pytest.raises(ServiceError, match=r"app99 has no key .* storage-rights app99 .* \[backup\.writers\.app99\]"):
+        store.credentials("app99")
     silent = BackupStore(endpoint="http://127.0.0.1:9", endpoint_country="DE", access_key="a", secret_key="s")
     with pytest.raises(Unreachable, match="does not answer"):
         silent.ensure_ready()

@@ -20,6 +20,8 @@ from hosting.commands.locks import hold
 from hosting.commands.mariadb import Statement
 from hosting.errors import StepFailed, Unreachable
 from hosting.policy.values import ServerName
+from hosting.product.layout import InstanceLayout
+from tasks.move_database import summing, sums_by_table, sums_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,3 +192,23 @@ def test_a_database_that_goes_away_may_heal(service: Service, ssh: SshConnection
         service.on(f"mariadb -e 'KILL {mine}'")
         with pytest.raises(Unreachable, match=r"The database of app\d went away\."):
             database.rows(Statement("SELECT 1"))
+
+
+@pytest.mark.parametrize(("seconds", "answered"), [(1.0, False), (30.0, True)])
+def test_a_statement_may_keep_silent_as_long_as_its_connection_is_told(
+    ssh: SshConnection, seconds: float, *, answered: bool
+) -> None:
+    with mariadb_of(ssh, seconds=seconds) as database:
+        if answered:
+            assert database.value(Statement("SELECT SLEEP(3)")) == 0
+        else:
+            with pytest.raises(Unreachable, match="went away"):
+                database.value(Statement("SELECT SLEEP(3)"))
+
+
+def test_a_database_is_summed_up_the_same_at_once_and_table_by_table(service: Service, ssh: SshConnection) -> None:
+    name = InstanceLayout.of(service.provision()).database
+    with mariadb_of(ssh) as plain, summing(service.server(), name) as by_table:
+        found = sums_of(plain, name)
+        assert len(found) > 50
+        assert sums_by_table(by_table, name) == found

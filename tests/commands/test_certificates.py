@@ -111,7 +111,7 @@ def test_a_pair_is_made_in_one_folder_a_name_whatever_ends_it(tmp_path: Path) ->
         assert process.stdin is not None
         process.stdin.write(command.stdin[:-9])
         process.stdin.flush()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (tmp_path / ".phm-new.7" / "both").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -13,7 +13,13 @@ def test_a_jobs_secrets_travel_by_its_standard_input_alone() -> None:
     command = start_job("point-a1", b"PROGRAM", "take-point", {"password": "s3cret"}, 90)
     assert "s3cret" not in command.line
     assert command.stdin == b"PROGRAM" + json.dumps({"password": "s3cret"}).encode()
-    assert command.argv[-5:] == ("point-a1", "7", "take-point", "90", str(len(command.stdin) - 7))
+    assert command.argv[-6:] == ("point-a1", "7", "take-point", "90", str(len(command.stdin) - 7), "infinity")
+
+
+def test_a_job_may_be_held_to_so_much_memory() -> None:
+    command = start_job("point-a1", b"PROGRAM", "take-point", {}, 90, memory="2G")
+    assert command.argv[-1] == "2G"
+    assert '-p MemoryMax="$memory" -p LimitDATA="$memory"' in command.line
 
 
 @pytest.mark.parametrize("id_", ["", "A", "a b", "../x", "a" * 101, ".a"])

@@ -25,8 +25,9 @@ def test_files_are_listed_and_links_are_not_followed(tmp_path: Path) -> None:
     assert parse_files("") == {}
 
 
-def test_a_mark_tells_null_from_nothing() -> None:
-    said = replication.marks("phm_a", "mails", ["id", "sub`ject"]).sql
-    assert said == (
-        "SELECT MD5(CONCAT_WS('#', `id`, `sub``ject`, ISNULL(`id`), ISNULL(`sub``ject`))) FROM `phm_a`.`mails`"
-    )
+def test_a_mark_tells_null_from_nothing_and_is_asked_of_some_parts_alone() -> None:
+    said = replication.marks("phm_a", "mails", ["id", "sub`ject"], 1024, [3, 70]).sql
+    row = "CONCAT_WS('#', `id`, `sub``ject`, ISNULL(`id`), ISNULL(`sub``ject`))"
+    assert said == f"SELECT MD5({row}) FROM `phm_a`.`mails` WHERE MOD(CRC32({row}), 1024) IN (3, 70)"
+    asked = replication.parts("phm_a", "mails", ["id", "sub`ject"], 1024).sql
+    assert asked.startswith(f"SELECT MOD(CRC32({row}), 1024), COUNT(*), BIT_XOR(CRC32({row})), SUM(CRC32({row})) FROM")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hosting.commands.measuring import Measured, parse_measured
+from hosting.commands.measuring import Measured, parse_look, parse_measured
 from hosting.policy.quota import Use
 
 TOLD = {
@@ -23,6 +23,12 @@ def test_a_database_counts_without_its_free_extents_and_never_below_nothing() ->
     found = parse_measured(json.dumps(TOLD))
     assert found["bcd234"].use == Use(5_000_000, 16_384)
     assert found["dfg456"].use == Use(0, 0)
+    assert [found[name].free_bytes for name in ("bcd234", "dfg456")] == [4_000_000, 10]
+
+
+def test_a_look_tells_the_sizes_on_the_disks_and_no_files_where_the_kernel_does_not_count() -> None:
+    told = {"instances": {"bcd234": {"database": 9_000_000, "files": 16_384}, "cdf345": {"database": 7, "files": None}}}
+    assert parse_look(json.dumps(told)) == {"bcd234": (9_000_000, 16_384), "cdf345": (7, None)}
 
 
 def test_users_are_told_by_name_with_the_products_own_sums_also_where_a_name_is_no_text() -> None:

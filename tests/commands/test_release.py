@@ -22,8 +22,9 @@ class Store(BaseHTTPRequestHandler):
     """Answers with the status that the path names."""
 
     def do_GET(self) -> None:
-        """One answer."""
-        self.send_response(int(self.path.strip("/")))
+        """One answer; who looks for another server at its old port gets one too."""
+        word = self.path.strip("/")
+        self.send_response(int(word) if word.isdigit() else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -45,8 +46,11 @@ def fetch(folder: Path, link: str) -> int:
 )
 def test_only_what_the_store_refuses_is_no_matter_of_time(tmp_path: Path, status: int, code: int) -> None:
     with HTTPServer(("127.0.0.1", 0), Store) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        assert fetch(tmp_path, f"http://127.0.0.1:{server.server_port}/{status}") == code
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            assert fetch(tmp_path, f"http://127.0.0.1:{server.server_port}/{status}") == code
+        finally:
+            server.shutdown()
 
 
 def certificate(folder: Path, name: str) -> Path:

@@ -1,7 +1,6 @@
 """A service of its own for tests: brought up by the real command, in a folder and on ports of its own."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,17 +18,13 @@ from deployments.console.settings_from_fleet import as_toml, fresh
 from deployments.runtime.environment import ROOT, Places, api_login
 from deployments.runtime.processes import Processes, Record
 from hosting.settings import Settings, load_settings
+from tests.service.ports import free_port
 
 SAMPLES = tuple(
     Deployment(f"sample_flows.{name}", INTERACTIVE, (), "A sample.", "none")
     for name in ("tell_where", "sleep_long", "kill_itself")
 )
 UP_SECONDS = 240
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def plain_settings(home: Path) -> dict[str, Any]:
@@ -108,7 +103,7 @@ class Service:
                 deployment.id, parameters=parameters, job_variables={"env": env or {}}
             ).id
 
-    def wait(self, run: UUID, *states: str, seconds: float = 60.0) -> FlowRun:
+    def wait(self, run: UUID, *states: str, seconds: float = 120.0) -> FlowRun:
         """The run, once it is in one of the states; in any final one if none is named."""
         deadline = time.monotonic() + seconds
         with self.client() as client:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from prefect.states import Scheduled
 
-from hosting.inventory import moves, offers, work
+from hosting.inventory import move_moments, moves, offers, work
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.agreements import Answer
 from hosting.policy.states import MoveState, WorkState
@@ -59,7 +59,9 @@ def test_what_a_customer_accepts_is_a_scheduled_run_until_it_is_put_off(service:
         assert first.parameters == {"request": {"move": offer.move_id}}
 
         later, name = offer.windows[2].opens, offer.instance_name
-        in_transaction(inventory, lambda session: moves.postpone(session, name, later, "asked", by="olga", now=NOW))
+        in_transaction(
+            inventory, lambda session: move_moments.postpone(session, name, later, "asked", by="olga", now=NOW)
+        )
         dispatch(inventory, NOW, client)
         second = client.read_flow_run(UUID(work_of(inventory, offer).flow_run_id))
         assert (second.id != first.id, second.expected_start_time) == (True, later)

@@ -13,11 +13,15 @@ from hosting.inventory.work import (
     CHANGE_BOOKING,
     CONNECT_DOMAIN,
     DISCONNECT_DOMAIN,
+    END_CONTRACT,
     EVACUATE,
+    EXPORT,
     MOVE,
     PROVISION,
     RELEASE_SUBDOMAIN,
     RENEW_CERTIFICATE,
+    RESUME,
+    SUSPEND,
     UPDATE_APPLICATION,
 )
 from tasks.runs import PARAMETERS
@@ -53,19 +57,24 @@ SUBJECTS = {
     CHANGE_BOOKING: "k3v9q2@2027-02-10",
     MOVE: "7",
     EVACUATE: "app1#3",
+    EXPORT: "12",
     ASSIGN_SUBDOMAIN: "k3v9q2#17",
     RELEASE_SUBDOMAIN: "k3v9q2#17",
     CONNECT_DOMAIN: "k3v9q2#18@0123456789ab",
     DISCONNECT_DOMAIN: "k3v9q2#18",
     RENEW_CERTIFICATE: "k3v9q2#18@0123456789ab.1795716000",
+    END_CONTRACT: "k3v9q2#5",
     UPDATE_APPLICATION: "4:app1@2026-11-26T22:30Z",
+    SUSPEND: "k3v9q2@2026-11-26T22:30:00Z",
+    RESUME: "k3v9q2@2026-11-26T22:30:00Z",
 }
 
 
 def test_each_kind_of_work_has_a_deployment_and_parameters_that_its_form_takes() -> None:
     by_name = {deployment.name: deployment for deployment in DEPLOYMENTS}
     for kind, parameters in PARAMETERS.items():
-        load_flow(by_name[kind]).validate_parameters(parameters(SUBJECTS[kind]))
+        given = parameters(SUBJECTS[kind])
+        assert set(load_flow(by_name[kind]).validate_parameters(given)) == set(given), kind
 
 
 def test_the_form_of_provision_instance_is_as_operators_know_it() -> None:

@@ -19,8 +19,9 @@ from hosting.policy.attempts import Verdict
 from hosting.policy.states import MoveState, WorkState
 from tasks.run_ends import settle_ended
 from tasks.runs import Dispatched, dispatch
-from tests.deployments.service import Service, free_port
+from tests.deployments.service import Service
 from tests.inventory.words import server, with_servers
+from tests.service.ports import free_port
 from tests.service.records import opened
 
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -34,11 +36,11 @@ RUNNING = {"ready", "old"}
 
 def states(service: Service) -> dict[str, str]:
     said = service.phm("status", "--json").stdout
-    return {row["name"]: row["state"] for row in json.loads(said)}
+    return {row["name"]: row["state"] for row in json.loads(said)["processes"]}
 
 
 def test_up_again_changes_nothing_and_status_says_that_all_is_ready(service: Service) -> None:
-    names = (services.PREFECT, services.WORKER, services.WARM_PARENT, services.RECEIVER)
+    names = (services.PREFECT, services.WORKER, services.WARM_PARENT, services.RECEIVER, services.PROBER)
     for _ in range(3):  # a program that is changed meanwhile is renewed, rightly
         before = [service.record(name) for name in names]
         assert service.phm("up").returncode == 0
@@ -48,6 +50,11 @@ def test_up_again_changes_nothing_and_status_says_that_all_is_ready(service: Ser
         pytest.fail("up renewed what was there")
     assert set(states(service)) == set(names)
     assert set(states(service).values()) <= RUNNING
+
+
+def test_status_tells_what_would_better_be_set(service: Service) -> None:
+    said = service.phm("status").stdout
+    assert "Better: Where customers' domains lead is asked of one resolver alone (the system's own)" in said
 
 
 def test_what_was_killed_is_started_again_by_up(service: Service) -> None:
@@ -124,7 +131,7 @@ def test_down_waits_for_runs_up_to_its_time_and_ends_all_at_once_if_told_to(fres
     assert not fresh.places.socket.exists()
     assert began_at(int((tmp_path / "pid").read_text())) is None
     assert fresh.phm("up").returncode == 0
-    assert fresh.wait(run, seconds=5).state_type == "CRASHED"
+    assert fresh.wait(run).state_type == "CRASHED"
     fresh.places.api_login.write_text("phm:lost")
     assert fresh.phm("down").stderr.strip().splitlines()[-1] == (
         "The Prefect server was started with another password than prefect.login has now. "
@@ -132,6 +139,30 @@ def test_down_waits_for_runs_up_to_its_time_and_ends_all_at_once_if_told_to(fres
     )
     assert fresh.phm("down", "--now").returncode == 0
     assert set(states(fresh).values()) == {"stopped"}
+
+
+def test_what_was_at_work_in_a_power_cut_keeps_its_place_no_longer_than_until_up(
+    fresh: Service, tmp_path: Path
+) -> None:
+    assert fresh.phm("up").returncode == 0
+    from prefect.client.orchestration import get_client
+    from prefect.settings import temporary_settings
+
+    from deployments.apply import ensure_deployment
+    from tests.deployments.service import SAMPLES
+
+    with temporary_settings(fresh.prefect_settings), get_client(sync_client=True) as client:
+        ensure_deployment(client, SAMPLES[1])
+    run = fresh.start("sleep-long", file=str(tmp_path / "pid"), seconds=300)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "pid").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for name in (services.WORKER, services.WARM_PARENT):
+        os.killpg(fresh.record(name).pid, signal.SIGKILL)
+    up = fresh.phm("up")
+    assert "ended with its worker; it is tried again" in up.stderr, up
+    assert fresh.wait(run).state_type == "CRASHED"
 
 
 def test_a_port_that_another_program_has_is_told_in_one_sentence(fresh: Service, service: Service) -> None:

@@ -85,14 +85,14 @@ def test_each_run_has_its_own_environment_folder_and_settings(
 def test_a_run_that_is_killed_is_marked_as_crashed(service: Service, warm_parent: int, tmp_path: Path) -> None:
     run = service.start("sleep-long", file=str(tmp_path / "pid"))
     os.kill(wait_for(tmp_path / "pid"), signal.SIGKILL)
-    assert service.wait(run, seconds=20).state_type == "CRASHED"
+    assert service.wait(run).state_type == "CRASHED"
 
 
 def test_a_run_dies_with_the_process_that_stands_in_for_it(service: Service, warm_parent: int, tmp_path: Path) -> None:
     run = service.start("sleep-long", file=str(tmp_path / "pid"))
     pid = wait_for(tmp_path / "pid")
     os.kill(service.shim_of(run), signal.SIGKILL)
-    assert service.wait(run, seconds=20).state_type == "CRASHED"
+    assert service.wait(run).state_type == "CRASHED"
     assert not is_alive(pid)
 
 
@@ -104,7 +104,7 @@ def test_a_run_that_is_cancelled_ends(service: Service, warm_parent: int, tmp_pa
     service.wait(run, "RUNNING")
     with service.client() as client:
         client.set_flow_run_state(run, Cancelling())
-    assert service.wait(run, seconds=40).state_type == "CANCELLED"
+    assert service.wait(run).state_type == "CANCELLED"
     assert not is_alive(pid)
 
 
@@ -132,5 +132,5 @@ def test_a_run_that_outlives_its_parent_can_still_be_cancelled(
     os.kill(warm_parent, signal.SIGKILL)
     with service.client() as client:
         client.set_flow_run_state(run, Cancelling())
-    assert service.wait(run, seconds=60).state_type in {"CANCELLED", "CRASHED"}
+    assert service.wait(run).state_type in {"CANCELLED", "CRASHED"}
     assert not is_alive(pid)

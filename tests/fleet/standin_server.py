@@ -22,12 +22,13 @@ import pymysql
 
 from fleet.release import pack_release
 from hosting.product.settings import DISABLED
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-START_SECONDS = 20
+START_SECONDS = 60
 ADMIN = ("root", "rootpw1")
 PASSWORD = "pw1"
 PREFIX = "phlymail"
@@ -97,12 +98,6 @@ def mariadb(folder: Path) -> Iterator[Path]:
         stop(server)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Instance:
     """One instance of the stand-in with a database of its own."""
@@ -164,10 +159,11 @@ class Instance:
             [*self.php, "-S", f"127.0.0.1:{self.port}"], cwd=self.code, stderr=subprocess.DEVNULL
         )
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
+        while True:
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
                 return
+            assert time.monotonic() < until, "PHP's server does not start"
             time.sleep(0.05)
 
     @property

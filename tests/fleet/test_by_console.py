@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.service.at_the_console import Operator
 from tests.service_fixture import alone_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from fleet import Fleet
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect, pytest.mark.timeout(900)]
 
-SECONDS = 300
 MOVED_SECONDS = 150
-
-
-class Operator:
-    """Types commands; the service lives in a folder of its own, on the ports that an operator's has."""
-
-    def __init__(self, home: Path) -> None:
-        self.environment = {**os.environ, "PHM_HOME": str(home), "COLUMNS": "200"}
-
-    def phm(self, *words: str, fails: bool = False) -> str:
-        """What a command says; it has to succeed."""
-        command = [sys.executable, "-m", "deployments.console.app", *words]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert (done.returncode != 0) is fails, f"phm {' '.join(words)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout + done.stderr
-
-    def json(self, *words: str) -> Any:
-        """What a command tells machines."""
-        said = self.phm(*words, "--json")
-        return json.loads(said[min(at for at in (said.find("["), said.find("{")) if at >= 0) :])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.fleet
 
+OWN = tuple(os.environ.get("PHM_TEST_HOSTS", "app1 app2").split())
+"""The session's servers; another one may cut, stop and empty all others meanwhile."""
+
+HOST = OWN[0]
+NOBODYS = "app8"
+"""No session has it."""
+
 
 def said(fleet: Fleet, host: str, command: str) -> str:
     done = fleet.run(host, command)
@@ -35,23 +43,37 @@ def said(fleet: Fleet, host: str, command: str) -> str:
 
 
 def test_a_running_fleet_is_up_at_once(fleet: Fleet) -> None:
-    begun = time.monotonic()
-    content = fleet.up()
-    assert time.monotonic() - begun < 1
-    assert content == fleet.description()
+    leaders, seconds = leaders_of(fleet, *OWN), []
+    for _ in range(5):  # the best counts: the machine may be busy with other tests
+        begun = time.monotonic()
+        content = fleet.up(names=OWN)
+        seconds.append(time.monotonic() - begun)
+    assert min(seconds) < 1, seconds
+    assert leaders_of(fleet, *OWN) == leaders  # nothing was started anew
+    assert own_of(content) == own_of(fleet.description())
     assert fleet.places.description.stat().st_mode & 0o777 == 0o600
+
+
+def own_of(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a description says of the session's own servers."""
+    return [host for host in content["hosts"] if host["name"] in OWN]
+
+
+def leaders_of(fleet: Fleet, *names: str) -> list[int | None]:
+    """The first processes of these hosts."""
+    return [host.leader for host in fleet.status().hosts if host.name in names]
 
 
 def test_no_packet_for_a_server_can_leave_the_machine(fleet: Fleet) -> None:
     guard.check(fleet.plan)
     routes = run(["ip", "route", "show", "type", "unreachable"]).stdout
     assert str(fleet.plan.subnet) in routes
-    done = fleet.run("app1", "ping -c1 -W1 192.0.2.1")
+    done = fleet.run(HOST, "ping -c1 -W1 192.0.2.1")
     assert "unreachable" in done.stdout + done.stderr
 
 
 def test_servers_are_servers_of_their_own(fleet: Fleet, spare: str) -> None:
-    names = ["app1", spare]
+    names = [HOST, spare]
     ids = [said(fleet, name, "cat /etc/machine-id") for name in names]
     assert len(set(ids)) == len(names)
     assert [said(fleet, name, "hostname -f") for name in names] == [f"{name}.phlymail.test" for name in names]
@@ -73,11 +95,11 @@ def test_an_empty_server_runs_what_debian_starts(fleet: Fleet, spare: str) -> No
 def test_srv_is_btrfs_with_limits_the_kernel_keeps(fleet: Fleet) -> None:
     name = f"/srv/probe-{uuid.uuid4().hex[:8]}"
     try:
-        said(fleet, "app1", f"btrfs subvolume create {name} && btrfs qgroup limit 5M {name}")
-        done = fleet.run("app1", f"dd if=/dev/zero of={name}/x bs=1M count=10 conv=fsync")
+        said(fleet, HOST, f"btrfs subvolume create {name} && btrfs qgroup limit 5M {name}")
+        done = fleet.run(HOST, f"dd if=/dev/zero of={name}/x bs=1M count=10 conv=fsync")
         assert "Disk quota exceeded" in done.stderr
     finally:
-        said(fleet, "app1", f"btrfs subvolume delete {name}")
+        said(fleet, HOST, f"btrfs subvolume delete {name}")
 
 
 def test_a_server_without_btrfs_is_there_too(fleet: Fleet, spare: str) -> None:
@@ -102,7 +124,7 @@ def test_a_server_that_reboots_comes_back_by_itself(fleet: Fleet, spare: str) ->
     def is_back() -> bool:
         return fleet.status().hosts[2].leader not in {None, before} and fleet.run(spare, "true").returncode == 0
 
-    assert wait_until(is_back, seconds=40, every=0.5)
+    assert wait_until(is_back, seconds=120, every=0.5)
     assert said(fleet, spare, "systemctl is-system-running --wait") == "running"
 
 
@@ -134,7 +156,7 @@ def test_a_reset_server_is_empty_and_known_by_a_new_key(fleet: Fleet, spare: str
     fleet.reset(spare)
     after = {host["name"]: host["host_key"] for host in fleet.description()["hosts"]}
     assert before[spare] != after[spare]
-    assert before["app1"] == after["app1"]
+    assert before[HOST] == after[HOST]
     assert said(fleet, spare, "ls /srv /root").split() == ["/root:", "/srv:", "lost+found"]
 
 
@@ -154,6 +176,16 @@ def test_a_btrfs_disk_can_be_filled_to_the_brim(btrfs: Path) -> None:
     disks.fill_folder(btrfs, keep=0)
     with pytest.raises(OSError, match="No space left"), (btrfs / "probe").open("wb", buffering=0) as file:
         file.write(b"x" * 8 * disks.MIB)
+
+
+def test_a_btrfs_disk_that_was_filled_gets_no_room_by_what_was_deleted_before(btrfs: Path) -> None:
+    run(["btrfs", "subvolume", "create", btrfs / "old"])
+    (btrfs / "old" / "content").write_bytes(os.urandom(64 * disks.MIB))
+    run(["sync", "-f", btrfs])
+    run(["btrfs", "subvolume", "delete", btrfs / "old"])
+    disks.fill_folder(btrfs, keep=0)
+    disks.settle(btrfs)
+    assert disks.free_bytes(btrfs) < disks.MIB
 
 
 def zone_of(fleet: Fleet) -> tuple[dict[str, Any], Any]:
@@ -192,26 +224,26 @@ def test_a_host_that_the_zone_lacks_is_added_and_what_it_knows_stays(fleet: Flee
     resolver.nameservers = [told["address"]]
     assert fleet.zone.ensure_hosts() == ()
     gone = dns.update.Update("phlymail.test", keyring=ring)
-    gone.delete("app6", "A")
+    gone.delete(NOBODYS, "A")
     assert dns.query.tcp(gone, told["address"], 5).rcode() == dns.rcode.NOERROR
-    assert fleet.zone.ensure_hosts() == ("app6",)
-    assert [record.address for record in resolver.resolve("app6.phlymail.test", "A")] == ["10.77.0.16"]
+    assert fleet.zone.ensure_hosts() == (NOBODYS,)
+    assert [record.address for record in resolver.resolve(f"{NOBODYS}.phlymail.test", "A")] == ["10.77.0.18"]
     assert fleet.zone.ensure_hosts() == ()
 
 
 def test_a_server_knows_the_fleets_names_and_no_others(fleet: Fleet) -> None:
-    assert said(fleet, "app1", "getent hosts app2.phlymail.test").split()[0] == "10.77.0.12"
-    assert fleet.run("app1", "getent hosts example.org").returncode == 2
+    assert said(fleet, HOST, "getent hosts app2.phlymail.test").split()[0] == "10.77.0.12"
+    assert fleet.run(HOST, "getent hosts example.org").returncode == 2
 
 
 def test_mail_from_a_server_arrives_and_is_refused_where_it_should(fleet: Fleet) -> None:
     to = f"kunde-{uuid.uuid4().hex[:8]}@example.org"
     send = "printf 'Subject: bereit\\n\\nIhre Instanz.\\n' | msmtp --host=10.77.0.1 --port=25 --from=app1@phlymail.test"
-    said(fleet, "app1", f"{send} {to}")
+    said(fleet, HOST, f"{send} {to}")
     (mail,) = fleet.mails(to)
     assert (mail.subject, mail.text.strip(), mail.sender) == ("bereit", "Ihre Instanz.", "app1@phlymail.test")
-    assert fleet.run("app1", f"{send} refused@example.org").returncode == 65
-    assert fleet.run("app1", f"{send} later@example.org").returncode in {69, 75}
+    assert fleet.run(HOST, f"{send} refused@example.org").returncode == 65
+    assert fleet.run(HOST, f"{send} later@example.org").returncode in {69, 75}
     mail.path.unlink()
 
 

@@ -30,10 +30,8 @@ def test_two_servers_start_by_default_and_any_by_name() -> None:
     assert [host.name for host in plan.chosen()] == ["app1", "app2"]
     assert [host.name for host in plan.chosen(("app3",))] == ["app3"]
     assert {host.srv_gib for host in plan.with_sizes(srv_gib=9, mysql_gib=2).hosts} == {9}
-    with pytest.raises(
-        FleetError, match=r"no host named 'app9'\. Choose one of app1, app2, app3, app4, app5, app6, app7, app8\."
-    ):
-        plan.host("app9")
+    with pytest.raises(FleetError, match=r"no host named 'app99'\. Choose one of app1, app2, .*, app14\."):
+        plan.host("app99")
 
 
 def test_mounts_in_a_folder_are_found_the_last_first() -> None:
@@ -187,7 +185,7 @@ def test_some_recipients_are_refused(address: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["cut", "app9"], ["cut"], ["no-such-verb"], ["fill", "app1", "/srv", "--leave-mib", "-1"]]
+    "words", [["cut", "app99"], ["cut"], ["no-such-verb"], ["fill", "app1", "/srv", "--leave-mib", "-1"]]
 )
 def test_wrong_use_ends_with_code_2(words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 2

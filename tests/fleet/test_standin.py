@@ -12,6 +12,7 @@ import pytest
 from fleet.errors import FleetError
 from fleet.release import main, pack_release, release_files
 from tests.fleet.standin_server import ADMIN, Instance, Visitor, mariadb, require_programs
+from tests.service.mail_provider import mail_provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -347,6 +348,38 @@ class TestBackground:
         (instance.data / "storage/user/99/email/inbox").mkdir(parents=True)
         instance.cron()
         assert {path.name for path in (instance.data / "storage/user").iterdir()} == {"1"}
+
+    def test_mail_is_fetched_and_stays_at_its_provider_while_the_hoster_s_hook_says_full(
+        self, instance: Instance, admin: Visitor
+    ) -> None:
+        admin.add_user("alice")
+        inbox, hook = instance.data / "storage/user/1/email/inbox", instance.code / "shared/lib/SystemProvisioning.php"
+        with mail_provider("127.0.0.1") as provider:
+            instance.sql(provider.account(1))
+            instance.sql(
+                "INSERT INTO phlymail_core_crontab (handler, job, item, `interval`) "
+                "SELECT 'email', 'fetchmails', id, 0 FROM phlymail_profiles"
+            )
+            first, second = (f"Subject: {word}\r\n\r\n.a line\r\n".encode() for word in ("one", "two"))
+            provider.waiting = [first]
+            instance.cron()
+            assert provider.waiting == []
+            assert [file.read_bytes() for file in inbox.iterdir()] == [first]
+            provider.waiting = [second]
+            hook.write_text(
+                "<?php class SystemProvisioning { static function get($w) { return 5; } "
+                "static function getUsage($w) { return 5; } }"
+            )
+            instance.cron()
+            assert provider.waiting == [second]
+            hook.unlink()
+            instance.cron()
+            assert provider.waiting == []
+        assert sorted(file.read_bytes() for file in inbox.iterdir()) == sorted([first, second])
+        assert [row["hsubject"] for row in instance.sql("SELECT * FROM phlymail_email_index ORDER BY idx")] == [
+            "one",
+            "two",
+        ]
 
     def test_a_next_build_brings_its_column_and_keeps_everything_else(self, instance: Instance, admin: Visitor) -> None:
         admin.add_user("alice")

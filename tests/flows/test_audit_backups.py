@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,16 +13,18 @@ from prefect.client.orchestration import get_client
 from blocks import loading
 from flows.audit_backups import audit_backups
 from hosting.errors import Unreachable
-from hosting.inventory import deeds, instances, leases, recovery_points
+from hosting.inventory import deeds, instances, leases, mends, recovery_points
 from hosting.inventory.restores import BEGUN
 from hosting.inventory.session import in_transaction
+from hosting.policy.backup_times import ZONE
 from hosting.policy.states import GenerationState
 from hosting.policy.values import PointKind
 from tasks.backup_audits import BackupsWanting, read_store_list
+from tasks.letters import local
 from tests.fleet_fixture import fleet
 from tests.service.alone import Sink, prefect_alone, sink_for_letters
 from tests.service.backup_bucket import broken, bucket_of, remove, written
-from tests.service.records import opened, provided, with_backup
+from tests.service.records import MANIFEST, opened, provided, with_backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +108,7 @@ def test_a_good_morning_is_a_table_and_no_letter(inventory: Inventory, names: tu
     rows = {row["instance"]: row for row in table("backups")}
     assert set(rows) == set(names)
     assert (rows[names[0]]["days ago"], rows[names[0]]["points"]) == ("0", 1)
+    assert {row["oldest not looked at"] for row in rows.values()} == {"-"}
     assert float(rows[names[0]]["hours ago"]) == pytest.approx(9, abs=0.6)  # the session may be half an hour old
 
 
@@ -193,5 +197,60 @@ def test_a_restore_that_was_left_is_told_until_a_run_works_on_it(inventory: Inve
 def test_incrementals_count_as_good_backups(inventory: Inventory, names: tuple[str, str]) -> None:
     with_backup(inventory, names[0], f"{names[0]}-g1", NOW - HOUR, PointKind.INCREMENTAL)
     assert run().is_completed()
-    rows = {row["instance"]: float(row["hours ago"]) for row in table("backups")}
+    shown = {row["instance"]: row for row in table("backups")}
+    rows = {name: float(row["hours ago"]) for name, row in shown.items()}
     assert [rows[name] for name in names] == pytest.approx([1, 9], abs=0.6)
+    assert shown[names[0]]["oldest not looked at"] == local(NOW - HOUR)  # the incremental: nothing has looked at it yet
+    assert (shown[names[0]]["days old"], shown[names[1]]["oldest not looked at"]) == ("0", "-")
+
+
+def test_a_point_without_its_salt_and_without_mails_that_the_database_names_is_told(
+    inventory: Inventory, names: tuple[str, str]
+) -> None:
+    lacking = {**MANIFEST, "named": {"mails": {"named": 400, "missing": 400, "examples": []}}, "salt": False}
+    with_backup(inventory, names[0], f"{names[0]}-g1", NOW - HOUR, PointKind.INCREMENTAL, manifest=lacking)
+    assert finding().startswith("2 things are wrong with the backups. The first: Of 400 mails that the database of")
+    lost, salt = [row["what"] for row in table("backup-findings")]
+    assert lost.endswith(
+        "400 were not in its folder on " + f"{(NOW - HOUR).astimezone(ZONE):%d %b %Y %H:%M}; the point before lacked 0."
+    )
+    assert salt.startswith(f"The settings of instance {names[0]} had no salt on ")
+
+
+def test_objects_that_were_overwritten_are_told_until_what_was_there_is_current_again(
+    inventory: Inventory, names: tuple[str, str], store: BackupStore
+) -> None:
+    content, place = b"what restic wrote", store.prefix("app1", names[0], f"{names[0]}-g1")
+    key = f"{place}snapshots/{sha256(content).hexdigest()}"
+    store.put_bytes(key, content)
+    assert run().is_completed()
+    store.put_bytes(key, b"bad")
+    assert finding().endswith(
+        f"Generation {names[0]}-g1 of instance {names[0]} has 1 object that is not what was first written there. "
+        f"See which, and what belongs there: phm mend {names[0]}-g1."
+    )
+    (versions,) = store.versions.below(key)
+    store.versions.make_current(versions[-1])
+    assert run().is_completed()
+
+
+def test_an_object_of_somebody_elses_without_which_a_mend_found_all_sound_fails_no_run(
+    inventory: Inventory, names: tuple[str, str], store: BackupStore
+) -> None:
+    key = f"{store.prefix('app1', names[0], f'{names[0]}-g1')}data/ab/{'ab' * 32}"
+    for content in (b"one", b"another"):  # neither is what the name says
+        store.put_bytes(key, content)
+    assert f"{names[0]}-g1 of instance {names[0]} has 1 object that is not what was first written" in finding()
+    since = datetime.now(UTC) + timedelta(seconds=2)
+
+    def end(session: Session) -> None:
+        generation = recovery_points.generation(session, f"{names[0]}-g1")
+        mends.record_mend_ended(session, generation, "app2", 0, since, since)
+
+    in_transaction(inventory, end)
+    assert run().is_completed()
+    (row,) = table("backup-findings")
+    assert row["what"] == (
+        f"Generation {names[0]}-g1 of instance {names[0]} was mended since, and is sound; 1 object of somebody else's "
+        "is left."
+    )

@@ -234,7 +234,7 @@ def other_restic(service: Service, point: PointFacts) -> Iterator[None]:
     line = "sleep 120 | restic backup --stdin --stdin-filename other --tag other"
     service.on(f"systemd-run --quiet --unit={unit} -p EnvironmentFile={file} sh -c '{line}'")
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not locks_of(point):
             assert time.monotonic() < deadline
             time.sleep(0.2)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect]
 
 DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday")
-FIRST_NIGHT = datetime(2027, 3, 14, 23, 0, tzinfo=ZoneInfo("Europe/Berlin"))  # a Sunday
+TONIGHT = datetime.now(ZoneInfo("Europe/Berlin")).replace(hour=23, minute=0, second=0, microsecond=0)
+FIRST_NIGHT = TONIGHT + timedelta(days=7 + 6 - TONIGHT.weekday())
+"""Of the Sunday after the next six nights: the instance is there by then, whenever this runs."""
 
 
 def back_up(service: Service, at: datetime) -> Outcome:

@@ -21,8 +21,9 @@ from hosting.settings import load_settings
 from tasks.control_backup import store_control_backup
 from tests.service.backups import COMPARE, KEEP, LIVE, back_up, on, points_of
 from tests.service.plans import Plan
+from tests.service.ports import free_port
 from tests.service.runner import runner
-from tests.service_fixture import free_port, prefect_server
+from tests.service_fixture import prefect_server
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts, PointFacts

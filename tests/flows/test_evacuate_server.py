@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from hosting.inventory import evacuations, instances, moves, servers, work
 from hosting.inventory.evacuation_rows import EvacuationOrder
-from hosting.inventory.models import Server
 from hosting.inventory.retirement import PASSED_ON_BY
 from hosting.inventory.session import in_transaction
 from hosting.policy.states import MoveState, ServerState, WorkState
@@ -18,11 +16,10 @@ from tasks.records import now
 from tests.service import moves as sides
 from tests.service.customer import site
 from tests.service.plans import Fault, Plan
+from tests.service.retired import takes_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from sqlalchemy.orm import Session
 
     from hosting.policy.values import InstanceFacts
     from tests.service.plans import Outcome
@@ -65,16 +62,7 @@ def emptied(service: Service) -> Iterator[Emptied]:
     made = Emptied(service, service.hosts[0], service.hosts[-1])
     service.only_server(made.source)
     yield made
-    in_transaction(service.inventory, partial(_takes_again, name=made.source))
-    service.on(f"rm -f /etc/apache2/phm/names/server-{made.source}.conf; systemctl reload apache2", made.target)
-    sides.known_by_name(service)
-
-
-def _takes_again(session: Session, name: str) -> None:
-    """A retired server doesn't come back; a test's does."""
-    row = session.get_one(Server, name)
-    row.state = ServerState.ACTIVE
-    row.facts = {key: value for key, value in row.facts.items() if key != PASSED_ON_BY}
+    takes_again(service, made.source, made.target)
 
 
 @pytest.mark.timeout(5400)

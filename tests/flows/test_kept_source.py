@@ -44,6 +44,23 @@ def with_user(service: Service, instance: InstanceFacts, user: str) -> Site:
     return at
 
 
+LARGE = (
+    "CREATE TABLE phlymail_large (id INT PRIMARY KEY, body TEXT, more INT NULL);"
+    "INSERT INTO phlymail_large SELECT seq, MD5(seq), IF(seq % 2, seq, NULL) FROM seq_1_to_100000;"
+)
+SINCE = (
+    "UPDATE phlymail_large SET more = 0 WHERE id IN (2, 4, 6, 8);"  # NULL until then
+    "DELETE FROM phlymail_large WHERE id > 99997;"
+    "INSERT INTO phlymail_large SELECT seq, '', NULL FROM seq_200001_to_200005;"
+)
+
+
+def with_large_table(service: Service, instance: InstanceFacts, sides: Sides) -> None:
+    """A table on both sides, of which the target has changed four rows, deleted three and added five since."""
+    for host, statements in ((sides.source, LARGE), (sides.target, LARGE + SINCE)):
+        service.on(f'mariadb phm_{instance.name} -e "{statements}"', host)
+
+
 def has_file(at: Site, user: str) -> bool:
     """Whether a user has his file."""
     return at.ask(at.file(user, user), auth=at.digest(user)).content == user.encode()
@@ -60,8 +77,12 @@ def test_the_kept_state_serves_again_and_what_was_changed_since_is_kept_aside(se
     in_transaction(service.inventory, owes)
     looked = service.runner.run(Plan(flow="flows.see_to_former_homes.see_to_former_homes"))
     assert looked.completed, looked
-    nothing = preview(made.name)  # refused, as long as something is owed
-    assert nothing.loss.files_lost == nothing.loss.files_back == 0
+    nothing = preview(made.name).loss  # refused, as long as something is owed
+    assert nothing.files_lost == nothing.files_back == 0
+    with_large_table(service, made, sides)
+    large = preview(made.name).loss
+    assert (large.rows_lost - nothing.rows_lost, large.rows_back - nothing.rows_back) == (4 + 5, 4 + 3)
+    assert set(large.tables) == {*nothing.tables, "phlymail_large"}
     after = with_user(service, moves.now_on(service, made), "after")
     found = preview(made.name)
     sys.stdout.write(f"{found.loss} {', '.join(found.loss.tables)}\n")
@@ -73,9 +94,10 @@ def test_the_kept_state_serves_again_and_what_was_changed_since_is_kept_aside(se
             session, made.name, "tests", found.loss, by="test", now=found.move.due_at
         ),
     )
-    killed = moves.run(service, back, Fault("ensure_source_fenced", "after"))
-    assert killed.state == "Killed", killed
-    assert moves.serving(service, made) in ([], [sides.target])
+    for step, serves in (("ensure_source_fenced", sides.target), ("ensure_kept_let_in", sides.source)):
+        killed = moves.run(service, back, Fault(step, "after"))  # before the switch, and after it
+        assert killed.state == "Killed", killed
+        assert moves.serving(service, made) in ([], [serves])
     outcome = moves.run(service, back)
     assert outcome.completed, outcome
     assert moves.serving(service, made) == [sides.source]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -17,22 +17,27 @@ from fleet import certificates
 from hosting.inventory import letters, name_orders, names, work
 from hosting.inventory.name_certificates import certificate_of, keep
 from hosting.policy.states import NameState, WorkState
+from hosting.policy.terms import STANDARD
 from hosting.product.layout import NAME_CERTIFICATES
 from hosting.product.proof import HEALTH
 from tasks.name_records import read_naming
 from tasks.names import ensure_no_name_site
 from tasks.own_domains import ensure_no_other_certificate, served_fingerprint
 from tasks.standing_in import pass_domains_on
+from tests.service import moves
 from tests.service import names as held
+from tests.service.customer import site
+from tests.service.moves import Sides, check_moved
 from tests.service.names import Asked
 from tests.service.own_domains import DOMAIN, RESOLVERS, asked_resolvers, cancelled, ordered, run
-from tests.service.plans import Fault
+from tests.service.plans import Fault, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from hosting.policy.values import InstanceFacts, NameFacts
+    from hosting.inventory.moves import MoveFacts
+    from hosting.policy.values import InstanceFacts, NameFacts, ServerFacts
     from tests.service.own_domains import Told
     from tests.service_fixture import Service
 
@@ -75,8 +80,33 @@ def state(service: Service, name: NameFacts) -> NameFacts:
         return next(one for one in names.all_names(session) if one.id == name.id)
 
 
-def keys_on(service: Service) -> list[str]:
-    return service.on(f"stat -c '%a %U %n' {NAME_CERTIFICATES}/* 2>/dev/null || :").splitlines()
+def keys_on(service: Service, host: str = "") -> list[str]:
+    return service.on(f"stat -c '%a %U %n' {NAME_CERTIFICATES}/* 2>/dev/null || :", host).splitlines()
+
+
+def lead_to(told: Told, address: str) -> None:
+    """The DNS leads there, whichever resolver is asked."""
+    for one in told:
+        one[DOMAIN.ascii] = [address]
+
+
+def fingerprints(*servers: ServerFacts) -> list[str]:
+    """Of the certificates that they show to who comes for the domain."""
+    return [served_fingerprint(DOMAIN.ascii, one.address) for one in servers]
+
+
+def letters_to(service: Service, instance: InstanceFacts) -> list[str]:
+    """What the instance's customer was written."""
+    return [mail.text for mail in service.fleet.mails(f"{instance.order_reference.lower()}@kunde.test")]
+
+
+def look(service: Service, move: MoveFacts, days: int) -> None:
+    """The names are seen to, so many days after a move."""
+    ended = moves.facts(service, move).ended_at
+    assert ended is not None
+    at = (ended + timedelta(days=days, hours=1)).timestamp()
+    looked = service.runner.run(Plan(flow="flows.see_to_former_homes.see_to_former_homes", at=at))
+    assert looked.completed, looked
 
 
 def status(host: str, address: str) -> int:
@@ -156,6 +186,52 @@ def test_a_server_that_stands_in_passes_a_domain_on_with_its_own_certificate(
         ensure_no_other_certificate.fn(naming, machine, all_gone=True)
         assert held.answer(DOMAIN.ascii, machine.address).status_code == 421
     assert asked.failures(long_form) == []
+    cancelled(service, instance)
+    assert run(service, name, "disconnect_domain").completed
+
+
+@pytest.mark.timeout(600)
+def test_a_domain_goes_with_its_instance_and_is_passed_on_until_its_dns_leads_there(
+    service: Service, told: Told, authority: Path
+) -> None:
+    """With the customer's certificate on both servers, whichever his visitors' DNS leads to (P10, P24, P30)."""
+    instance, others = service.provision(), [host for host in service.hosts if host != service.host]
+    if not others:
+        pytest.skip("needs a second server")
+    moves.known_by_name(service)
+    service.all_servers()
+    source, target, url = service.server(instance.server_name), service.server(others[0]), f"https://{DOMAIN.ascii}/"
+    lead_to(told, source.address)
+    name = ordered(service, instance, authority)
+    assert run(service, name).completed
+    proven = read_naming.fn(name.id).certificate
+    assert proven is not None
+    move = moves.plan(service, instance, others[0])
+    with Asked(url, known={DOMAIN.ascii: source.address}) as asked:
+        outcome = moves.run(service, move)
+        assert asked.goes_on(url), asked.seen[url][-3:]
+    check_moved(Sides(service, instance.server_name, others[0]), instance, outcome, move.id)
+    moves.check_stop(moves.facts(service, move), asked, url)
+    assert set(asked.failures(url)) <= {"503"}  # closed with the long form, never another one's certificate
+    assert fingerprints(source, target) == [proven.fingerprint] * 2
+    assert (status(DOMAIN.ascii, source.address), status(DOMAIN.ascii, target.address)) == (401, 401)
+    record = [DOMAIN.ordered, f"CNAME  {target.host_name}", f"A      {target.address}"]
+    assert all(word in letters_to(service, instance)[-1] for word in record)
+
+    look(service, move, STANDARD.domain_reminder_days[0])
+    assert len([one for one in letters_to(service, instance) if all(word in one for word in record)]) == 2
+    told[0][DOMAIN.ascii] = [target.address]  # the other resolver is still told the old record
+    look(service, move, 10)
+    look(service, move, 10 + 2 * STANDARD.passed_on_rests.days)
+    assert status(DOMAIN.ascii, source.address) == 401
+    lead_to(told, target.address)
+    look(service, move, 20)
+    assert status(DOMAIN.ascii, source.address) == 401  # who remembers the old record for a while
+    look(service, move, 21 + STANDARD.passed_on_rests.days)  # a day more: each look takes its own seconds
+    assert held.answer(DOMAIN.ascii, source.address).status_code == 421
+    assert keys_on(service, str(source.name)) == []
+    assert (status(DOMAIN.ascii, target.address), fingerprints(target)) == (401, [proven.fingerprint])
+    assert site(service, instance).ask("api.php").status_code == 401  # the long form is passed on for ever
     cancelled(service, instance)
     assert run(service, name, "disconnect_domain").completed
 

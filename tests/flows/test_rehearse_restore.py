@@ -134,6 +134,7 @@ def test_what_the_surroundings_kept_from_its_end_says_nothing_about_the_point(
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_a_rehearsal_killed_after_any_step_leaves_nothing_once_the_next_has_passed(
     service: Service, mailbox: Mailbox
 ) -> None:

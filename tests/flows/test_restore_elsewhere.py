@@ -14,6 +14,7 @@ from hosting.product.layout import InstanceLayout
 from tasks.recovery_points import read_history
 from tests.service.copies import back_up, points_of, run, with_point
 from tests.service.mailbox_data import missing
+from tests.service.moves import check_told_of_room, ensure_measured
 from tests.service.plans import Fault
 
 if TYPE_CHECKING:
@@ -83,10 +84,12 @@ def check_moved(service: Service, made: Mailbox) -> None:
 
 
 def test_an_instance_is_whole_on_the_other_server_and_closed_on_its_own(service: Service, mailbox: Mailbox) -> None:
+    ensure_measured(service, mailbox.instance)
     booked = [service.server(host).booked_gib for host in service.hosts]
     outcome = elsewhere(service, mailbox)
     assert outcome.completed, outcome
     check_moved(service, mailbox)
+    check_told_of_room(service, mailbox.instance)
     pool = mailbox.instance.storage_gib
     assert [service.server(host).booked_gib for host in service.hosts] == [booked[0] - pool, booked[1] + pool]
     assert len(left_behind(service, mailbox.instance.server_name, mailbox.instance)) == 1

@@ -40,6 +40,9 @@ EXCHANGE = ("bring_back", "replace_database")
 ENDED = ("end_restore", "working_on", "report_restore")
 """After these the restore is at its end: asked for again, it would be another one."""
 
+PARTS = 6
+"""The long one can be run on several servers side by side, and what a part has found is told at its end."""
+
 MARK = """
 set -eu
 touch "$2/storage/user/1/files/$4"; chown "$3:$3" "$2/storage/user/1/files/$4"
@@ -133,9 +136,9 @@ def test_a_killed_run_ends_as_an_undisturbed_one_when_it_is_run_again(service: S
     assert trouble_after(service, small, [Fault(step, "after") for step in EXCHANGE]) == ""
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_a_run_killed_at_any_step_ends_as_an_undisturbed_one(service: Service, small: Restored) -> None:
+@pytest.fixture(scope="module")
+def every_fault(service: Service, small: Restored) -> list[Fault]:
+    """A kill after each step of an undisturbed run, and right after each command that it sends."""
     small.mark("undisturbed")
     undisturbed = restore(service, small.instance, small.point)
     assert undisturbed.completed, undisturbed
@@ -145,7 +148,16 @@ def test_a_run_killed_at_any_step_ends_as_an_undisturbed_one(service: Service, s
         Fault(step, "command", number) for step, most in undisturbed.commands.items() for number in range(1, most + 1)
     ]
     assert len(after) > 20
-    assert trouble_after(service, small, [*after, *within]) == ""
+    return [*after, *within]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_run_killed_at_any_step_ends_as_an_undisturbed_one(
+    service: Service, small: Restored, every_fault: list[Fault], part: int
+) -> None:
+    assert trouble_after(service, small, every_fault[part::PARTS]) == ""
 
 
 def test_a_run_that_is_cut_off_from_its_server_goes_on_when_it_is_back(service: Service, small: Restored) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,14 +13,9 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from tests.service.ports import free_port
+
 START_SECONDS = 60
-
-
-def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PrivateServer:
@@ -140,7 +134,7 @@ class PrivatePostgresql(PrivateServer):
 
     def fresh(self, template: str = "template1") -> str:
         name = self.fresh_name()
-        self.statement(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.statement(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")  # else twice: to the WAL, too
         return self.url(name)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hosting.inventory import closed_updates, leases, roll_outs, work
+from hosting.inventory import alone, closed_updates, leases, roll_outs, work
 from hosting.inventory.closed_updates import HalfUpdated
 from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.releases import add_release
@@ -22,7 +22,7 @@ from hosting.policy.roll_outs import UpdateState
 from hosting.policy.states import WorkState
 from hosting.policy.values import ReleaseId
 from tasks import run_ends
-from tasks.leases import _acquire, owner_of
+from tasks.leases import owner_of
 from tests.inventory.words import NOW, RELEASE, server, with_servers
 from tests.service.records import opened
 
@@ -65,7 +65,8 @@ def lease(inventory: Inventory, name: str, owner: str, ttl: timedelta = MINUTE) 
 
 def test_nobody_else_works_on_what_stands_half_updated(inventory: Inventory, names: list[str]) -> None:
     def take(name: str, purpose: str) -> None:
-        in_transaction(inventory, lambda session: _acquire(session, name, f"for {purpose}", purpose))
+        take_it = partial(alone.take, instance=name, servers={"app1"}, owner=f"for {purpose}", purpose=purpose)
+        in_transaction(inventory, partial(take_it, now=NOW, ttl=MINUTE))
         in_transaction(inventory, lambda session: leases.release(session, name, f"for {purpose}"))
 
     comes(inventory, names[0], UpdateState.STOPPED)

@@ -8,13 +8,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import cases, evacuations, instances, leases, moves, offers, retirement, servers, work
+from hosting.inventory import (
+    cases,
+    endings,
+    evacuations,
+    findings,
+    instances,
+    leases,
+    moves,
+    offers,
+    retirement,
+    servers,
+    work,
+)
 from hosting.inventory.evacuation_rows import EvacuationFacts, EvacuationOrder, NotEmptied
 from hosting.inventory.models import Instance
 from hosting.inventory.retirement import StillInUse
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.agreements import Answer, NoWindow, WithoutAnswer
 from hosting.policy.evacuation import CannotBeEmptied
+from hosting.policy.inspection import FleetFinding, Look, Severity
 from hosting.policy.placement import NoServerHasRoom, choose_server
 from hosting.policy.states import EvacuationState, ForbiddenEdge, InstanceState, MoveState, ServerState, WorkState
 from tests.inventory.words import HOUR, NOW, at_once, server, with_servers
@@ -23,6 +36,7 @@ from tests.service.records import opened
 if TYPE_CHECKING:
     from hosting.inventory.evacuations import Beat
     from hosting.inventory.moves import MoveFacts
+    from hosting.policy.leaving import EndFacts
 
 EMERGENCY = EvacuationOrder("app1", "both disks fail", emergency=True, parallel=2)
 AGREED = EvacuationOrder("app1", "new provider", emergency=False, parallel=2)
@@ -232,6 +246,48 @@ def test_a_suspended_instance_moves_without_its_customer_being_asked(inventory: 
     assert (facts.state, facts.server_name) == (InstanceState.SUSPENDED, move.target_name)
 
 
+def over(inventory: Inventory, name: str) -> EndFacts:
+    """An instance whose contract is over, and whose data are kept."""
+    notice = partial(endings.give_notice, instance=name, wanted=None, by="olga", why="by mail", now=NOW)
+    made = in_transaction(inventory, notice)
+    ended = partial(endings.record_ended, number=made.id, evidence={}, now=made.effective_at)
+    return in_transaction(inventory, ended)
+
+
+@pytest.mark.parametrize("order", [EMERGENCY, AGREED])
+def test_what_is_kept_after_its_contract_is_neither_moved_nor_offered_anything(
+    inventory: Inventory, names: list[str], order: EvacuationOrder
+) -> None:
+    end = over(inventory, names[0])
+    begun(inventory, order)
+    told = beat(inventory)
+    assert told is not None
+    why = f"Its contract is over; it is deleted on {end.delete_on}."
+    assert [(one.instance, one.why) for one in told.plan.staying] == [(names[0], why)]
+    assert names[0] not in {one.instance for one in (*told.begun, *told.plan.moves)}
+    hold = partial(endings.hold, instance=names[0], by="olga", why="a court", now=NOW)
+    in_transaction(inventory, hold)
+    told = beat(inventory)
+    assert told is not None
+    assert "on hold" in told.plan.staying[0].why
+
+
+def test_what_is_being_deleted_keeps_no_lost_server_from_being_retired(inventory: Inventory, names: list[str]) -> None:
+    end = over(inventory, names[0])
+    begun(inventory)
+    emptied(inventory)
+    told = beat(inventory)
+    assert told is not None
+    assert not told.empty
+    assert kinds(inventory) == ["evacuation stands still"]
+    in_transaction(inventory, partial(endings.begin_deleting, number=end.id, now=end.delete_at))
+    told = beat(inventory)
+    assert told is not None
+    assert told.empty
+    retire = partial(retirement.record_retired, server="app1", successor="app2", now=NOW)
+    assert in_transaction(inventory, retire).state is EvacuationState.DONE
+
+
 def test_what_is_not_set_up_yet_is_placed_anew_unless_a_run_is_at_it(inventory: Inventory, names: list[str]) -> None:
     for name in names[:2]:
         set_state(inventory, name, InstanceState.RESERVED)
@@ -324,6 +380,8 @@ def test_a_server_is_retired_only_once_it_is_empty_and_another_one_answers_under
     inventory: Inventory, names: list[str]
 ) -> None:
     facts = begun(inventory)
+    raid = FleetFinding("app1", Look.RAID, "md1", Severity.GRAVE, "md1 of app1 is degraded.", "Replace it.")
+    in_transaction(inventory, lambda session: findings.record_look(session, "app1", {Look.RAID}, [raid], NOW))
     retire = partial(retirement.record_retired, server="app1", successor="app2", now=NOW)
     with pytest.raises(StillInUse, match="app1 still has"):
         in_transaction(inventory, retire)
@@ -337,6 +395,7 @@ def test_a_server_is_retired_only_once_it_is_empty_and_another_one_answers_under
         assert retirement.stand_in(session, servers.server_facts(session, "app3")).name == "app3"
         assert {one.name for one in retirement.told_under(session, "app1")} == set(names)
         assert moves.all_moves(session, MoveState.DONE) == []
+        assert findings.standing(session, "app1") == []
         asked = work.work_of(session, work.EVACUATE, facts.work_subject)
     assert asked is not None
     assert asked.state is WorkState.DONE

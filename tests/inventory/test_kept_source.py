@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import deeds, former_homes, instances, kept_source, moves, restores, servers, work
+from hosting.inventory import deeds, former_homes, instances, kept_source, move_moments, moves, restores, servers, work
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.kept_source import ACCEPTED_FOR, Loss, NothingKept
 from hosting.policy.placement import NoServerHasRoom
@@ -200,5 +200,5 @@ def test_a_loss_is_accepted_for_some_minutes_and_is_not_put_off(inventory: Inven
         may_return(inventory, made, ACCEPTED_FOR + timedelta(seconds=1))
     with pytest.raises(moves.MoveNotPlanned, match="was accepted for now"):
         in_transaction(
-            inventory, lambda session: moves.postpone(session, name, NOW + 9 * HOUR, "asked", by="olga", now=NOW)
+            inventory, lambda session: move_moments.postpone(session, name, NOW + 9 * HOUR, "asked", by="olga", now=NOW)
         )

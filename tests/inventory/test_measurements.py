@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from hosting.inventory import cases, deeds
+from hosting.inventory import cases, deeds, servers
 from hosting.inventory.measurements import (
     MeasuredFacts,
     all_last_measured,
@@ -97,3 +97,44 @@ def test_what_a_server_holds_is_summed_by_day_and_a_newcomer_is_no_growth(invent
         Sample(NOW + DAY, 13 * GIB),
         Sample(NOW + 2 * DAY + HOUR, 14 * GIB),
     ]
+
+
+def test_files_at_the_kernels_limit_are_put_before_a_person_once_until_there_is_room(
+    inventory: Inventory, name: str
+) -> None:
+    for hour, used_gib in enumerate((25.5, 26.2, 26.2, 24.0, 26.2)):
+        measured(inventory, name, used_gib, at=NOW + hour * HOUR)
+    with inventory.reading() as session:
+        found = [one for one in cases.cases_of(session, f"instance:{name}") if one.kind == "writes_refused"]
+    assert [case.settled_at is not None for case in found] == [True, False]
+    assert found[0].summary == f"The files of {name} are at the kernel's limit: what is written there now fails."
+    assert found[0].settled_at == NOW + 3 * HOUR
+
+
+def test_where_the_kernel_keeps_no_limits_a_person_learns_of_who_goes_on_beyond_them(
+    inventory: Inventory, name: str
+) -> None:
+    for hour, (used_gib, system) in enumerate(
+        ((26.2, "ext2/ext3"), (27.0, "ext2/ext3"), (24.0, "ext2/ext3"), (26.2, "ext2/ext3"), (26.2, "btrfs"))
+    ):
+        with inventory.writing() as session:
+            servers.record_facts(session, "app1", {"data_filesystem": system})
+        measured(inventory, name, used_gib, at=NOW + hour * HOUR)
+    with inventory.reading() as session:
+        found = cases.cases_of(session, f"instance:{name}")
+    assert [(case.kind, case.settled_at) for case in found] == [
+        ("beyond_booking", NOW + 2 * HOUR),
+        ("beyond_booking", NOW + 4 * HOUR),  # on a server that has a fence the kernel refuses
+        ("writes_refused", None),
+    ]
+    assert found[0].summary == (
+        f"{name} stores more than is booked. "
+        "Who stores more than is booked on app1 is stopped by the product alone: its kernel keeps no limits."
+    )
+
+
+def test_what_was_free_in_a_databases_files_is_taken_to_be_free_by_a_later_look() -> None:
+    known = MeasuredFacts("k3v9q2", "app1", NOW, Use(6, 100), 1, 5, {}, free_bytes=4)
+    assert known.use_by(10, 100) == known.use
+    assert known.use_by(15, None) == Use(11, 100)
+    assert known.use_by(3, 120) == Use(0, 120)

@@ -56,7 +56,7 @@ def test_bringing_the_schema_up_to_date_twice_changes_nothing(empty_url: str) ->
     inventory.upgrade()
     inventory.upgrade()
     with inventory.reading() as session:
-        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0015"]
+        assert session.scalars(text("SELECT version_num FROM alembic_version")).all() == ["0027"]
     tables = set(inspect(inventory.engine).get_table_names())
     assert tables == set(Base.metadata.tables) | {"alembic_version"}
     inventory.close()
@@ -71,7 +71,15 @@ def test_two_programs_that_start_at_once_bring_the_schema_up_to_date_once(empty_
         program.close()
 
 
-@pytest.mark.parametrize("change", ["UPDATE deeds SET why = 'other'", "DELETE FROM deeds"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE deeds SET why = 'other'",
+        "UPDATE deeds SET why = '', what = 'other'",
+        "UPDATE deeds SET why = '', evidence = '{\"a\": 1}'",
+        "DELETE FROM deeds",
+    ],
+)
 def test_the_record_of_what_was_done_can_not_be_changed(inventory: Inventory, change: str) -> None:
     def write(words: str) -> None:
         in_transaction(inventory, lambda session: deeds.record(session, "olga", words, "server:app1", now=NOW))
@@ -82,3 +90,18 @@ def test_the_record_of_what_was_done_can_not_be_changed(inventory: Inventory, ch
     write("server draining")
     with inventory.reading() as session:
         assert [deed.what for deed in deeds.deeds_of(session, "server:app1")] == ["server added", "server draining"]
+
+
+def test_of_a_deed_words_and_facts_may_be_erased_together_with_the_person_that_they_tell_of(
+    inventory: Inventory,
+) -> None:
+    told = {"name": "ada"}
+    in_transaction(
+        inventory,
+        lambda session: deeds.record(session, "olga", "named", "instance:k3", why="Ada rang", evidence=told, now=NOW),
+    )
+    with inventory.writing() as session:
+        session.execute(text("UPDATE deeds SET why = '', evidence = '{}'"))
+    with inventory.reading() as session:
+        [deed] = deeds.deeds_of(session, "instance:k3")
+    assert (deed.by, deed.what, deed.at, deed.why, deed.evidence) == ("olga", "named", NOW, "", {})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import closed_moves, deeds, instances, moves, ordered_moves, servers, work
+from hosting.inventory import closed_moves, deeds, instances, move_moments, moves, ordered_moves, servers, work
 from hosting.inventory.moves import MoveUnderWay, UnknownMove
 from hosting.inventory.servers import UnknownServer
 from hosting.inventory.session import Inventory, in_transaction
@@ -214,7 +214,7 @@ def test_a_move_that_was_undone_for_what_passes_is_planned_again_and_can_be_put_
     back = in_transaction(inventory, lambda session: moves.put_back(session, move.id, "It took too long.", NOW))
     assert (back.state, back.finding, back.due_at) == (MoveState.PLANNED, "It took too long.", NOW + HOUR)
     later = NOW + 11 * HOUR
-    put_off = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
+    put_off = partial(move_moments.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
     assert in_transaction(inventory, put_off).due_at == later
 
 
@@ -234,7 +234,7 @@ def test_a_planned_move_comes_no_sooner_than_it_stands_and_never_by_day_unless_s
     assert asked.due_at == stands
 
     def put_off(to: datetime, because: str = "") -> MoveFacts:
-        postpone = partial(moves.postpone, instance=name, due_at=to, why="asked", by="olga", now=NOW)
+        postpone = partial(move_moments.postpone, instance=name, due_at=to, why="asked", by="olga", now=NOW)
         return in_transaction(inventory, partial(postpone, because=because))
 
     with pytest.raises(EarlierThanAgreed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +20,13 @@ from hosting.inventory import (
 )
 from hosting.inventory.cancelling import cancel_order
 from hosting.inventory.models import ShopEvent
+from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.notices import NameNotice, Notice, NoticeType, Taken
 from hosting.inventory.releases import current_release
 from hosting.inventory.session import in_transaction
 from hosting.policy.listed_names import merged, read_list
-from hosting.policy.states import ApplicationState, EventState, NameState
+from hosting.policy.own_domain import check_domain
+from hosting.policy.states import ApplicationState, EventState, ForbiddenEdge, NameState
 from tests.inventory.words import (
     HOUR,
     NOW,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 LISTS = merged([read_list("name,kind,outcome,where,note\nphlymail,own,refused,anywhere,\n", "list.csv")])
 LATER = NOW + 13 * HOUR
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def ordered(name: str, event: str = "name-1", order: str = "A-1") -> Notice:
@@ -205,9 +209,96 @@ def test_a_name_that_is_cancelled_in_the_shop_is_on_its_way_at_once(inventory: I
     assert open_kinds(inventory) == []
 
 
+@pytest.mark.parametrize(
+    ("as_ordered", "said"),
+    [
+        ("post.xn--mller-kva.example", "Post.Müller.example"),
+        ("post.müller.example", "post.xn--mller-kva.example."),
+    ],
+)
+def test_a_domain_that_is_cancelled_is_found_however_it_is_spelled(
+    inventory: Inventory, as_ordered: str, said: str
+) -> None:
+    name, ends = opened(inventory), NOW + 90 * 24 * HOUR
+    in_transaction(inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    domain, facts = check_domain(as_ordered, (), ()).domain, CertificateFacts("a" * 64, ends, "Beispiel CA", "PEM")
+    assert domain is not None
+    in_transaction(
+        inventory,
+        lambda session: name_orders.order_domain(session, name, domain, facts, "sealed", by="olga", now=NOW),
+    )
+    take(inventory, cancelled(said))
+    assert judged(inventory) == [EventState.APPLIED]
+    with inventory.reading() as session:
+        assert [one.state for one in names.names_of(session, name)] == [NameState.RELEASING]
+
+
+@pytest.mark.parametrize("said", ["Bücher", "xn--bcher-kva", "bücher.phlymail.test"])
+def test_what_is_cancelled_before_anybody_decided_can_not_be_approved_any_more(inventory: Inventory, said: str) -> None:
+    name = opened(inventory)
+    in_transaction(inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    take(inventory, ordered("bücher"))
+    assert judged(inventory) == [EventState.APPLIED]
+    take(inventory, cancelled("anders", "gone-0"), cancelled(said))
+    assert judged(inventory) == [EventState.FOR_A_PERSON, EventState.APPLIED]
+    [made] = applications(inventory)
+    assert (made.state, made.decided_by, made.decided_at) == (ApplicationState.WITHDRAWN, "shop", LATER)
+    assert open_kinds(inventory) == ["name not judged"]  # of the one that nobody ordered
+    for decide in (approved, refused):
+        with pytest.raises(ForbiddenEdge, match="can't go from withdrawn"):
+            in_transaction(inventory, decide)
+    with inventory.reading() as session:
+        assert names.names_of(session, name) == []
+    take(inventory, ordered("bücher", "name-2"))
+    assert judged(inventory) == [EventState.APPLIED]
+    assert [one.state for one in applications(inventory)] == [ApplicationState.WITHDRAWN, ApplicationState.WAITING]
+
+
+def approved(session: Session) -> ApplicationFacts:
+    return name_applications.approve(session, 1, LISTS, zone="phlymail.test", by="paul", why="fine", now=LATER)
+
+
+def refused(session: Session) -> ApplicationFacts:
+    return name_applications.refuse(session, 1, by="paul", reason="no", now=LATER)
+
+
+def test_of_a_decision_and_a_cancellation_at_once_the_name_is_nobody_s_in_the_end(inventory: Inventory) -> None:
+    name = opened(inventory)
+    in_transaction(inventory, lambda session: instances.record_active(session, name, NOW, {}))
+    take(inventory, ordered("muster"))
+    judged(inventory)
+    take(inventory, cancelled("muster"))
+
+    def approve() -> str:
+        try:
+            return str(in_transaction(inventory, approved).state)
+        except ForbiddenEdge:
+            return "too late"
+
+    assert [EventState.APPLIED] in at_once(approve, lambda: judged(inventory))
+    with inventory.reading() as session:
+        assert [one.state for one in names.names_of(session, name)] in ([], [NameState.RELEASING])
+
+
+def test_wishes_are_seen_to_in_the_order_in_which_they_arrived(inventory: Inventory) -> None:
+    """Whatever their events are called, and within one second, in which the shop's stamps are the same."""
+    opened(inventory)
+    at = NOW + 12 * HOUR
+    take(inventory, ordered("muster", "z-first"), now=at)
+    take(inventory, cancelled("muster", "a-second"), now=at + MILLISECOND)
+    take(inventory, ordered("anders", "0-third"), now=at + 2 * MILLISECOND)
+    with inventory.reading() as session:
+        assert [one.event for one in name_wishes.waiting_wishes(session)] == ["z-first", "a-second", "0-third"]
+    assert judged(inventory) == [EventState.APPLIED] * 3
+    assert [(one.name, one.state.value) for one in applications(inventory)] == [
+        ("muster", "withdrawn"),
+        ("anders", "waiting"),
+    ]
+
+
 def test_a_name_that_the_instance_does_not_have_is_taken_from_nobody(inventory: Inventory) -> None:
     opened(inventory)
-    take(inventory, ordered("muster"), cancelled("muster"))
-    assert sorted(judged(inventory)) == [EventState.APPLIED, EventState.FOR_A_PERSON]
+    take(inventory, ordered("muster"), cancelled("anders", "name-2"))
+    assert judged(inventory) == [EventState.APPLIED, EventState.FOR_A_PERSON]
     assert open_kinds(inventory) == ["name not judged", "name to decide on"]
-    assert any("muster was cancelled in the shop and can't be taken away." in one for one in summaries(inventory))
+    assert any("anders was cancelled in the shop and can't be taken away." in one for one in summaries(inventory))

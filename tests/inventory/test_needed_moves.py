@@ -23,8 +23,9 @@ from hosting.inventory.measurements import MeasuredFacts, record_measured
 from hosting.inventory.models import Instance
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.booking_changes import Change, ChangeKind, Need
+from hosting.policy.move_needs import Ahead, growth_by_server
 from hosting.policy.move_needs import needed_moves as needed_of
-from hosting.policy.placement import NoServerHasRoom
+from hosting.policy.placement import NoServerHasRoom, choose_server
 from hosting.policy.quota import Use
 from hosting.policy.states import ChangeState, InstanceState, MoveState, NeedState, ServerState
 from hosting.policy.terms import GIB
@@ -50,7 +51,7 @@ def planned(inventory: Inventory, *, emptied: tuple[str, ...] = ()) -> list[Need
     """A night's look."""
 
     def look(session: Session) -> list[NeedFacts]:
-        found = needed_of(standings.standings(session, NOW), NOW)
+        found = needed_of(standings.standings(session, NOW), Ahead(NOW))
         return needed_moves.settle_needs(session, found, NOW, emptied)
 
     return in_transaction(inventory, look)
@@ -180,7 +181,7 @@ def test_who_asks_again_for_what_he_was_refused_wants_no_more_by_that(inventory:
     for gib in (20, 20, 15):
         assert asks(inventory, names[0], gib).state is ChangeState.REFUSED
     with inventory.reading() as session:
-        assert standings.asked_gib(session) == {names[0]: 15}
+        assert standings.asked_gib(session, NOW) == {names[0]: 15}
         decided = [one.decision for one in cases.cases_of(session, f"instance:{names[0]}") if one.settled_at]
     assert decided == ["It was asked for again, as change 2.", "It was asked for again, as change 3."]
 
@@ -198,7 +199,7 @@ def test_a_wish_waits_until_there_is_room_and_the_customer_is_asked_then(
     assert kind == room_wishes.ROOM_CAME
     assert said.endswith(f"Ask the customer; then: phm booking add {names[0]} --storage 15")
     with inventory.reading() as session:
-        assert standings.asked_gib(session) == {}
+        assert standings.asked_gib(session, NOW) == {}
     assert asks(inventory, names[0], 15).state is ChangeState.ACCEPTED
     assert wishes(inventory) == []
 
@@ -244,6 +245,35 @@ def test_of_two_plans_for_the_last_room_one_gets_it_and_the_other_is_told(
     assert sorted(said) == ["", "The server app2 has 20 GiB of room; 25 GiB are booked."]
     with inventory.reading() as session:
         assert servers.server_facts(session, "app2").free_gib == 20
+
+
+def test_what_will_be_wanted_more_of_a_server_is_left_there_by_who_comes_new(
+    inventory: Inventory, names: list[str]
+) -> None:
+    room(inventory, "app1", 100)  # 50 GiB free there; 45 on app2
+    room(inventory, "app2", 45)
+    for night in range(12):
+        use = Use(GIB, (12 + night) * GIB)
+        measured = MeasuredFacts(names[0], "app1", NOW - (11 - night) * DAY, use, 1, 25)
+        in_transaction(inventory, partial(record_measured, measured=measured))
+
+    def placed(pool_gib: int) -> str:
+        with inventory.reading() as session:
+            return choose_server(pool_gib, servers.all_servers(session)).name
+
+    assert placed(25) == "app1"
+    for full_at in (NOW, NOW + 365 * DAY):  # a year later nothing is foretold any more
+        in_transaction(
+            inventory,
+            lambda session, at=full_at: standings.record_growth(
+                session, growth_by_server(standings.standings(session, at), Ahead(at))
+            ),
+        )
+        grows = full_at == NOW
+        with inventory.reading() as session:
+            assert servers.server_facts(session, "app1").facts.get("growth_gib") == (5 if grows else 0)
+        assert placed(25) == ("app2" if grows else "app1")
+    assert placed(50) == "app1"
 
 
 def test_nothing_is_planned_to_a_server_that_takes_nothing(inventory: Inventory, names: list[str]) -> None:

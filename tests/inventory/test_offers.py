@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hosting.errors import Refused
-from hosting.inventory import cases, deeds, instances, moves, offers, servers, work
+from hosting.inventory import cases, deeds, instances, move_moments, moves, offers, servers, work
 from hosting.inventory.links import LinkExpired
 from hosting.inventory.move_turns import Timetable
 from hosting.inventory.moves import MoveNotPlanned, MovePutOff, MoveUnderWay
@@ -307,7 +307,8 @@ def test_a_move_begins_early_enough_in_its_window_for_what_it_takes(
 ) -> None:
     app1, app2, opens = ServerName("app1"), ServerName("app2"), NOW + 2 * DAY
     sizes = Sizes(gib * 2**30 // 4, gib * 2**30, {})  # of 40 GiB it takes three turns
-    times = Timetable(app1, app2, sizes, (Turn(app1, app2, opens, opens + 6 * TURN),), 2)
+    taken = (Turn(app1, app2, opens, opens + 6 * TURN),)
+    times = Timetable(app1, app2, sizes, taken, 2, 1.0, STANDARD.move_window)
     monkeypatch.setattr(offers, "timetable", lambda *_: times)
     assert STANDARD.move_window == 8 * TURN
     assert move_of(inventory, agreed(inventory, name)).due_at == opens + turns * TURN
@@ -318,7 +319,7 @@ def test_a_move_that_was_to_begin_late_in_its_window_is_put_off_to_a_whole_one(i
     before, later = move_of(inventory, done), move_of(inventory, done).due_at + 3 * DAY
     late = before.due_at + 7 * TURN
     in_transaction(inventory, lambda session: moves.set_begin(session, before.id, late, "busy"))
-    put_off = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
+    put_off = partial(move_moments.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
     after = in_transaction(inventory, partial(put_off, because="by phone"))
     assert after.due_until == later + STANDARD.move_window
 
@@ -330,8 +331,8 @@ def test_a_planned_move_is_put_off_until_it_begins(inventory: Inventory, name: s
     in_transaction(inventory, lambda session: work.mark_dispatched(session, dispatched.id, "a-run", dispatched.attempt))
     later = before.due_at + 3 * DAY
 
-    def put_off() -> moves.MoveFacts:
-        postpone = partial(moves.postpone, instance=name, due_at=later, why="asked", by="olga", now=NOW)
+    def put_off(now: Any = NOW) -> moves.MoveFacts:
+        postpone = partial(move_moments.postpone, instance=name, due_at=later, why="asked", by="olga", now=now)
         return in_transaction(inventory, partial(postpone, because="he wants it by day"))
 
     after = put_off()
@@ -348,4 +349,4 @@ def test_a_planned_move_is_put_off_until_it_begins(inventory: Inventory, name: s
         begin(before.due_at)  # the run that was made before
     begin(later)
     with pytest.raises(MoveNotPlanned, match=f"A move of {name} is copying"):
-        put_off()
+        put_off(later)

@@ -345,6 +345,22 @@ def test_damage_that_a_rehearsal_finds_marks_the_point_and_its_generation_and_no
         assert not recovery_points.point(session, "G3-full").damaged
 
 
+def test_a_generation_that_was_mended_is_closed_and_its_damaged_point_counts_again_once_it_is_proven(
+    inventory: Inventory, name: InstanceName
+) -> None:
+    filled(inventory, name, "G1")
+    rehearse(inventory, name, "G1-full", RehearsalOutcome.FAILED, damaged=True, finding="Object 4f is damaged.")
+    mark(inventory, "G1", GenerationState.CLOSED, "It was mended.")
+    with pytest.raises(ForbiddenEdge):
+        mark(inventory, "G1", GenerationState.OPEN)
+    with inventory.reading() as session:
+        assert recovery_points.point(session, "G1-full").damaged
+    rehearse(inventory, name, "G1-full", RehearsalOutcome.PASSED, id_="R2", at=40)
+    with inventory.reading() as session:
+        point = recovery_points.point(session, "G1-full")
+    assert (point.damaged, point.proven_at is not None) == (False, True)
+
+
 def test_a_point_that_is_being_dropped_may_fail_without_a_mark(inventory: Inventory, name: InstanceName) -> None:
     filled(inventory, name, "G1")
     mark(inventory, "G1", GenerationState.DROPPING)
@@ -419,14 +435,14 @@ def test_four_runs_that_lack_the_key_at_once_get_the_same(inventory: Inventory, 
 
 
 def test_an_instance_is_backed_up_by_the_terms_of_its_contract(inventory: Inventory, name: InstanceName) -> None:
-    assert read(inventory, lambda session: levels.terms_of_instance(session, name)) == STANDARD
+    assert read(inventory, lambda session: levels.terms_of_instance(session, name, NOW)) == STANDARD
 
     def agree(session: Session) -> None:
         levels.ensure_level(session, "often", {"backup_every": 6})
         session.scalars(select(Contract)).one().service_level = "often"
 
     do(inventory, agree)
-    terms = read(inventory, lambda session: levels.terms_of_instance(session, name))
+    terms = read(inventory, lambda session: levels.terms_of_instance(session, name, NOW))
     assert terms == replace(STANDARD, backup_every=6 * HOUR)
 
 

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import deeds, evacuations, instances, restores, retirement, servers
+from hosting.inventory import alone, deeds, evacuations, instances, leases, restores, retirement, servers
+from hosting.inventory.closed_restores import HalfRestored
 from hosting.inventory.evacuation_rows import EvacuationOrder
-from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, REMOVED, SWITCHED
+from hosting.inventory.models import Instance
+from hosting.inventory.restores import BEGUN, BROUGHT_BACK, CALLED_OFF, ENDED, EXCHANGING, REMOVED, SWITCHED
 from hosting.inventory.retirement import StillInUse
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.agreements import WithoutAnswer
-from tests.inventory.words import NOW, server, with_servers
+from hosting.policy.states import InstanceState
+from tests.inventory.words import HOUR, NOW, server, with_servers
 from tests.service.records import opened
 
 if TYPE_CHECKING:
@@ -114,6 +117,45 @@ def test_neither_server_of_a_restore_is_empty_before_it_is_at_its_end(
     tell(inventory, name, ENDED)
     assert in_use(inventory, host) is (host == "app2")
     assert not in_use(inventory, "app3")
+
+
+def worked_on(inventory: Inventory, name: str, purpose: str) -> bool:
+    """Whether somebody could work on the instance; he is done."""
+    take = partial(alone.take, instance=name, servers=("app1",), owner="run 1", purpose=purpose, now=NOW, ttl=HOUR)
+    in_transaction(inventory, take)
+    with inventory.reading() as session:
+        lease = leases.lease_of(session, name)
+    in_transaction(inventory, lambda session: leases.release(session, name, "run 1"))
+    return lease is not None and lease.purpose == purpose
+
+
+@pytest.mark.parametrize(("to", "way_out"), [("app1", "-p --yes"), ("app2", "-p --yes --reason … --server app2")])
+@pytest.mark.parametrize("ends", [ENDED, CALLED_OFF])
+def test_nobody_opens_backs_up_or_closes_what_stands_half_restored(
+    inventory: Inventory, name: str, to: str, way_out: str, ends: str
+) -> None:
+    tell(inventory, name, BEGUN, BROUGHT_BACK, to=to)
+    assert worked_on(inventory, name, "back up")  # it works on as it is
+    tell(inventory, name, EXCHANGING, to=to)
+    for purpose in ("suspend", "resume", "back up", "move", "update", alone.ENDING):
+        with pytest.raises(HalfRestored, match=way_out):
+            worked_on(inventory, name, purpose)
+    assert worked_on(inventory, name, "restore")
+    tell(inventory, name, ends, to=to)
+    assert worked_on(inventory, name, "resume")
+    assert issubclass(HalfRestored, leases.LeaseHeld)  # what waits for a lease waits for this
+
+
+def test_what_serves_on_another_server_is_no_longer_half_restored(inventory: Inventory, name: str) -> None:
+    tell(inventory, name, BEGUN, BROUGHT_BACK, EXCHANGING, SWITCHED)
+    assert worked_on(inventory, name, "back up")
+
+
+def test_what_stands_half_restored_when_its_contract_is_over_goes_all_the_same(inventory: Inventory, name: str) -> None:
+    tell(inventory, name, BEGUN, BROUGHT_BACK, EXCHANGING, to="app1")
+    with inventory.writing() as session:
+        session.get_one(Instance, name).state = InstanceState.CLOSED
+    assert worked_on(inventory, name, alone.ENDING)
 
 
 def test_what_is_restored_elsewhere_is_not_moved_too(inventory: Inventory, name: str) -> None:

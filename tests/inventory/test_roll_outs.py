@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import announcements, cases, deeds, instances, leases, roll_out_turns, roll_outs
+from hosting.inventory import announcements, cases, deeds, instances, leases, probes, roll_out_turns, roll_outs
+from hosting.inventory.probes import Timed
 from hosting.inventory.releases import add_release
 from hosting.inventory.roll_out_rows import RollOutFacts, RollOutOrder, UnknownRollOut, subject_of
 from hosting.inventory.roll_outs import HALTED, RollOutStands, RollOutUnderWay
 from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.probe_spans import Answer, Probe, Vantage
 from hosting.policy.roll_outs import CannotRollOut, Going, RollOutState, UpdateState
-from hosting.policy.values import ReleaseId
+from hosting.policy.values import InstanceName, ReleaseId
 from tests.inventory.words import HOUR, NOW, RELEASE, server, with_servers
 from tests.service.records import opened
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from hosting.policy.announcements import Announced
 
 LATER = replace(RELEASE, id=ReleaseId("cd" * 32), build=40471, version="4.04.71")
+MINUTE = timedelta(minutes=1)
 ORDER = RollOutOrder(LATER.id, "it is the newest", canaries=("app1",))
 
 
@@ -129,6 +133,32 @@ def test_a_canary_that_fails_halts_it_once_and_only_an_operator_lets_it_go_on(
         in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "again", "olga", NOW))
 
 
+def test_a_ring_that_answers_worse_since_its_update_halts_it_until_an_operator_lets_it_go_on(
+    inventory: Inventory, names: list[str]
+) -> None:
+    def probed(answer: Answer, first: int, last: int) -> None:
+        found = [
+            Timed(Probe(InstanceName(names[0]), Vantage.OUTSIDE, answer, NOW + number * MINUTE), MINUTE)
+            for number in range(first, last)
+        ]
+        in_transaction(inventory, lambda session: probes.record_probes(session, found))
+
+    def goes(minutes: int) -> Going:
+        return in_transaction(inventory, lambda session: roll_outs.go_on(session, 1, NOW + minutes * MINUTE))
+
+    begun(inventory)
+    probed(Answer.UP, -30, 0)
+    for name in names[:2]:
+        comes(inventory, name, UpdateState.PREPARING, UpdateState.STOPPED, UpdateState.OPENED, UpdateState.DONE)
+    probed(Answer.BROKEN, 1, 3)
+    assert goes(3).servers == ("app2",)  # twice is a hiccup
+    probed(Answer.BROKEN, 3, 5)
+    assert goes(5).halt == ("100 % of the probes of ring 0 fail since its update, 0 % did before; 5 % more are borne.")
+    assert (state_of(inventory), open_halts(inventory)) == (RollOutState.HALTED, 1)
+    in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "the line", "olga", NOW + HOUR))
+    assert goes(6).servers == ("app2",)
+
+
 def test_what_a_run_has_begun_is_gone_on_with_though_it_was_halted_or_given_up(
     inventory: Inventory, names: list[str]
 ) -> None:
@@ -201,3 +231,21 @@ def test_who_waits_and_has_moved_is_updated_where_he_is(inventory: Inventory, na
     begun(inventory)
     in_transaction(inventory, lambda session: instances.record_server(session, names[0], "app2", "moved", NOW))
     assert going(inventory).servers == ("app1", "app2")
+
+
+def test_what_an_aborted_one_left_half_done_is_begun_by_no_other_until_it_is_at_its_end(
+    inventory: Inventory, names: list[str]
+) -> None:
+    """What it kept is the only way back, and an update makes room for its own."""
+    begun(inventory)
+    name = names[0]
+    comes(inventory, name, UpdateState.PREPARING, UpdateState.STOPPED)
+    in_transaction(inventory, lambda session: roll_outs.abort(session, 1, "withdrawn", "olga", NOW))
+    other = begun(inventory)
+
+    def may_begin() -> bool:
+        return in_transaction(inventory, lambda session: roll_outs.may_begin(session, other.id, name)) is not None
+
+    assert not may_begin()
+    comes(inventory, name, UpdateState.FAILED)
+    assert may_begin()

@@ -13,8 +13,9 @@ from hosting.errors import DriftFound, Refused, ServiceError, Unreachable
 from hosting.inventory import levels, operators
 from hosting.inventory.models import Operator, Order
 from hosting.inventory.session import ATTEMPTS, Inventory, in_transaction
-from tests.inventory.databases import PrivatePostgresql, free_port
+from tests.inventory.databases import PrivatePostgresql
 from tests.inventory.words import NOW, at_once, rows
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -101,6 +101,37 @@ def test_rows_come_through_to_the_byte() -> None:
     assert rows == {"phlymail_user": 3}
 
 
+def test_rows_count_with_what_their_table_adds_to_them() -> None:
+    """Short rows of a table of long defaults and fixed widths take as much as long ones."""
+    default = "x" * 253
+    table = (
+        f"CREATE TABLE a (id int, b varchar(300) NOT NULL DEFAULT '{default}', c char(200), d binary(99), e text);\n"
+    )
+    rows = "INSERT INTO a (id) VALUES " + ",".join(["(1)"] * 1000) + ";\n"
+    found = found_in(table + rows).sections[""]["a"]
+    assert (found.rows, found.width) == (1000, 4 + 255 + 200 + 99)
+    assert found.bytes == len(rows) - len("INSERT INTO a (id) VALUES;\n") + 1000 * found.width
+
+
+def test_a_text_keeps_no_default_but_nothing() -> None:
+    table = "CREATE TABLE phm_x (a text NOT NULL DEFAULT 'y', b longblob DEFAULT NULL, c varchar(9) DEFAULT 'z');\n"
+    text, _ = passed(dump(rows=table), known=(*KNOWN, "x"))
+    assert "`a` TEXT NOT NULL,\n  `b` LONGBLOB DEFAULT NULL,\n  `c` VARCHAR(9) DEFAULT 'z'" in text
+
+
+def test_columns_are_called_in_small_letters_whatever_the_dump_says() -> None:
+    """What acts is looked for by a column's name afterwards."""
+    table = "CREATE TABLE phm_filters (`ID` int, Script_Name text, UNIQUE KEY `K` (`ID`,Script_Name(9)));\n"
+    rows = (
+        "INSERT INTO phm_filters (`ID`, SCRIPT_name) VALUES (1,'Evil.php');\n"
+        "ALTER TABLE phm_filters MODIFY `ID` int, ADD KEY `A` (SCRIPT_NAME(3));\n"
+    )
+    text, _ = passed(dump(rows=table + rows), known=(*KNOWN, "filters"))
+    of_it = text[text.index("`phlymail_filters`") :]
+    assert "(`id`, `script_name`) VALUES (1,'Evil.php')" in of_it
+    assert not re.search("ID|SCRIPT|Script", of_it)
+
+
 def test_phpmyadmins_keys_at_the_end_come_through() -> None:
     end = (
         "ALTER TABLE `phm_user`\n  ADD KEY `s` (`since`), ADD FULLTEXT KEY `f` (`username`(10));\n"
@@ -165,8 +196,34 @@ def test_texts_encoded_twice_are_mended_table_by_table() -> None:
 
 def test_a_table_that_is_only_partly_encoded_twice_stays_and_is_told() -> None:
     rows = f"INSERT INTO phm_admin VALUES (1,'{twice('ü')}'),(2,'ü'),(3,'ä'),(4,'ö');\n"
-    assert found_in(dump(rows=rows)).sections[""]["phm_admin"].letters.is_mixed
+    found = found_in(dump(rows=rows)).sections[""]
+    assert {name for name, table in found.items() if table.in_part} == {"phm_admin"}
     assert twice("ü") in passed(dump(rows=rows))[0]
+
+
+def test_a_picture_beside_texts_stays_as_it_is_and_hides_nothing() -> None:
+    """The product keeps pictures of contacts beside their names; old programs dump them as they are."""
+    picture = b"\xff\xd8 " + "ü ".encode() * 50 + twice("ü").encode() + b" \xff"
+    values = f"(1,'{twice('Müller')}'),(2,'\\\\\\0".encode() + picture + b"'),(3,_binary '" + picture + b"')"
+    out = passed(b"SET NAMES utf8;\n" + with_rows(values))[0].encode(errors="surrogateescape")
+    assert "'Müller'".encode() in out
+    assert out.count(picture) == 2
+    values = "(1,'Müller'),(2,'\\0".encode() + picture + b"')"
+    assert "SET NAMES utf8mb4" in passed(b"SET NAMES latin1;\n" + with_rows(values))[0]
+
+
+def with_rows(values: bytes) -> bytes:
+    """A dump with rows that are bytes."""
+    return dump(rows="@").encode().replace(b"@", b"INSERT INTO phm_admin VALUES " + values + b";\n")
+
+
+def test_of_an_installation_that_wrote_twice_a_table_with_bytes_beside_texts_is_mended_too() -> None:
+    whole = "Grüße aus Köln"
+    rows = f"SET NAMES utf8;\nINSERT INTO phm_admin VALUES {','.join(f'({n},{twice(whole)!r})' for n in range(30))};\n"
+    rows += f"INSERT INTO phm_profiles VALUES (1,'{twice('Büro')}'),(2,'Grüße'),(3,'Köln'),(4,'Straße');\n"
+    out, _ = passed(dump(rows=rows))
+    assert not any(table.in_part for table in found_in(dump(rows=rows)).sections[""].values())
+    assert all(text in out for text in ("(1,'Büro')", "'Grüße'", "'Köln'", "'Straße'"))
 
 
 @given(st.text(st.characters(min_codepoint=0xA0, exclude_categories=["Cs"]), min_size=1, max_size=20))
@@ -241,6 +298,11 @@ HOSTILE = {
     "a table like another": ("table_form", "CREATE TABLE a LIKE mysql.user;"),
     "a generated column": ("table_form", "CREATE TABLE a (b int, c int AS (SLEEP(9)));"),
     "a default that is called": ("table_form", "CREATE TABLE a (b char(9) DEFAULT (LOAD_FILE('x')));"),
+    "a long default": ("table_form", f"CREATE TABLE a (b varchar(9000) DEFAULT '{'x' * 300}');"),
+    "a long default of a text": ("table_form", f"CREATE TABLE a (b longtext DEFAULT '{'x' * 300}');"),
+    "a long number as a default": ("table_form", f"CREATE TABLE a (b varchar(9000) DEFAULT {'1' * 300});"),
+    "a number that is none": ("table_form", f"CREATE TABLE a (b timestamp({'9' * 5000}));"),
+    "too many columns": ("table_form", f"CREATE TABLE a ({','.join(f'c{number} int' for number in range(1018))});"),
     "a check": ("table_form", "CREATE TABLE a (b int, CHECK (b > SLEEP(9)));"),
     "a foreign key": ("table_form", "CREATE TABLE a (b int, FOREIGN KEY (b) REFERENCES mysql.user (a));"),
     "parts": ("table_form", "CREATE TABLE a (b int) PARTITION BY HASH (b);"),

@@ -110,6 +110,15 @@ def test_bombs_take_little_memory(server: Server) -> None:
         assert (code, answer["refused"]["code"]) == (3, "ratio")
 
 
+def test_a_dump_that_takes_more_memory_than_a_reader_gets_is_told_as_that(server: Server) -> None:
+    """The kernel's bound stands behind our own ones, which are the same for all."""
+    (server.scratch / "dump.sql").write_bytes(b"INSERT INTO a VALUES ('" + b"a" * 40 * MIB + b"');\n")
+    code, answer, _ = server.run("look-at-dump", dump="dump.sql", memory=64 * MIB)
+    assert (code, answer) == (1, {"failed": "more memory would be needed than a reader gets"})
+    code, answer, _ = server.run("look-at-dump", dump="dump.sql")
+    assert (code, "result" in answer) == (0, True)
+
+
 def test_a_full_disk_is_told_as_that(server: Server) -> None:
     code, answer = server.open(zipped(Z(b"a", os.urandom(9 * MIB), method=0)), memory=96 * MIB, bytes=2 * MIB)
     assert (code, answer["refused"]["code"]) == (3, "too_many_bytes")

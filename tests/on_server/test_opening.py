@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tasks.on_server.old_installation.opening import Opened
 
 MIB = 2**20
+AES_FIELD = b"\x01\x99\x07\0\2\0AE\3\x08\0"
+"""AE-2 with 256 bits, around Deflate."""
+
 RNG = random.Random(7)
 MANY = 30 if os.environ.get("PHM_HYPOTHESIS") == "search" else 1
 """So many times as many examples where cases are looked for (`make soak`)."""
@@ -299,7 +302,14 @@ HOSTILE = {
     "a sparse file": ("sparse", lambda: gzip.compress(header(b"x", kind=b"S") + b"x" * 512)),
     "an unknown kind": ("unknown_entry", lambda: gzip.compress(header(b"x", kind=b"Q") + b"x" * 512)),
     "an unknown method": ("method_not_offered", lambda: zipped(Z(b"a", method=9))),
-    "AES": ("aes", lambda: zipped(Z(b"a", method=99, flags=1))),
+    "AES without a word how": ("encryption_not_offered", lambda: zipped(Z(b"a", method=99, flags=1))),
+    "AES that is not encrypted": ("encryption_not_offered", lambda: zipped(Z(b"a", method=99, extra=AES_FIELD))),
+    "AES of an unknown strength": (
+        "encryption_not_offered", lambda: zipped(Z(b"a", method=99, flags=1, extra=AES_FIELD[:8] + b"\4" + AES_FIELD[9:])),
+    ),
+    "AES around an unknown method": (
+        "method_not_offered", lambda: zipped(Z(b"a", method=99, flags=1, extra=AES_FIELD[:9] + b"\x63\0")),
+    ),
     "strong encryption": ("encryption_not_offered", lambda: zipped(Z(b"a", flags=0x41))),
     "an encrypted directory": ("encryption_not_offered", lambda: zipped(Z(b"a", flags=0x2001))),
     "no password": ("password_missing", lambda: zipped(Z(b"a", password=b"p"))),

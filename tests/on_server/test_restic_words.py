@@ -24,6 +24,8 @@ from tasks.on_server.restore_point import not_taken
         ("LoadIndex: load <index/4c>: invalid data returned", "damaged"),
         ("Fatal: wrong password or no key found", "damaged"),
         ("Stat: The specified key does not exist.", "damaged"),
+        ("Fatal: Unmarshal: invalid character 'p' looking for beginning of value", "damaged"),  # a key
+        ("Fatal: config cannot be loaded: trying to decrypt invalid data: ciphertext too small", "damaged"),
     ],
 )
 def test_a_word_of_restics_has_one_meaning(said: str, kind: str) -> None:

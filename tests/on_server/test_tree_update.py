@@ -77,7 +77,9 @@ def does(root: Path, deed: tuple[str, str, str]) -> set[str]:
     return {path for path in {one, other, *parents} if path}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(before=DEEDS, after=DEEDS)
 def test_whatever_was_done_both_ways_find_the_same_as_who_looks_at_all(
     tmp_path_factory: pytest.TempPathFactory, before: list[tuple[str, str, str]], after: list[tuple[str, str, str]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -29,13 +29,15 @@ LINK = "http://issuer.example/middle.cer"
 
 @cache
 def key(label: str) -> Any:
-    """A key by its label, made once: `rsa 2048 a`, `p384 b`, `ed25519`; anything else is a P-256 key."""
+    """A key by its label, made once: `rsa 2048 a`, `p384 b`, `ed25519`, `dsa`; anything else is a P-256 key."""
     kind, *rest = label.split()
     match kind:
         case "rsa":
             return rsa.generate_private_key(65537, int(rest[0]))
         case "ed25519":
             return ed25519.Ed25519PrivateKey.generate()
+        case "dsa":
+            return dsa.generate_private_key(2048)
         case _:
             curves = {"p384": ec.SECP384R1(), "p521": ec.SECP521R1(), "k256": ec.SECP256K1()}
             return ec.generate_private_key(curves.get(kind, ec.SECP256R1()))
@@ -87,11 +89,12 @@ def issue(
     days: int = 90,
     extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
     hash_: Any = None,
+    now: dt.datetime = NOW,
 ) -> Signer:
     """A certificate from `starts` days after now, for so many days; signed by itself where nobody is named."""
     private = key(key_label)
     signer = by.key if by else private
-    begins = NOW + dt.timedelta(days=starts)
+    begins = now + dt.timedelta(days=starts)
     issuer = by.certificate.subject if by else name(common)
     builder = x509.CertificateBuilder(
         issuer,

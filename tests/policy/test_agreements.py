@@ -24,8 +24,9 @@ from hosting.policy.agreements import (
     window_at,
     window_without_answer,
 )
+from hosting.policy.fresh_backups import is_fresh
 from hosting.policy.maintenance import is_off_peak
-from hosting.policy.move_plan import FRESH, is_before_its_time
+from hosting.policy.move_plan import is_before_its_time
 from hosting.policy.terms import STANDARD, TIME_ZONE
 
 BERLIN = ZoneInfo(TIME_ZONE)
@@ -67,7 +68,7 @@ def test_the_backup_of_the_night_before_lets_each_window_begin(now: datetime) ->
     for window in times_to_offer(now).windows:
         day = window.opens.astimezone(BERLIN).date() - timedelta(days=1)
         backed_up = datetime.combine(day, STANDARD.backup_opens, BERLIN)
-        assert window.opens - backed_up.astimezone(UTC) <= FRESH
+        assert is_fresh(backed_up.astimezone(UTC), window.opens)
 
 
 @pytest.mark.parametrize(("now", "windows"), [
@@ -107,6 +108,17 @@ def test_a_level_without_whole_off_peak_days_gets_evenings_alone_and_one_without
     assert [one.opens.astimezone(BERLIN).hour for one in times.windows] == [22, 22, 22]
     with pytest.raises(NoWindow, match="leave no off-peak time of 2:00:00"):
         times_to_offer(berlin("2026-11-26 18:30"), replace(terms, off_peak_opens=time(23), off_peak_closes=time(0)))
+
+
+def test_a_holiday_is_offered_by_day_where_a_level_says_so() -> None:
+    terms, now = replace(STANDARD, off_peak_on_holidays=True), berlin("2026-12-17 18:30")
+    assert shown(times_to_offer(now, terms, state="BE"))[-1] == "Fri 25 Dec 10:00 to 12:00"
+    for kept, state in ((terms, None), (STANDARD, "BE")):
+        assert shown(times_to_offer(now, kept, state=state))[-1] == "Sat 26 Dec 10:00 to 12:00"
+    christmas = window_at(berlin("2026-12-25 10:00"))
+    assert is_wholly_off_peak(christmas, terms, "BE")
+    assert not is_wholly_off_peak(christmas, terms)
+    assert not is_wholly_off_peak(christmas, STANDARD, "BE")
 
 
 def test_a_window_that_reaches_into_working_hours_is_not_off_peak() -> None:

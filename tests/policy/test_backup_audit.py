@@ -1,4 +1,4 @@
-"""The morning's audit notices what is missing, unproven, unknown or unusual, also if nothing ran at all."""
+"""The morning's audit notices what is missing, not looked at, unknown or unusual, also if nothing ran at all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from hosting.policy.backup_audit import (
     StoredGeneration,
     audit,
     backup_standing,
+    oldest_not_looked_at,
+    told_oldest,
 )
 from hosting.policy.states import GenerationState
 from hosting.policy.terms import GIB, STANDARD
@@ -31,6 +33,7 @@ NIGHT = MORNING - 8 * HOUR
 SUNDAY = NIGHT - 2 * DAY
 OPENED = MORNING - 300 * DAY
 G1 = generation("G1", SUNDAY - timedelta(minutes=1))
+STATES = {"G1": GenerationState.OPEN, "G0": GenerationState.DROPPING}
 STORED = StoredGeneration("app1", NAME, "G1", 40, 9 * MIB)
 HEALTHY = (
     point("G1", SUNDAY, PointKind.FULL, proven_at=SUNDAY + 3 * HOUR),
@@ -107,14 +110,47 @@ def test_a_proof_that_is_too_old_or_never_came_is_named() -> None:
     assert found(unproven, *HEALTHY[1:], active_since=MORNING - 20 * DAY) == []
 
 
-def test_the_standing_tells_the_newest_points_and_since_when_nothing_is_proven() -> None:
-    stands = backup_standing(HEALTHY, {"G1": GenerationState.OPEN})
-    assert (stands.last_good_at, stands.last_full_at) == (NIGHT, SUNDAY)
-    assert (stands.proven_at, stands.unproven_since) == (SUNDAY + 3 * HOUR, SUNDAY + DAY)
-    unproven = [replace(one, proven_at=None) for one in HEALTHY]
-    assert backup_standing(unproven, {"G1": GenerationState.OPEN}).unproven_since == SUNDAY
+def test_the_standing_tells_the_newest_points_and_the_last_proof() -> None:
+    stands = backup_standing(HEALTHY, STATES)
+    assert (stands.last_good_at, stands.last_full_at, stands.proven_at) == (NIGHT, SUNDAY, SUNDAY + 3 * HOUR)
     empty = backup_standing([], {})
-    assert (empty.last_good_at, empty.last_full_at, empty.proven_at, empty.unproven_since) == (None, None, None, None)
+    assert (empty.last_good_at, empty.last_full_at, empty.proven_at, empty.not_looked_at, empty.grown) == (None,) * 5
+
+
+@pytest.mark.parametrize(
+    ("points", "checked", "left"),
+    [
+        (HEALTHY, {}, HEALTHY[1]),
+        ([replace(one, proven_at=None) for one in HEALTHY], {}, replace(HEALTHY[0], proven_at=None)),
+        ([replace(one, proven_at=MORNING) for one in HEALTHY], {}, None),
+        ([HEALTHY[0], HEALTHY[1], replace(HEALTHY[2], proven_at=MORNING)], {}, HEALTHY[1]),  # a later one proves none
+        (HEALTHY, {"G1": NIGHT - HOUR}, HEALTHY[2]),  # looked through before the last one came
+        (HEALTHY, {"G1": MORNING - HOUR}, None),
+        (HEALTHY, {"G0": MORNING - HOUR}, HEALTHY[1]),  # another generation was looked through
+        ([HEALTHY[0], replace(HEALTHY[1], damaged=True), HEALTHY[2]], {}, HEALTHY[2]),
+        ([point("G0", SUNDAY - DAY), *HEALTHY], {}, HEALTHY[1]),  # G0 is not kept any more
+    ],
+)
+def test_the_oldest_point_not_looked_at_is_that_which_no_rehearsal_has_proven_and_no_check_since_looked_through(
+    points: list[PointFacts], checked: dict[str, datetime], left: PointFacts | None
+) -> None:
+    assert backup_standing(points, STATES, checked).not_looked_at == left
+
+
+def test_of_all_instances_the_oldest_point_not_looked_at_is_told_with_its_age() -> None:
+    late = backup_standing(HEALTHY, STATES)
+    early = backup_standing([point("G2", SUNDAY - 20 * DAY, PointKind.FULL, "zz")], {"G2": GenerationState.CLOSED})
+    proven = backup_standing(HEALTHY, STATES, {"G1": MORNING})
+    found = oldest_not_looked_at([late, early, proven])
+    assert found == early.not_looked_at
+    assert told_oldest(found, MORNING) == (
+        "The oldest point that no rehearsal has proven and no check has looked through: G2-202611162200 of "
+        "16 Nov 2026 23:00, 22 days old."
+    )
+    assert oldest_not_looked_at([proven]) is None
+    assert told_oldest(None, MORNING) == (
+        "No point is kept that neither a rehearsal has proven nor a check has looked through since it was taken."
+    )
 
 
 def test_a_damaged_generation_is_told_as_long_as_its_points_are_there() -> None:
@@ -183,6 +219,41 @@ def test_a_generation_that_has_no_point_yet_or_is_being_dropped_needs_no_objects
     assert of_store(state=GenerationState.DROPPED) == []
 
 
+def test_objects_that_are_not_what_was_first_written_are_named_with_the_way_to_bring_them_back() -> None:
+    [finding] = audit([], [G1], [STORED._replace(altered=3)], MORNING)
+    assert finding == Finding(
+        Severity.WRONG,
+        "generation:G1",
+        f"Generation G1 of instance {NAME} has 3 objects that are not what was first written there.",
+        "See which, and what belongs there: phm mend G1.",
+    )
+    assert of_store(STORED._replace(objects=0, altered=40)) == [  # all of them are hidden: no second finding
+        f"Generation G1 of instance {NAME} has 40 objects that are not what was first written there."
+    ]
+    assert "has 1 object that is not" in of_store(STORED._replace(altered=1))[0]
+    assert of_store(STORED._replace(altered=1), state=GenerationState.DROPPING) == []
+
+
+def test_objects_without_which_a_mend_has_found_all_sound_since_ask_for_a_look() -> None:
+    altered = STORED._replace(altered=2, altered_at=NIGHT)
+
+    def told(sound: datetime, stored: StoredGeneration = altered) -> Finding:
+        (finding,) = audit([], [G1], [stored], MORNING, {"G1": sound})
+        return finding
+
+    assert told(NIGHT + HOUR) == Finding(
+        Severity.WATCH,
+        "generation:G1",
+        f"Generation G1 of instance {NAME} was mended since, and is sound; 2 objects of somebody else's are left.",
+        "Nothing of it needs them, and they go with it. See which: phm mend G1.",
+    )
+    assert told(NIGHT - HOUR).severity is Severity.WRONG  # altered once more after the mend
+    assert told(NIGHT + timedelta(microseconds=999_999)).severity is Severity.WRONG
+    assert told(NIGHT + HOUR, altered._replace(altered_at=None)).severity is Severity.WRONG
+    (other,) = audit([], [G1], [altered], MORNING, {"G0": NIGHT + HOUR})
+    assert other.severity is Severity.WRONG
+
+
 def test_objects_of_a_dropped_generation_are_named() -> None:
     assert of_store(STORED, state=GenerationState.DROPPED) == [
         f"Generation G1 of instance {NAME} was dropped, but the store still has 40 objects of it."
@@ -197,56 +268,15 @@ def test_objects_that_no_record_knows_are_named_with_their_place() -> None:
     assert len(elsewhere) == 2  # missing in the one place, unknown in the other
 
 
-# Growth --------------------------------------------------------------------------------------------------------------
-
-
-def growing(kind: PointKind, *sizes: int) -> list[Finding]:
-    last = len(sizes) - 1
-    points = [
-        point("G1", NIGHT - (last - place) * DAY, kind, bytes_added=size, proven_at=NIGHT)
-        for place, size in enumerate(sizes)
-    ]
-    full = point("G1", NIGHT - 5 * DAY, PointKind.FULL, proven_at=NIGHT)
-    return found(*(points if kind is PointKind.FULL else [full, *points]))
-
-
-def test_an_incremental_that_is_much_larger_than_usual_is_told_to_look_at() -> None:
-    [finding] = growing(PointKind.INCREMENTAL, GIB // 10, GIB, GIB // 10, 2 * GIB)
-    assert finding.severity is Severity.WATCH
-    assert finding.sentence == (
-        f"The incremental backup of instance {NAME} of 08 Dec 2026 23:00 has 2.0 GiB, where 0.1 GiB were usual."
+def test_growth_asks_for_a_look() -> None:
+    grown = [*HEALTHY[:2], replace(HEALTHY[2], kind=PointKind.FULL, bytes_added=5 * GIB)]
+    [finding] = found(*grown)
+    assert finding == Finding(
+        Severity.WATCH,
+        f"instance:{NAME}",
+        f"The full backup of instance {NAME} of 08 Dec 2026 23:00 has 5.0 GiB, where 1.0 MiB were usual.",
+        "Look at what grew or is gone, before older points are dropped.",
     )
-
-
-@pytest.mark.parametrize(
-    "sizes",
-    [
-        (GIB // 10, GIB // 10, 2 * GIB),  # too little is known of what is usual
-        (MIB, MIB, MIB, GIB),  # much more, and yet little
-        (GIB, GIB, GIB, 9 * GIB),
-        (GIB, GIB, GIB, 0),  # a quiet day
-        (0, 0, 0, 2 * GIB, 0),  # told on the day before
-    ],
-)
-def test_an_incremental_within_what_happens_is_not_told(sizes: tuple[int, ...]) -> None:
-    assert growing(PointKind.INCREMENTAL, *sizes) == []
-
-
-@pytest.mark.parametrize(
-    ("sizes", "told"),
-    [
-        ((4 * GIB, 9 * GIB), "9.0 GiB, where 4.0 GiB were usual"),
-        ((2 * GIB, 4 * GIB, 9 * GIB), "9.0 GiB, where 4.0 GiB were usual"),
-        ((9 * GIB, 4 * GIB), "4.0 GiB, where 9.0 GiB were usual"),
-        ((4 * GIB, 8 * GIB), ""),
-        ((8 * GIB, 4 * GIB), ""),
-        ((GIB // 2, GIB), ""),
-        ((9 * GIB,), ""),
-    ],
-)
-def test_a_full_backup_that_doubled_or_lost_half_is_told(sizes: tuple[int, ...], told: str) -> None:
-    sentences = [finding.sentence for finding in growing(PointKind.FULL, *sizes)]
-    assert [sentence.split(" has ")[1] for sentence in sentences] == ([told + "."] if told else [])
 
 
 def test_what_breaks_a_promise_is_told_before_what_only_asks_for_a_look() -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosting.policy.backup_checks import EVERY, PARTS, LastCheck, check_seconds, newest_kept, next_checks
-from hosting.policy.restore_audit import OpenRestore, left_restores
+from hosting.policy.backup_checks import EVERY, PARTS, LastCheck, NextCheck, check_seconds, newest_kept, next_checks
+from hosting.policy.restore_audit import OpenRestore, left_restores, restore_command
 from hosting.policy.states import GenerationState
 from hosting.policy.terms import GIB
 from hosting.policy.values import InstanceName, PointKind
@@ -58,8 +58,10 @@ def test_each_is_checked_within_nine_days_though_nights_are_lost(count: int, los
 
 
 def test_a_check_has_time_for_the_part_that_it_reads_twice() -> None:
-    assert check_seconds(generation("G", NOW, bytes_added=0)) == 1800
-    assert check_seconds(generation("G", NOW, bytes_added=100 * GIB)) == 1800 + 2 * 25 * 1024 / 4
+    assert check_seconds(NextCheck(generation("G", NOW, bytes_added=0), 1)) == 1800
+    large = generation("G", NOW, bytes_added=100 * GIB)
+    assert check_seconds(NextCheck(large, 1)) == 1800 + 2 * 25 * 1024 / 4
+    assert check_seconds(NextCheck(large, 1, 1)) == 1800 + 2 * 100 * 1024 / 4  # all of it
 
 
 def test_a_restore_that_was_left_is_named_and_one_that_a_run_works_on_is_not() -> None:
@@ -69,6 +71,10 @@ def test_a_restore_that_was_left_is_named_and_one_that_a_run_works_on_is_not() -
     assert finding.sentence == (
         "The restore of instance b to b-1, begun on 10 Dec 2026 05:00, is not at its end, and no run works on it."
     )
-    assert finding.do == "Run it to its end: phm restore b b-1 --yes."
-    (elsewhere,) = left_restores([OpenRestore("b", "b-1", NOW, worked_on=False, server="app2")])
-    assert elsewhere.do == "Run it to its end: phm restore b b-1 --server app2 --yes."
+    assert finding.do == "Run it to its end: phm restore b b-1 --yes --reason …"
+    (elsewhere,) = left_restores([OpenRestore("b", "b-1", NOW, worked_on=False, server="app2", part="database")])
+    assert elsewhere.do == (
+        "Run it to its end: phm restore b b-1 --database --yes --reason … --server app2 "
+        "(with --lost, if its own does not come back)"
+    )
+    assert restore_command("b", "b-1", part="user/1/a b") == "phm restore b b-1 --path 'user/1/a b' --yes --reason …"

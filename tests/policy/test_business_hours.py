@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -528,8 +528,8 @@ def test_counting_across_a_year_is_quick() -> None:
     for calendar in (STANDARD_CALENDAR, ALWAYS):
         seconds = []
         for _ in range(5):
-            began = perf_counter()
+            began = process_time()
             calendar.between(start, end)
             calendar.closes_after(calendar.next_open(start))
-            seconds.append(perf_counter() - began)
+            seconds.append(process_time() - began)
         assert min(seconds) < 0.010

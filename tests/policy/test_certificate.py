@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from hosting.policy.certificate import CertificateDoesNotFit, check_pair
+from hosting.policy.certificate import CertificateDoesNotFit, check_pair, ends_at
 
 HOST = "app1.phlymail.test"
 MOMENT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -64,3 +64,16 @@ def test_what_can_t_be_read_is_refused_without_showing_it(case: str) -> None:
     with pytest.raises(CertificateDoesNotFit, match="can't be read") as caught:
         check_pair(certificate, key, HOST)
     assert "BEGIN" not in str(caught.value)
+
+
+def test_a_certificate_ends_with_the_first_of_its_chain() -> None:
+    certificate, _ = pair(HOST)
+    assert ends_at(certificate) == MOMENT + dt.timedelta(days=9)
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "above")])
+    sooner = MOMENT + dt.timedelta(days=8)
+    above = x509.CertificateBuilder(subject, subject, key.public_key(), 2, MOMENT, sooner).sign(key, hashes.SHA256())
+    assert ends_at(certificate + above.public_bytes(Encoding.PEM).decode()) == sooner
+    assert ends_at(" ") is None
+    with pytest.raises(CertificateDoesNotFit, match="can't be read"):
+        ends_at("nonsense")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,10 @@ from pydantic import SecretStr
 from hosting.policy import certificate_rules as rules
 from hosting.policy.certificate_chain import TrustStoreEmpty, trusted_roots
 from hosting.policy.customer_certificate import Bundle, Inspection, covers, expiry_notice, inspect
+from hosting.policy.findings import Rule
 from hosting.policy.own_domain import OwnDomain
 from tests.policy import certificates as made
+from tests.policy.certificate_forms import FORMS, PASSPHRASE, as_pkcs7, as_pkcs12, endless, in_one_text
 from tests.policy.certificates import HOST, LINK, MIDDLE, NOW, ROOT, Signer, authority, key, key_bytes, site
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def sentences(inspection: Inspection) -> list[str]:
 
 
 def with_middle(signed: Signer, *others: Signer) -> bytes:
-    return b"".join((signed.pem, signed.key_pem(), *(other.pem for other in others or (MIDDLE,))))
+    return in_one_text(signed, *(others or (MIDDLE,)))
 
 
 def by_rsa(hash_: hashes.SHA1 | hashes.MD5) -> Signer:
@@ -136,6 +139,21 @@ BAD: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     "wildcard above": (lambda: with_middle(site("*.example", by=MIDDLE)), ["name_not_covered"]),
     "wildcard beside": (lambda: with_middle(site("*.mail.kunde.example", by=MIDDLE)), ["name_beyond_wildcard"]),
     "wildcard of half a part": (lambda: with_middle(site("m*.kunde.example", by=MIDDLE)), ["name_not_covered"]),
+    "wildcard below the domain itself": (
+        lambda: with_middle(site("*.mail.kunde.example", "*.example", by=MIDDLE)),
+        ["name_beyond_wildcard"],
+    ),
+    "two asterisks": (lambda: with_middle(site("*.*.example", by=MIDDLE)), ["name_not_covered"]),
+    "an IP address": (
+        lambda: with_middle(
+            site(
+                by=MIDDLE,
+                common="x",
+                extensions=[(x509.SubjectAlternativeName([x509.IPAddress(ip_address("192.0.2.7"))]), False)],
+            )
+        ),
+        ["name_not_covered"],
+    ),
     "no names": (lambda: with_middle(site(by=MIDDLE, common="Kunde")), ["name_not_covered"]),
     "name only as common name": (lambda: with_middle(site(by=MIDDLE)), ["name_not_listed"]),
     "address instead of a name": (
@@ -152,6 +170,7 @@ BAD: dict[str, tuple[Callable[[], bytes], list[str]]] = {
     "MD5": (lambda: with_middle(by_rsa(hashes.MD5()), made.RSA_MIDDLE), ["weak_signature"]),  # noqa: S303
     "1024 bits": (lambda: with_middle(site(HOST, by=MIDDLE, key_label="rsa 1024 x")), ["key_too_short"]),
     "Ed25519": (lambda: with_middle(site(HOST, by=MIDDLE, key_label="ed25519")), ["key_kind"]),
+    "DSA": (lambda: with_middle(site(HOST, by=MIDDLE, key_label="dsa")), ["key_kind"]),
     "P-521": (lambda: with_middle(site(HOST, by=MIDDLE, key_label="p521")), ["key_kind"]),
     "secp256k1": (lambda: with_middle(site(HOST, by=MIDDLE, key_label="k256")), ["key_kind"]),
     "self-signed": (lambda: with_middle(site(HOST, by=None)), ["self_signed"]),
@@ -226,6 +245,19 @@ def test_a_bad_one_is_refused_with_its_reason_and_no_other(case: str) -> None:
     assert inspection.bundle is None
 
 
+OF_FILES = {
+    "nothing_given", "file_empty", "file_unknown", "file_too_large", "too_many_files", "too_many_certificates",
+    "part_cut_off", "container_damaged", "key_damaged", "key_too_long", "passphrase_missing", "passphrase_wrong",
+    "encryption_costly", "inspection_costly",
+}  # fmt: skip
+"""What is wrong with files, whatever certificate they hold: tests of their own, below and of `deployments.inspecting`."""
+
+
+def test_each_sentence_that_refuses_a_certificate_has_a_case() -> None:
+    refusing = {one.code for one in vars(rules).values() if isinstance(one, Rule) and one.refuses}
+    assert refusing - OF_FILES == {code for _, expected in BAD.values() for code in expected}
+
+
 ALL_AT_ONCE = """\
 File 3 holds neither a certificate nor a key in a form that we read. PEM, DER, PKCS#7 (.p7b) and PKCS#12 (.pfx, .p12) are possible.
 The private key does not belong to the certificate “Andere”. Please hand over the key with which it was requested.
@@ -244,7 +276,7 @@ NO_CASE_FOR_OPENSSL = {
     "only a damaged one",
 }
 OURS_ALONE = {
-    "Ed25519", "P-521", "secp256k1", "key that may not sign handshakes", "six days left", "intermediate about to end",
+    "Ed25519", "P-521", "secp256k1", "DSA", "key that may not sign handshakes", "six days left", "intermediate about to end",
     "must-staple", "name only as common name", "wildcard of half a part",
 }  # fmt: skip
 """What OpenSSL would take: not all browsers do, or the customer would be without a certificate in days."""
@@ -292,80 +324,9 @@ def test_an_address_that_can_t_be_shown_is_left_out() -> None:
 # What is good
 
 
-def as_pkcs7(*certificates: Signer, encoding: Encoding = Encoding.DER) -> bytes:
-    from cryptography.hazmat.primitives.serialization.pkcs7 import serialize_certificates
-
-    return serialize_certificates([held.certificate for held in certificates], encoding)
-
-
-def as_pkcs12(signed: Signer, *others: Signer, passphrase: str = "") -> bytes:
-    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, NoEncryption
-    from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
-
-    encryption = BestAvailableEncryption(passphrase.encode()) if passphrase else NoEncryption()
-    chain = [other.certificate for other in others]
-    return serialize_key_and_certificates("Käufer".encode(), signed.key, signed.certificate, chain, encryption)
-
-
-def endless(sequence: bytes) -> bytes:
-    """The same sequence with an indefinite length, as Windows writes it."""
-    head = 2 + (sequence[1] & 0x7F if sequence[1] & 0x80 else 0)
-    return b"\x30\x80" + sequence[head:] + b"\0\0"
-
-
-PASSPHRASE = "Füße & Schuhe"
-WINDOWS_TEXT = with_middle(GOOD).decode().replace("\n", "\r\n")
-FORMS: dict[str, Callable[[], tuple[list[bytes], str]]] = {
-    "one text": lambda: ([with_middle(GOOD)], ""),
-    "three files": lambda: ([GOOD.key_pem(), MIDDLE.pem, GOOD.pem], ""),
-    "text around it": lambda: (
-        [b"Bag Attributes\n  x: y\n" + MIDDLE.pem + b"subject=/CN=x\n" + GOOD.pem, GOOD.key_pem()],
-        "",
-    ),
-    "Windows' line ends": lambda: ([WINDOWS_TEXT.encode()], ""),
-    "Windows' wide letters": lambda: ([WINDOWS_TEXT.encode("utf-16")], ""),
-    "indented": lambda: ([b"\n".join(b"    " + line for line in with_middle(GOOD).splitlines())], ""),
-    "everything twice": lambda: ([with_middle(GOOD), with_middle(GOOD)], ""),
-    "DER": lambda: ([GOOD.der, MIDDLE.der, key_bytes(GOOD.key, encoding=Encoding.DER)], ""),
-    "key as of old": lambda: ([GOOD.pem, MIDDLE.pem, GOOD.key_pem(form=PrivateFormat.TraditionalOpenSSL)], ""),
-    "old key in DER": lambda: (
-        [GOOD.pem, MIDDLE.pem, key_bytes(GOOD.key, "", Encoding.DER, PrivateFormat.TraditionalOpenSSL)],
-        "",
-    ),
-    "PKCS#7": lambda: ([as_pkcs7(MIDDLE, GOOD), GOOD.key_pem()], ""),
-    "PKCS#7 as text": lambda: ([as_pkcs7(MIDDLE, GOOD, encoding=Encoding.PEM), GOOD.key_pem()], ""),
-    "PKCS#12": lambda: ([as_pkcs12(GOOD, MIDDLE)], ""),
-    "PKCS#12 with passphrase": lambda: ([as_pkcs12(GOOD, MIDDLE, passphrase=PASSPHRASE)], PASSPHRASE),
-    "PKCS#12 of Windows": lambda: ([endless(as_pkcs12(GOOD, MIDDLE, passphrase=PASSPHRASE))], PASSPHRASE),
-    "PKCS#12, the rest beside it": lambda: ([as_pkcs12(GOOD), MIDDLE.der], ""),
-    "key with passphrase": lambda: ([GOOD.pem, MIDDLE.pem, GOOD.key_pem(PASSPHRASE)], PASSPHRASE),
-    "key with passphrase in DER": lambda: (
-        [GOOD.pem, MIDDLE.pem, key_bytes(GOOD.key, PASSPHRASE, Encoding.DER)],
-        PASSPHRASE,
-    ),
-    "old key with passphrase": lambda: (
-        [GOOD.pem + GOOD.key_pem(PASSPHRASE, PrivateFormat.TraditionalOpenSSL) + MIDDLE.pem],
-        PASSPHRASE,
-    ),
-    "key with an old passphrase": lambda: (
-        [GOOD.pem, MIDDLE.pem, latin_key()],
-        PASSPHRASE,
-    ),
-    "passphrase not needed": lambda: ([with_middle(GOOD)], PASSPHRASE),
-    "several keys": lambda: ([key_bytes(key("other")) + with_middle(GOOD)], ""),
-}
-
-
-def latin_key() -> bytes:
-    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
-
-    encryption = BestAvailableEncryption(PASSPHRASE.encode("latin-1"))
-    return GOOD.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-
-
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_comes_out_the_same(form: str) -> None:
-    files, passphrase = FORMS[form]()
+    files, passphrase = FORMS[form](GOOD, MIDDLE)
     inspection = look(*files, passphrase=passphrase)
     assert sentences(inspection) == []
     bundle = inspection.bundle
@@ -406,6 +367,15 @@ def test_of_a_renewed_certificate_with_the_same_key_the_newer_is_taken() -> None
     assert codes(inspection) == ["certificate_unused"]
     assert inspection.bundle is not None
     assert inspection.bundle.leaf_pem == GOOD.pem.decode()
+
+
+def test_of_two_with_the_same_key_the_one_that_is_valid_now_is_taken_before_one_that_ends_later() -> None:
+    next_year = site(HOST, by=MIDDLE, starts=5, days=365)
+    inspection = look(with_middle(next_year, MIDDLE, GOOD))
+    assert codes(inspection) == ["certificate_unused"]
+    assert inspection.bundle is not None
+    assert inspection.bundle.leaf_pem == GOOD.pem.decode()
+    assert codes(look(with_middle(next_year))) == ["not_yet_valid"]
 
 
 def test_a_certificate_signed_by_the_root_itself_needs_no_intermediate() -> None:
@@ -536,7 +506,7 @@ def test_openssl_s_trusted_form_is_read_without_what_it_appends() -> None:
 
 @pytest.mark.parametrize("form", ["key with passphrase", "old key with passphrase", "PKCS#12 with passphrase"])
 def test_a_passphrase_that_is_missing_or_wrong_is_told_without_showing_it(form: str) -> None:
-    files, _ = FORMS[form]()
+    files, _ = FORMS[form](GOOD, MIDDLE)
     assert codes(look(*files)) == ["passphrase_missing"]
     assert codes(look(*files, passphrase="geheim")) == ["passphrase_wrong"]
 

@@ -21,13 +21,13 @@ site=on
 file=root:root:644 {HASH_A} /etc/phm/a
 quota=on
 rules=on
-mariadb=ON,ROW,7,7,NO_ENGINE_SUBSTITUTION
+database=ON,ROW,7,7,NO_ENGINE_SUBSTITUTION
 """
 
 
 def test_an_untouched_server_gets_everything_and_the_restart_is_told() -> None:
     state = parse_enrolment(
-        "folder=/srv/instances\nmodule=ssl\nmodule=http2\nexample=000-default\nmariadb=OFF,MIXED,1,0,STRICT_TRANS_TABLES,NO_ZERO_DATE\n"
+        "folder=/srv/instances\nmodule=ssl\nmodule=http2\nexample=000-default\ndatabase=OFF,MIXED,1,0,STRICT_TRANS_TABLES,NO_ZERO_DATE\n"
     )
     assert preview(state, FILES, 7, has_btrfs=True) == (
         "folders made: /srv/instances",

@@ -66,6 +66,14 @@ def test_what_fits_nowhere_or_can_not_move_is_named_with_what_would_help() -> No
     ]
 
 
+def test_what_grows_on_a_target_is_left_its_room_as_long_as_all_can_go() -> None:
+    growing, calm = server("app2", 60, growth_gib=45), server("app3", 40)
+    plan = plan_evacuation(SOURCE, [leaving("a", 20), leaving("b", 20)], [SOURCE, growing, calm])
+    assert {one.target for one in plan.moves} == {"app3"}
+    plan = plan_evacuation(SOURCE, [leaving(name, 20) for name in "abc"], [SOURCE, growing, calm])
+    assert (len(plan.moves), plan.staying) == (3, ())
+
+
 def test_only_the_named_targets_are_used() -> None:
     some = [leaving("a"), leaving("b")]
     plan = plan_evacuation(SOURCE, some, [server("app2"), server("app3", 10)], to=["app3"])
@@ -94,13 +102,19 @@ def test_the_next_moves_wait_for_a_free_target_and_keep_within_the_limit() -> No
         ),
         max_size=12,
     ),
-    st.lists(st.tuples(st.integers(0, 120), st.integers(0, 60), st.sampled_from(ServerState)), max_size=5),
+    st.lists(
+        st.tuples(st.integers(0, 120), st.integers(0, 60), st.sampled_from(ServerState), st.sampled_from([0, 0, 5, 40])),
+        max_size=5,
+    ),
     st.integers(1, 4),
 )  # fmt: skip
 def test_no_plan_exceeds_a_targets_room_and_every_instance_is_placed_or_named(
-    some: list[Leaving], fleet: list[tuple[int, int, ServerState]], parallel: int
+    some: list[Leaving], fleet: list[tuple[int, int, ServerState, int]], parallel: int
 ) -> None:
-    others = [server(f"app{at}", room, booked, state=state) for at, (room, booked, state) in enumerate(fleet, 2)]
+    others = [
+        server(f"app{at}", room, booked, state=state, growth_gib=growth)
+        for at, (room, booked, state, growth) in enumerate(fleet, 2)
+    ]
     plan = plan_evacuation(SOURCE, some, [SOURCE, *others], parallel=parallel)
     named = [
         *(one.instance for one in plan.moves),

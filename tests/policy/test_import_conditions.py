@@ -73,6 +73,7 @@ def test_declared_modifications_are_a_case_and_found_ones_are_only_told() -> Non
     assert codes(OLD, replace(REQUEST, modifications=("Theme Blue",))) == (Outcome.CASE, ["modifications_declared"])
     assert codes(replace(OLD, modifications=("theme Blue",))) == (Outcome.GO, ["modifications_found"])
     assert codes(replace(OLD, extauth="ldap")) == (Outcome.GO, ["other_passwords"])
+    assert codes(replace(OLD, twice_in_part=("adb_adr",))) == (Outcome.GO, ["twice_in_part"])
 
 
 def test_over_a_clear_way_comes_only_what_is_encrypted_as_a_whole() -> None:

@@ -158,18 +158,35 @@ def test_redirects_are_followed_within_the_web(location: str, url: str) -> None:
     assert check.source.url == url
 
 
-@pytest.mark.parametrize(
-    ("location", "code"),
-    [
-        ("http://files.example.com/b.zip", "redirected_away"), ("ftp://files.example.com/b.zip", "redirected_away"),
-        ("file:///etc/passwd", "scheme_not_offered"), ("https://localhost/b.zip", "inner_name"),
-        ("https://2130706433/b.zip", "odd_address"), ("https://u:p@files.example.com/b", "password_in_url"),
-        ("https://files.example.com:22/b", "port"), ("https://[::1", "url_malformed"), ("\x00", "url_malformed"),
-    ],
-)  # fmt: skip
+ELSEWHERE = {
+    "http://files.example.com/b.zip": "redirected_away", "ftp://files.example.com/b.zip": "redirected_away",
+    "file:///etc/passwd": "scheme_not_offered", "https://localhost/b.zip": "inner_name",
+    "https://2130706433/b.zip": "odd_address", "https://u:p@files.example.com/b": "password_in_url",
+    "https://files.example.com:22/b": "port", "https://[::1": "url_malformed", "\x00": "url_malformed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("location", "code"), ELSEWHERE.items())
 def test_redirects_elsewhere_are_not(location: str, code: str) -> None:
     check = follow(HOME, location, 0, protected=True)
     assert [finding.code for finding in check.findings] == [code]
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("ftp://max:s3cret@files.example.com/b.zip?token=s3cret#s3cret", "ftp://files.example.com/b.zip"),
+        ("//max:s3cret@files.example.com/b@c", "//files.example.com/b@c"),
+        ("max:s3cret@files.example.com/b", "files.example.com/b"),
+    ],
+)
+def test_of_a_redirect_that_is_not_followed_nothing_secret_is_told(location: str, told: str) -> None:
+    by_sftp = Source("sftp", "files.example.com", 22, "/a.zip")
+    (finding,) = follow(by_sftp, location, 0, protected=True).findings
+    assert told in str(finding)
+    assert "s3cret" not in str(finding)
+    (finding,) = follow(HOME, "http://files.example.com/b?token=s3cret", 0, protected=True).findings
+    assert "s3cret" not in str(finding)
 
 
 def test_redirects_end_and_nobody_else_learns_the_user() -> None:

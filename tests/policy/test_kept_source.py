@@ -6,9 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosting.policy.kept_source import Loss, LossNotAccepted, check_accepted, difference, files_differing
+from hosting.policy.kept_source import (
+    Loss,
+    LossNotAccepted,
+    check_accepted,
+    difference,
+    differing_parts,
+    files_differing,
+)
 
 MARKS = st.lists(st.sampled_from("abcd"), max_size=12)
+PARTS = st.dictionaries(st.integers(0, 9), st.tuples(st.integers(1, 9), st.integers(0, 1)))
 FILES = st.dictionaries(st.sampled_from("abcdef"), st.tuples(st.integers(0, 2), st.sampled_from(["1.0", "2.0"])))
 
 
@@ -28,6 +36,20 @@ def test_what_is_lost_and_what_is_back_is_all_that_differs(now: list[str], kept:
     assert len(now) - lost == len(kept) - back
     assert difference(kept, now) == (back, lost)
     assert (difference(now, kept) == (0, 0)) is (sorted(now) == sorted(kept))
+
+
+@given(PARTS, PARTS, st.integers(1, 20))
+def test_each_part_that_differs_is_read_once_and_no_more_rows_at_once_than_memory_bears(
+    now: dict[int, tuple[int, ...]], kept: dict[int, tuple[int, ...]], most: int
+) -> None:
+    groups = differing_parts(now, kept, most)
+    assert sorted(part for group in groups for part in group) == sorted(
+        part for part in {*now, *kept} if now.get(part) != kept.get(part)
+    )
+    for group in groups:
+        assert group
+        for side in (now, kept):
+            assert len(group) == 1 or sum(side[part][0] for part in group if part in side) <= most
 
 
 @given(FILES, FILES)

@@ -109,7 +109,6 @@ def test_characters_are_code_points_after_nfc() -> None:
         ("ﬁrma", "firma"),
         ("meine firma", "meine-firma"),
         ("meine.firma.", "meine-firma"),
-        ("müller.phlymail.net", "müller"),
         ("www.firma.phlymail.net", "www-firma"),
         ("soft\u00adhyphen", "softhyphen"),
         ("-firma-", "firma"),
@@ -123,6 +122,16 @@ def test_what_is_not_allowed_comes_with_what_was_probably_meant(wish: str, meant
     assert label.a_label == ""
     assert [one.facts["proposal"] for one in label.findings if one.rule is PERHAPS] == [meant] * bool(meant)
     assert any(one.refuses for one in label.findings)
+
+
+@pytest.mark.parametrize(
+    "wish", ["Müller", "müller.phlymail.net", "XN--mller-kva.Phlymail.NET", " müller.phlymail.net "]
+)
+def test_our_zone_may_stand_behind_a_name_and_is_no_part_of_it(wish: str) -> None:
+    label = read_label(wish, "phlymail.net")
+    assert (label.name, label.a_label, label.findings) == ("müller", "xn--mller-kva", ())
+    assert read_label("phlymail.net", "phlymail.net").a_label == ""
+    assert read_label("müller.phlymail.net").a_label == ""  # of another's zone
 
 
 def test_outer_blanks_go_and_inner_ones_do_not() -> None:

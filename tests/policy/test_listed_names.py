@@ -29,6 +29,7 @@ LIST = f"""# a comment
 {TITLES}
 bosch,brand,flagged,anywhere,
 bmw,brand,flagged,word,cars
+dhl,brand,flagged,edge,
 arsch,word,refused,anywhere,insult
 warschau,word,harmless,whole,a place
 
@@ -49,7 +50,7 @@ def meetings(lists: NameLists, name: str) -> list[tuple[str, Meeting]]:
 def test_a_list_is_read_as_it_stands() -> None:
     read = read_list(LIST, "list.csv")
     assert read[1] == Listed("bmw", Kind.BRAND, Outcome.FLAGGED, Where.WORD, "cars")
-    assert len(read) == 6
+    assert len(read) == 7
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,11 @@ def test_a_list_is_read_as_it_stands() -> None:
         (f"{TITLES}\nbosch,brand,forbidden,anywhere,", "'forbidden' is not a valid Outcome"),
         (f"{TITLES}\nbosch,brand,flagged,somewhere,", "'somewhere' is not a valid Where"),
         (f"{TITLES}\n-,brand,flagged,anywhere,", "x.csv has a line without a name"),
+        (f'{TITLES}\nmeier,brand,flagged,anywhere,"Meier" GmbH\nbosch,brand,flagged,anywhere,', '"Meier" GmbH ('),
+        (f'{TITLES}\nmeier,brand,flagged,anywhere,"Meier GmbH\nbosch,brand,flagged,anywhere,', '"Meier GmbH ('),
+        (f"{TITLES}\nmeier,brand,flagged,anywhere,{'x' * 140_000}", "field larger than field limit"),
+        ('"name,kind,outcome,where,note\nbosch,brand,flagged,anywhere,', "x.csv has a line that can't be read"),
+        (f'"Meier" GmbH\n{TITLES}', "x.csv has a line that can't be read"),
     ],
 )
 def test_a_list_that_can_not_be_read_says_file_and_line(text: str, said: str) -> None:
@@ -70,6 +76,14 @@ def test_a_list_that_can_not_be_read_says_file_and_line(text: str, said: str) ->
         read_list(text, "x.csv")
     assert said in str(broken.value)
     assert "x.csv" in broken.value.what
+    assert len(str(broken.value)) < 400
+
+
+def test_a_quote_may_stand_in_a_note_and_a_comma_between_quotes() -> None:
+    read = read_list(
+        f'{TITLES}\nmeier,brand,flagged,anywhere,"the ""Meier"", a firm"\na,word,flagged,word,5" wide', "x"
+    )
+    assert [one.note for one in read] == ['the "Meier", a firm', '5" wide']
 
 
 @pytest.mark.parametrize(
@@ -83,6 +97,10 @@ def test_a_list_that_can_not_be_read_says_file_and_line(text: str, said: str) ->
         ("mein-b0sch-dienst", [("bosch", Meeting.HOLDS)]),
         ("bmw-club", [("bmw", Meeting.HOLDS)]),
         ("submwoofer", []),
+        ("dhlpaket", [("dhl", Meeting.HOLDS)]),
+        ("pakete-vondhl", [("dhl", Meeting.HOLDS)]),
+        ("dhl", [("dhl", Meeting.EQUAL)]),
+        ("radhlager", []),
         ("arsch", [("arsch", Meeting.EQUAL)]),
         ("a-r-s-c-h", [("arsch", Meeting.EQUAL)]),
         ("warschau", []),
@@ -145,7 +163,10 @@ def test_what_the_service_description_reads_as_reserved_is_reserved() -> None:
     reserved = {one.name for one in load_lists().listed if one.kind is Kind.RESERVED}
     of_rfc_2142 = {"info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster", "hostmaster",
                    "usenet", "news", "webmaster", "www", "uucp", "ftp"}  # fmt: skip
-    assert of_rfc_2142 | {"mail", "webmail", "admin", "autodiscover", "config", "api", "webdav"} <= reserved
+    assert (
+        of_rfc_2142 | {"sftp", "whois", "mail", "webmail", "admin", "autodiscover", "config", "api", "webdav"}
+        <= reserved
+    )
 
 
 def test_a_folder_of_the_operator_takes_the_place_of_ours(tmp_path: Path) -> None:

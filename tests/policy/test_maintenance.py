@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hosting.errors import Refused
+from hosting.policy.business_hours import public_holidays
 from hosting.policy.maintenance import (
     MARGIN,
     PAST_RUNS,
@@ -36,6 +37,15 @@ HOLIDAYS = replace(STANDARD, off_peak_on_holidays=True)
 CHANGES = [date(2026, 3, 29), date(2026, 10, 25), date(2027, 3, 28), date(2027, 10, 31), date(2028, 3, 26),
            date(2028, 10, 29), date(2029, 3, 25), date(2029, 10, 28), date(2030, 3, 31), date(2030, 10, 27)]  # fmt: skip
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2031, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds the zone
+STATES = (None, "BE", "BY")
+holidays = st.builds(
+    lambda day, hours: datetime.combine(day, time(0), BERLIN).astimezone(UTC) + hours * HOUR,
+    st.sampled_from(
+        sorted(day for year in range(2026, 2031) for state in ("BE", "BY") for day in public_holidays(state, year))
+    ),
+    st.integers(-30, 54),
+)
+"""Moments around public holidays."""
 times = st.builds(time, st.integers(0, 23), st.sampled_from((0, 15, 30, 45)))
 lengths = st.integers(1, 7 * 60).map(lambda minutes: minutes * MINUTE)
 
@@ -177,6 +187,30 @@ def test_holidays_are_off_peak_where_a_level_says_so() -> None:
     assert shown(next(off_peak_windows(christmas, HOLIDAYS, "BE"))) == "Thu 24 Dec 22:00 CET to Mon 06:00 CET, 80 h"
 
 
+@given(moments | holidays, st.sampled_from(STATES))
+def test_off_peak_is_the_night_the_weekend_and_the_states_holidays_and_nothing_else(
+    at: datetime, state: str | None
+) -> None:
+    wall = at.astimezone(BERLIN)
+    usual = not time(6) <= wall.time() < time(22) or wall.weekday() in {5, 6}
+    kept = state is not None and wall.date() in public_holidays(state, wall.year)
+    assert is_off_peak(at, HOLIDAYS, state) is (usual or kept)
+    assert is_off_peak(at, STANDARD, state) is usual
+
+
+@given(moments | holidays, lengths, st.sampled_from(STATES))
+def test_with_holidays_too_windows_are_apart_and_the_first_with_room_is_taken(
+    after: datetime, lasts: timedelta, state: str | None
+) -> None:
+    found = next_window(after, lasts, (HOLIDAYS,), state)
+    assert found.opens <= next_window(after, lasts).opens  # a holiday makes nobody wait longer
+    assert all(is_off_peak(found.opens + part * lasts / 8, HOLIDAYS, state) for part in range(8))
+    windows = list(islice(off_peak_windows(after, HOLIDAYS, state), 20))
+    assert all(one.opens < one.closes < following.opens for one, following in pairwise(windows))
+    first = next(one for one in windows if one.closes - max(one.opens, after) >= lasts)
+    assert found == Window(max(first.opens, after), first.closes)
+
+
 def test_hours_without_a_break_are_one_window() -> None:
     always = replace(STANDARD, off_peak_opens=time(0), off_peak_closes=time(0))
     [window] = off_peak_windows(berlin("2026-12-01 12:00"), always)
@@ -191,6 +225,29 @@ def test_work_is_judged_by_its_own_history(past: list[timedelta]) -> None:
     if not past:
         assert found == 20 * MINUTE
     assert all(found >= one * MARGIN for one in past[-PAST_RUNS:])
+
+
+@given(st.sampled_from(CHANGES), st.integers(-48 * 60, 48 * 60), st.lists(lengths, min_size=1, max_size=30))
+def test_what_takes_no_longer_than_ever_ends_off_peak_also_where_the_clock_is_changed(
+    change: date, minutes: int, past: list[timedelta]
+) -> None:
+    now = datetime.combine(change, time(0), BERLIN).astimezone(UTC) + minutes * MINUTE
+    lasts = expected_duration(past, HOUR)
+    left = next(off_peak_windows(now, NIGHTS))
+    fits = left.holds(now) and now + lasts <= left.closes
+    try:
+        window = check_may_begin(now, lasts, (NIGHTS,))
+    except OutsideWindow as refused:
+        later = refused.following.opens
+        assert not fits
+        assert check_may_begin(later, lasts, (NIGHTS,)).lasts >= lasts
+    except NeverFits:
+        assert not fits
+        assert lasts > 8 * HOUR  # one night a year has nine
+    else:
+        assert fits
+        assert window == Window(now, left.closes)
+        assert all(is_off_peak(now + part * max(past[-PAST_RUNS:]) / 8, NIGHTS) for part in range(9))
 
 
 def test_a_naive_moment_and_no_level_are_refused() -> None:

@@ -49,6 +49,14 @@ def test_a_level_with_other_hours_has_other_moments() -> None:
         move_window(EVENING, by_day)
 
 
+def test_a_holiday_is_off_peak_by_day_where_a_level_says_so() -> None:
+    noon, terms = datetime(2026, 12, 25, 11, 0, tzinfo=UTC), terms_with({"off_peak_on_holidays": True})
+    assert move_window(noon, terms, state="BE").opens == noon
+    for kept, state in ((terms, None), (STANDARD, "BE")):
+        with pytest.raises(NotOffPeak):
+            move_window(noon, kept, state=state)
+
+
 def test_sooner_than_agreed_on_needs_a_word_and_later_does_not() -> None:
     agreed = EVENING + timedelta(days=2)
     with pytest.raises(EarlierThanAgreed, match="2026-12-01 22:00 is earlier than 2026-12-03 22:00, which was agreed"):

@@ -84,6 +84,18 @@ def test_from_a_server_that_is_emptied_to_one_with_room_nothing_is_objected() ->
             "Its last good backup is of 2026-11-25 21:00",
         ),
         ({"found": replace(FINE, unmoved=2)}, "Its database has 2 events, triggers, routines or views"),
+        (
+            {"found": replace(FINE, certificate_ends=NOW + timedelta(seconds=30))},
+            "The zone's certificate ends at 2026-11-26 22:00 UTC, before the move is through: enter a new one",
+        ),
+        (
+            {"found": replace(FINE, until=NOW + timedelta(hours=2), certificate_ends=NOW + timedelta(hours=2))},
+            "The zone's certificate ends at 2026-11-27 00:00 UTC, before the move is through: enter a new one",
+        ),
+        (
+            {"found": replace(FINE, bare_domains=("post.example", "mail.example"))},
+            "No certificate is known for post.example, mail.example: phm domain connect",
+        ),
         ({"found": replace(FINE, replicating=True)}, "The target takes in another instance's database just now."),
     ],
 )
@@ -91,6 +103,13 @@ def test_each_obstacle_is_told_in_a_sentence(change: dict[str, object], sentence
     found = said(**change)  # type: ignore[arg-type]
     assert len(found) == 1
     assert found[0].startswith(sentence)
+
+
+def test_a_certificate_that_outlives_the_move_is_no_obstacle() -> None:
+    until = NOW + timedelta(hours=2)
+    for found in (replace(FINE, certificate_ends=NOW + timedelta(hours=1)),
+                  replace(FINE, until=until, certificate_ends=until + timedelta(seconds=1))):  # fmt: skip
+        assert said(found=found) == []
 
 
 def test_a_suspended_instance_moves_as_it_is() -> None:

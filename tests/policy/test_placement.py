@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosting.policy.placement import NoServerHasRoom, check_takes, choose_server, takes_instances
+from hosting.policy.placement import (
+    GROWTH,
+    NoServerHasRoom,
+    check_takes,
+    choose_server,
+    left_gib,
+    takes_instances,
+)
 from hosting.policy.states import ServerState
 from hosting.policy.values import ServerFacts, ServerName
 
@@ -20,11 +27,12 @@ def server(
     country: str = "DE",
     dedicated: bool = True,
     state: ServerState = ServerState.ACTIVE,
+    growth_gib: int = 0,
 ) -> ServerFacts:
     return ServerFacts(
         name=ServerName(name), host_name=f"{name}.phlymail.test", address="192.0.2.1", ssh_port=22, host_key="",
         country=country, dedicated=dedicated, state=state, room_gib=room_gib, booked_gib=booked_gib,
-        instances=instances,
+        instances=instances, facts={GROWTH: growth_gib} if growth_gib else {},
     )  # fmt: skip
 
 
@@ -40,6 +48,20 @@ def test_among_equals_the_one_with_the_fewest_instances_then_the_first_by_name_i
 
 def test_room_that_fits_exactly_is_enough() -> None:
     assert choose_server(25, [server(room_gib=50, booked_gib=25)]).name == "app1"
+
+
+def test_what_grows_on_a_server_is_left_its_room_so_that_nobody_has_to_move_for_it() -> None:
+    growing, calm = server("app1", 100, 20, growth_gib=30), server("app2", 100, 40)
+    assert choose_server(25, [growing, calm]).name == "app2"
+    assert choose_server(25, [server("app1", 100, 20, growth_gib=15), calm]).name == "app1"
+
+
+def test_growth_keeps_nobody_out_where_no_server_has_room_beside_it() -> None:
+    servers = [server("app1", 50, 20, growth_gib=20), server("app2", 50, 22, growth_gib=10)]
+    assert choose_server(25, servers).name == "app2"
+    assert choose_server(30, servers).name == "app1"
+    with pytest.raises(NoServerHasRoom, match="the most free is 30 GiB"):
+        choose_server(31, servers)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +106,7 @@ fleets = st.lists(
         country=st.sampled_from(["DE", "DE", "NL"]),
         dedicated=st.booleans(),
         state=st.sampled_from(ServerState),
+        growth_gib=st.integers(0, 60),
     ),
     max_size=6,
 )
@@ -103,7 +126,10 @@ def test_the_choice_fits_and_does_not_hang_on_the_order_of_the_servers(
     assert choose_server(pool_gib, shuffled) == chosen
     assert takes_instances(chosen)
     assert chosen.free_gib >= pool_gib
-    assert chosen.free_gib == max(one.free_gib for one in servers if takes_instances(one))
+    fitting = [one for one in servers if takes_instances(one) and one.free_gib >= pool_gib]
+    assert left_gib(chosen) == max(map(left_gib, fitting))
+    if any(left_gib(one) >= pool_gib for one in fitting):  # the coming of nobody is the next need to move
+        assert left_gib(chosen) >= pool_gib
 
 
 def test_many_orders_are_placed_evenly() -> None:

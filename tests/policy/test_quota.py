@@ -14,8 +14,10 @@ from hosting.policy.quota import (
     MIB,
     DiskFull,
     Use,
+    at_the_fence,
     check_free,
     files_limit,
+    has_moved,
     is_due,
     rebuilding_may_help,
     warning,
@@ -128,3 +130,32 @@ def test_an_instance_is_measured_nightly_and_hourly_where_it_is_nearly_full(
 @pytest.mark.parametrize(("missing", "helps"), [(0, False), (1, True), (GIB, True), (GIB + 1, False)])
 def test_tables_are_written_anew_only_where_that_could_be_enough(missing: int, helps: bool) -> None:
     assert rebuilding_may_help(missing, Use(2 * GIB, 9 * GIB)) == helps
+
+
+@pytest.mark.parametrize(
+    ("measured", "seen", "moved"),
+    [
+        (100, 799, False),  # nothing depends on it
+        (100, 800, True),  # a day before the next measuring
+        (899, 900, True),
+        (950, 955, False),  # within the hour
+        (950, 960, True),
+        (999, 1000, True),  # its product has to stop
+        (1000, 999, True),  # its product has to go on
+        (1030, 1035, False),
+        (850, 700, True),
+        (799, 0, False),
+    ],
+)
+def test_what_crosses_a_threshold_or_moves_on_near_its_end_is_measured_at_once(
+    measured: int, seen: int, moved: bool
+) -> None:
+    assert has_moved(measured, seen) is moved
+
+
+def test_files_stand_at_the_kernels_limit_when_the_next_upload_may_fail() -> None:
+    limit = files_limit(5, GIB)
+    near = 5 * GIB // 100
+    assert at_the_fence(Use(GIB, limit), 5)
+    assert at_the_fence(Use(GIB, limit - near + 1), 5)
+    assert not at_the_fence(Use(GIB, limit - near), 5)

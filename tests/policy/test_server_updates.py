@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hosting.policy.engines import ends_soon, engines, series
+from hosting.policy.engines import DEBIAN, SUPPORTED, UBUNTU, ends_soon, engines, series
 from hosting.policy.maintenance import NeverFits, off_peak_windows
 from hosting.policy.placement import PAUSED, takes_instances
 from hosting.policy.server_updates import (
@@ -99,6 +101,21 @@ def test_what_is_out_of_support_is_told_in_time() -> None:
     ]
 
 
+@pytest.mark.parametrize(("file", "column", "source"), [("debian", "eol-lts", DEBIAN), ("ubuntu", "eol", UBUNTU)])
+def test_the_ends_of_distributions_are_those_that_debian_ships(file: str, column: str, source: str) -> None:
+    with Path(f"/usr/share/distro-info/{file}.csv").open(encoding="utf-8", newline="") as rows:
+        ends = {f"{file} {row['version'].removesuffix(' LTS')}": row[column] for row in csv.DictReader(rows)}
+    known = {name: str(support.until) for name, support in SUPPORTED.items() if support.source == source}
+    assert known
+    assert known == {name: ends[name] for name in known}
+
+
+def test_each_date_names_who_says_it() -> None:
+    makers = {"debian": "distro-info", "ubuntu": "distro-info", "PHP": "php.net", "MariaDB": "mariadb.org"}
+    for name, support in SUPPORTED.items():
+        assert makers.get(name.partition(" ")[0], "mysql.com") in support.source
+
+
 def test_every_instance_needs_a_backup_of_the_last_day_and_nobody_at_work() -> None:
     check_can_begin(APP1, {"a": NOW - 24 * HOUR}, [], NOW)
     check_can_begin(APP1, {}, [], NOW)
@@ -165,6 +182,13 @@ def test_a_reboot_has_its_turn_early_in_the_first_off_peak_morning_after_the_not
     local = turn.opens.astimezone(ZoneInfo(TIME_ZONE))
     assert (local.hour, turn.lasts) == (4, 2 * HOUR)
     assert any(one.opens <= turn.opens and turn.closes <= one.closes for one in off_peak_windows(turn.opens))
+
+
+def test_a_reboot_that_takes_long_has_a_longer_turn() -> None:
+    turn = reboot_window(NOW, {STANDARD}, lasts=3 * HOUR)
+    local = turn.opens.astimezone(ZoneInfo(TIME_ZONE))
+    assert (f"{local:%a %H:%M}", turn.lasts) == ("Sat 04:00", 3 * HOUR)  # no other morning is off-peak until 7:00
+    assert reboot_window(NOW, {STANDARD}, lasts=HOUR) == reboot_window(NOW, {STANDARD})
 
 
 def test_terms_that_leave_no_early_morning_leave_no_reboot() -> None:

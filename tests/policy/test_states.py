@@ -9,6 +9,7 @@ import pytest
 
 from hosting.policy.states import (
     EDGES,
+    EndState,
     EventState,
     ForbiddenEdge,
     GenerationState,
@@ -24,7 +25,7 @@ from hosting.policy.states import (
 if TYPE_CHECKING:
     from enum import StrEnum
 
-ALL = [OrderState, InstanceState, ServerState, WorkState, EventState, GenerationState, NameState, OfferState]
+ALL = [OrderState, InstanceState, ServerState, WorkState, EventState, GenerationState, NameState, OfferState, EndState]
 PAIRS = [pair for states in ALL for pair in product(states, states)]
 
 
@@ -54,6 +55,8 @@ def test_a_state_goes_where_an_edge_leads_and_may_be_confirmed(current: StrEnum,
         ServerState.RETIRED,
         GenerationState.DROPPED,
         NameState.GONE,
+        EndState.DELETED,
+        EndState.CALLED_OFF,
     ],
 )
 def test_an_end_is_an_end(end: StrEnum) -> None:

@@ -22,6 +22,7 @@ ELSEWHERE = (
     "app10/wz8c6f/g7/data/aa/aa01",
     "app2/wz8c6f/g7/locks/2fa90b49",
     "control/now",
+    "exports/wz8c6f/7/1.zip",
     "app1",
     "x/app1/y/z/locks/l",
 )
@@ -70,6 +71,7 @@ def test_who_restores_reads_everything_but_the_control_machines_own() -> None:
     assert may(READER, "s3:GetObjectVersion", DATA)
     assert may(READER, "s3:ListBucket")
     assert not may(READER, "s3:GetObject", "control/2026-11-26T10:00:00Z")
+    assert not may(READER, "s3:GetObject", "exports/wz8c6f/7/1.zip")
     allowed = {action for statement in READER["Statement"] for action in statement["Action"]}
     assert not [action for action in allowed if "Put" in action or "Delete" in action]
 

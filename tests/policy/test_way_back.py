@@ -14,6 +14,7 @@ from hosting.policy.way_back import (
     WayBack,
     check_stop,
     differing,
+    shape_of,
     way_back,
 )
 
@@ -33,7 +34,7 @@ def one(after: Table | None) -> WayBack:
 
 
 def test_a_table_that_the_migration_leaves_alone_costs_nothing() -> None:
-    assert one(PLAIN) == WayBack(seconds=0.25)
+    assert one(PLAIN) == WayBack(seconds=0.25, shape=shape_of({"t": PLAIN}))
 
 
 def test_a_table_that_only_got_something_loses_it_again() -> None:
@@ -64,8 +65,10 @@ def test_new_tables_go_again() -> None:
 
 
 def test_it_comes_back_from_the_record_as_it_was() -> None:
-    way = WayBack(("a",), {"b": (("c",), ())}, ("n",), 1.5, 7, ("s",))
+    way = WayBack(("a",), {"b": (("c",), ())}, ("n",), 1.5, 7, ("s",), "0f")
     assert WayBack.of(way.told()) == way
+    before_it_was_kept = {name: value for name, value in way.told().items() if name != "shape"}
+    assert WayBack.of(before_it_was_kept) == replace(way, shape="")
 
 
 def test_who_would_be_closed_for_too_long_is_left_with_the_figures() -> None:
@@ -79,4 +82,6 @@ def test_who_would_be_closed_for_too_long_is_left_with_the_figures() -> None:
 def test_shapes_are_compared_and_not_what_is_in_the_tables() -> None:
     other = replace(PLAIN, content=None, size=9)
     assert differing({"a": PLAIN, "b": PLAIN}, {"a": other, "b": other}) == []
+    assert shape_of({"a": PLAIN, "b": PLAIN}) == shape_of({"b": other, "a": other})
+    assert len({shape_of({"a": one}) for one in (PLAIN, replace(PLAIN, keys=()), replace(PLAIN, columns=()))}) == 3
     assert differing({"a": PLAIN, "b": PLAIN}, {"a": replace(PLAIN, keys=()), "c": PLAIN}) == ["a", "b", "c"]

@@ -43,6 +43,10 @@ ONLY_NEW = {
     "group_permissions": "`gid` int(11) NOT NULL, `handler` varchar(32) NOT NULL",
     "share_folder": "`id` int(11) NOT NULL, `uid` int(11) NOT NULL",
 }  # fmt: skip
+SHIPPED = (
+    "config/modules/Bookmarks/config.php", "config/modules/phlyMTA/config.php", "frontend/themes/Basic/style.css",
+    "shared/extauth/csvfile.php", "shared/extauth/ldap_ext.php", "shared/msggw/phlymail.de/phm_shortmessage.php",
+)  # fmt: skip
 SUBJECTS = ["Grüße aus Köln", "Re: Angebot über 5 €", "plain", "It's \\ a test; -- no comment", "x" * 400]
 
 
@@ -118,7 +122,7 @@ class OldOne:
         }
         tree = {
             "index.php": b"<?php // phlyMail", "config.php": b"<?php", "api.php": b"<?php", "shared/lib/functions.php": b"<?php", "handlers/email/api.php": b"<?php",
-            "frontend/themes/Yokohama/main.css": b"a {}", "choices.ini.php": self.choices().encode(), f"{self.config}build.name": f"phlyMail {self.edition}\n".encode(),
+            "frontend/themes/Yokohama/main.css": b"a {}", "frontend/themes/Yokohama/choices.ini.php": b";<?php die(); ?>\nengine = 412\n", "choices.ini.php": self.choices().encode(), f"{self.config}build.name": f"phlyMail {self.edition}\n".encode(),
             f"{self.config}current.build": build[self.edition, self.series].encode(), "storage/tplcache/x.tpl": b"a:0:{}", "storage/.htaccess": b"deny from all\n",
         }  # fmt: skip
         access = {"host": "localhost", "user": "phm", "pass": "g3heim", "database": "mail", "prefix": self.prefix}
@@ -130,6 +134,7 @@ class OldOne:
             tree[f"{self.config}driver.mysql.conf.php"] = "\n".join(
                 ["<?php die(); ?>", *(f"mysql_{k};;{v}" for k, v in access.items()), ""]
             ).encode()
+        tree |= dict.fromkeys(SHIPPED, b"<?php")
         for uid in range(1, self.users + 1):
             for number in range(self.mails):
                 tree[f"{self.base}/{uid}/email/inbox/{uid}{number:08}"] = self.mail(uid, number)

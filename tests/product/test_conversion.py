@@ -19,7 +19,7 @@ from hosting.product.conversion import (
 )
 from hosting.product.conversion_table import TABLE
 from hosting.product.old_settings import OldIni, read_ini
-from hosting.product.settings import PATHS, Relay, instance_choices
+from hosting.product.settings import PATHS, Relay, config_choices, instance_choices
 from tests.product.test_old_settings import as_php_reads
 
 BASE = instance_choices("de", Relay("relay.example", 25, "u", "p"), "phlyLabs", online=False)
@@ -105,8 +105,16 @@ def test_a_value_that_does_not_exist_here_becomes_the_usual_one(line: str, key: 
 
 
 def test_the_administrations_lock_is_lifted_and_only_known_parts_are_on() -> None:
-    rows = convert_config(read_ini("language = de\nallow_ip = 1\nfoo = 2\n"))
-    assert [(row.key, row.new) for row in rows] == [("allow_ip", "0"), ("foo", "-")]
+    taken, rows = convert_config(read_ini("language = fr\nallow_ip = 1\nfoo = 2\nscheme = mine\n"))
+    assert taken == {"language": "fr", "allow_ip": "0"}
+    told = [("config.allow_ip", "0", "locks_out"), ("config.foo", "-", "unknown"), ("config.language", "fr", "kept"),
+            ("config.scheme", "-", "bad_value")]  # fmt: skip
+    assert [(row.key, row.new, row.why.code) for row in rows] == told
+    assert as_php_reads(config_choices("de", taken)) == {
+        ("", "language"): "fr",
+        ("", "scheme"): "default",
+        ("", "allow_ip"): "0",
+    }
     on, report = convert_handlers(read_ini("core = 1\nemail = 1\nrss = 0\nshop = 1\n"))
     assert on == {
         "core": "1",
@@ -118,10 +126,10 @@ def test_the_administrations_lock_is_lifted_and_only_known_parts_are_on() -> Non
         "rss": "0",
     }
     assert {row["key"]: row["why"] for row in rows_as_json(report)} == {
-        "core": "kept",
-        "email": "kept",
-        "rss": "kept",
-        "shop": "unknown",
+        "handlers.core": "kept",
+        "handlers.email": "kept",
+        "handlers.rss": "kept",
+        "handlers.shop": "unknown",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tasks.on_server.old_installation.dump_reader import Wanted, pass_on, survey
+from tasks.on_server.old_installation.sql_portions import Portions
 from tests.inventory.databases import PrivateMariadb
 from tests.product.old_installations import OldOne
 
@@ -41,12 +43,15 @@ def loaded(server: PrivateMariadb, old: OldOne, dump: bytes = b"") -> tuple[str,
     dump = dump or old.dump()
     found = survey([dump])
     ((section, prefix),) = found.candidates()
-    out: list[bytes] = []
-    rows = pass_on([dump], found, Wanted(section, prefix, "phlymail", tuple(old.tables())), out.append)
+    out = io.BytesIO()
+    portions = Portions(out, most=1000)
+    rows = pass_on([dump], found, Wanted(section, prefix, "phlymail", tuple(old.tables())), portions.write)
+    portions.end()
     url = server.fresh()
     name = url.partition("?")[0].rpartition("/")[2]
     done = subprocess.run(
-        ["mariadb", "--no-defaults", "--batch", "--disable-local-infile", f"--socket={server.folder}/socket", "-u", "root", name], input=b"".join(out),
+        ["mariadb", "--no-defaults", "--batch", "--disable-local-infile", "--init-command=SET autocommit=0", f"--socket={server.folder}/socket", "-u", "root",
+         name], input=out.getvalue(),
         capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")

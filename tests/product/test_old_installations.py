@@ -18,11 +18,11 @@ from hosting.product.editions import (
     Tree,
     config_folder,
     find_roots,
-    modifications,
     recognise,
     tree_at,
     user_base,
 )
+from hosting.product.modifications import modifications
 from hosting.product.old_settings import merged, read_ini
 from hosting.product.settings import Relay, instance_choices
 from tasks.on_server.old_installation.bounds import Bounds
@@ -165,6 +165,7 @@ def test_unsafe_settings_become_safe_and_each_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "names"),
     [
+        ({}, []),
         ({"frontend/themes/Blue/main.css": b"a {}"}, ["theme Blue"]),
         ({"handlers/shop/api.php": b"<?php"}, ["handler shop"]),
         ({"config/modules/stats/index.php": b"<?php"}, ["Config module stats"]),

@@ -80,10 +80,16 @@ def test_what_php_may_take_for_something_else_is_doubtful(value: str) -> None:
 @pytest.mark.parametrize(
     "line",
     ['a = "x', 'a = "x"y"', 'a = "${PATH}"', "a = ${PATH}", 'a = "x\\"', "a = (1)", "a = 1 | 2", "a = !x", "[core", "[a b]",
-     "null = 1", "yes = 2", "a", "=", "a\0 = 1", "[auth]", "[E_ALL]", "[null]", "{a} = 1", "a = x\0", "\ufeff; x", "a = b = c", "a = ^"],
+     "null = 1", "yes = 2", "a", "=", "a\0 = 1", "[auth]", "[E_ALL]", "[null]", "{a} = 1", "a = x\0", "\ufeff; x", "a = b = c", "a = ^",
+     "; x\0", "\0"],
 )  # fmt: skip
 def test_what_makes_the_rest_of_a_file_unsure_is_told_by_its_line(line: str) -> None:
     assert read_ini(f"[auth]\nb = 1\n{line}\nc = 2\n") == OldIni(unreadable=3)
+
+
+def test_a_section_takes_the_place_of_a_key_of_its_name() -> None:
+    assert agrees("core = 1\nemail = 1\r[core]").values == {("", "email"): "1"}
+    assert agrees("core = 1\n[core]\ncore = 2\n").values == {("core", "core"): "2"}
 
 
 def test_the_later_file_wins_and_its_doubts_too() -> None:

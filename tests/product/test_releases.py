@@ -11,7 +11,7 @@ import pytest
 from fleet.release import pack_release
 from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.product import releases
-from hosting.product.releases import NEEDED, NotARelease, inspect_archive, object_key, version_of
+from hosting.product.releases import NEEDED, NotARelease, file_sums, inspect_archive, object_key, version_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,6 +133,15 @@ def test_a_small_archive_that_unpacks_to_very_much_is_refused_by_its_word(tmp_pa
     assert file.stat().st_size < 2**20
     with pytest.raises(NotARelease, match="unpacks to more"):
         inspect_archive(file)
+
+
+def test_a_release_tells_the_sums_of_its_program_and_not_of_what_instances_change(tmp_path: Path) -> None:
+    more = {"shared/lib/a.php": "<?php", "install/x.tpl": "x", "choices.ini.php": ";", "storage/.htaccess": ""}
+    whole = {f"phlymail/{name}": text for name, text in (FILES | more).items()}
+    sums = file_sums(packed(tmp_path / "r.zip", whole))
+    assert sums["shared/lib/a.php"] == hashlib.sha256(b"<?php").hexdigest()
+    state = {*more, releases.MARKER_BUILD, "installer.php", "runonce.php"}
+    assert sums.keys() & state == {"shared/lib/a.php"}
 
 
 @pytest.mark.parametrize(

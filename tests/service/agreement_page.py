@@ -19,7 +19,7 @@ from hosting.policy.agreement_links import sign_link
 from hosting.policy.states import ServerState
 from hosting.policy.values import ServerFacts, ServerName
 from tests.deployments.web.conftest import new_secret, open_instance, settings_for
-from tests.deployments.web.processes import free_port
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,8 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_H
 from deployments.console.settings_from_fleet import as_toml, settings_of, write_private
 from deployments.runtime.environment import Places, api_login
 from hosting.settings import load_settings
-from tests.service_fixture import free_port, prefect_server
+from tests.service.ports import free_port
+from tests.service_fixture import prefect_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from fleet import certificates
 from hosting.inventory import domain_invitations
 from hosting.inventory.session import Inventory
 from tests.deployments.web.conftest import new_secret, open_instance, settings_for
-from tests.deployments.web.processes import free_port
 from tests.service.agreement_page import START_SECONDS, customer
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -39,9 +39,15 @@ class _Reader(ast.NodeVisitor):
 
 def steps_of(*functions: Callable[..., Any]) -> list[str]:
     """The names of all steps that these functions of a flow's module call, each once."""
-    found: list[str] = []
+    return list(dict.fromkeys(step for step, _ in calls_of(*functions)))
+
+
+def calls_of(*functions: Callable[..., Any]) -> list[tuple[str, int]]:
+    """All their calls of steps, each with its number among those of its step."""
+    found: list[tuple[str, int]] = []
     for function in functions:
         reader = _Reader(vars(sys.modules[function.__module__]))
         reader.read(function)
-        found += reader.found
-    return list(dict.fromkeys(found))
+        for step in reader.found:
+            found.append((step, 1 + sum(step == other for other, _ in found)))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from typing import TYPE_CHECKING
 
 from fleet import Fleet, network
@@ -22,6 +23,15 @@ def cut(at: str, to: str) -> None:
 def heal(at: str, to: str) -> None:
     """It arrives again; also where nothing was cut."""
     network.run([*_neighbours(at), "del", *_there(at, to)], check=False)
+
+
+def heal_later(at: str, to: str, seconds: float) -> None:
+    """It arrives again after so long, whatever has become of this process by then: a run may end while it is cut."""
+    words = [*_neighbours(at), "del", *_there(at, to)]
+    subprocess.Popen(
+        ["sh", "-c", 'sleep "$1"; shift; exec "$@"', "heal", str(seconds), *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
@@ -16,10 +16,15 @@ import dns.tsigkeyring
 import dns.update
 
 from hosting.errors import Unreachable
-from hosting.inventory import instances, moves, work
+from hosting.inventory import instances, measurements, moves, work
 from hosting.policy.states import MoveState
+from hosting.policy.terms import STANDARD
 from hosting.product.layout import InstanceLayout
+from hosting.product.room import room_figures
+from tasks.measuring import measure_instances
+from tasks.outside import EVERY_SECONDS
 from tests.service.customer import site
+from tests.service.doors import Door, DoorsWatched, doors
 from tests.service.plans import Plan
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from hosting.inventory.moves import MoveFacts
     from hosting.policy.values import InstanceFacts
+    from tests.service.names import Asked
     from tests.service.plans import Fault, Outcome
     from tests.service_fixture import Service
 
@@ -53,7 +59,7 @@ DIFFERS = (
 
 BULK = """
 CREATE TABLE IF NOT EXISTS bulk (id INT PRIMARY KEY AUTO_INCREMENT, content BLOB) ENGINE=InnoDB;
-INSERT INTO bulk (content) SELECT RANDOM_BYTES(1024) FROM seq_1_to_60000 WHERE NOT EXISTS (SELECT 1 FROM bulk);
+INSERT INTO bulk (content) SELECT RANDOM_BYTES(1024) FROM seq_1_to_40000 WHERE NOT EXISTS (SELECT 1 FROM bulk);
 """
 """So much that the database is not compared in the stop; no more of it each time."""
 
@@ -79,11 +85,14 @@ def known_by_name(service: Service) -> None:
     dns.query.tcp(update, key["address"], 5)
 
 
-def plan(service: Service, instance: InstanceFacts, target: str) -> MoveFacts:
-    """A move that was agreed on, with its work."""
+def plan(service: Service, instance: InstanceFacts, target: str, ahead: timedelta = timedelta(0)) -> MoveFacts:
+    """A move that was agreed on, with its work; it is copied from now on, and closed so much later at the earliest."""
+    ensure_measured(service, instance)
     now = datetime.now(UTC)
     with service.inventory.writing() as session:
-        made = moves.plan_move(session, instance.name, target, "tests", "test", now, without_backup=True, now=now)
+        made = moves.plan_move(
+            session, instance.name, target, "tests", "test", now + ahead, without_backup=True, now=now, copies_from=now
+        )
         work.ask_for(session, work.MOVE, str(made.id), now, by="test", now=now)
         return made
 
@@ -117,8 +126,13 @@ def leftovers(service: Service, instance: InstanceFacts, host: str) -> list[str]
 
 
 def site_of(service: Service, instance: InstanceFacts, host: str) -> str:
-    """The first line of the instance's site on a host."""
-    return service.on(f"head -n 1 /etc/apache2/phm/instances/{instance.name}.conf 2>/dev/null || :", host).strip()
+    """The first line of the instance's site on a host; read from its disk, whatever is cut off from it."""
+    disk = service.fleet.hosts.disks(service.fleet.plan.host(host)).root
+    try:
+        site_file = disk / f"etc/apache2/phm/instances/{instance.name}.conf"
+        return site_file.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except FileNotFoundError:
+        return ""
 
 
 def crons_on(service: Service, instance: InstanceFacts) -> list[str]:
@@ -154,6 +168,7 @@ def check_moved(sides: Sides, instance: InstanceFacts, outcome: Outcome, number:
     assert outcome.completed, outcome
     move = numbered(service, number)
     assert move.state is MoveState.DONE
+    assert move.closed_at is None
     assert now_on(service, instance).server_name == move.target_name
     assert "database" in move.evidence, move.evidence  # compared, whichever run did it
     assert leftovers(service, instance, move.target_name) == []
@@ -161,6 +176,53 @@ def check_moved(sides: Sides, instance: InstanceFacts, outcome: Outcome, number:
     assert site_of(service, instance, move.target_name).startswith(f"# Instance {instance.name} of order")
     assert site_of(service, instance, move.source_name).startswith(f"# Instance {instance.name} has moved to")
     assert crons_on(service, instance) == [move.target_name]
+    found = doors(service, instance)
+    assert (found[move.target_name], found[move.source_name]) == (Door.SERVES, Door.PASSES_ON), found
+    check_told_of_room(service, instance)
+
+
+def check_one_serves(service: Service, instance: InstanceFacts, move: MoveFacts, *, cut: bool = False) -> None:
+    """One server serves the instance itself, to who asks both: the one that the inventory names.
+
+    In the stop, or where it is cut off from who asks, it may be none; never the other one.
+    """
+    here, closed = now_on(service, instance).server_name, facts(service, move).closed_at is not None
+    found = doors(service, instance)
+    serves = [host for host, door in found.items() if door is Door.SERVES]
+    assert serves == [here] or (not serves and (closed or cut)), found
+    assert serving(service, instance) in ([], [here])
+
+
+def check_told_of_room(service: Service, instance: InstanceFacts) -> None:
+    """Where it is now, the product is told what was measured last: without these figures it stops nobody (P04)."""
+    here = now_on(service, instance)
+    with service.inventory.reading() as session:
+        last = measurements.last_measured(session, instance.name)
+    assert last is not None
+    told = service.on(f"cat {InstanceLayout.of(here).room_file}", here.server_name)
+    assert told == room_figures(here.storage_gib, last.use)
+
+
+def ensure_measured(service: Service, instance: InstanceFacts) -> None:
+    """It was measured once, as every instance is within the hour."""
+    here = now_on(service, instance)
+    with service.inventory.reading() as session:
+        known = measurements.last_measured(session, instance.name)
+    if known is None:
+        [one] = measure_instances.fn(service.server(here.server_name), [here])
+        assert one.measured is not None, one.finding
+
+
+def check_stop(move: MoveFacts, asked: Asked, url: str) -> None:
+    """What the record tells of a stop is what somebody saw who asked all the time, and no more than is allowed.
+
+    Each of the two probes is late by a request that is on its way and its pause, where it closes and where it opens.
+    """
+    assert move.stop_seconds is not None
+    closed = sum(seconds for part, seconds in move.evidence["stop"].items() if part != "close")
+    assert closed <= move.stop_seconds <= STANDARD.move_closed_most.total_seconds()
+    late = 2 * (asked.slowest(url) + EVERY_SECONDS)
+    assert abs(move.stop_seconds - asked.longest(url)) <= 2 * late, (move.stop_seconds, asked.longest(url), late)
 
 
 @contextlib.contextmanager
@@ -185,7 +247,10 @@ def table_that_differs(service: Service, instance: InstanceFacts) -> Iterator[No
 
 
 class Customer:
-    """Puts file after file by WebDAV at the address that he knows, and remembers what he was told is kept."""
+    """Puts file after file by WebDAV at the address that he knows, and remembers what he was told is kept.
+
+    Meanwhile both hosts are looked at, from inside by their sites and from outside by their doors.
+    """
 
     def __init__(self, service: Service, instance: InstanceFacts, target: str) -> None:
         self.service, self.instance, self.target = service, instance, target
@@ -194,6 +259,7 @@ class Customer:
         self.both: list[list[str]] = []
         self.looks = 0
         self.ended = threading.Event()
+        self.doors = DoorsWatched(service, instance)
         self.site = site(service, instance)
         assert self.site.log_in(service.secret(instance, "root_admin")).status_code == 302
         self.name = f"c{secrets.token_hex(3)}"
@@ -201,6 +267,7 @@ class Customer:
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self._put, self._look)]
 
     def __enter__(self) -> Self:
+        self.doors.__enter__()
         for thread in self.threads:
             thread.start()
         self.goes_on()
@@ -210,6 +277,7 @@ class Customer:
         self.ended.set()
         for thread in self.threads:
             thread.join()
+        self.doors.__exit__()
 
     def goes_on(self) -> None:
         """Until some more was kept."""
@@ -235,8 +303,8 @@ class Customer:
             ]  # fmt: skip
 
     def served_by_both(self) -> list[list[str]]:
-        """Whenever both hosts served the instance themselves."""
-        return self.both
+        """Whenever both hosts served the instance themselves, by their sites or to who asked them."""
+        return [*self.both, *self.doors.both]
 
     def still_logged_in(self) -> bool:
         """Whether the session from before is still good."""
@@ -258,11 +326,8 @@ class Customer:
                 self.moments.append(time.monotonic())
 
     def _look(self) -> None:
-        while not self.ended.wait(0.2):
-            try:
-                found = serving(self.service, self.instance)
-            except AssertionError:  # the fleet's list of host keys is written anew now and then
-                continue
+        while not self.ended.wait(0.05):
+            found = serving(self.service, self.instance)
             self.looks += 1
             if len(found) > 1:
                 self.both.append(found)

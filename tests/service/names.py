@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from blocks.dns_zone import DnsZone
@@ -84,34 +85,64 @@ def url(service: Service, instance: InstanceFacts) -> str:
 
 
 class Asked:
-    """Addresses that are asked over and over while this lasts; each a new connection, as a new visitor's."""
+    """Addresses that are asked over and over while this lasts; each a new connection, as a new visitor's.
 
-    def __init__(self, *urls: str) -> None:
+    Args:
+        urls: the addresses.
+        known: where the DNS of those who ask leads, by name; for all others the service's resolvers are asked.
+    """
+
+    def __init__(self, *urls: str, known: dict[str, str] | None = None) -> None:
+        self.known = known
         self.seen: dict[str, list[tuple[float, str]]] = {one: [] for one in urls}
         self.took: dict[str, list[float]] = {one: [] for one in urls}
         self.ended = threading.Event()
+        self.broken: Exception | None = None
         self.thread = threading.Thread(target=self._ask, daemon=True)
 
     def __enter__(self) -> Self:
         self.thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.ended.set()
         self.thread.join()
+        if self.broken is not None:  # what was not asked proves nothing
+            raise self.broken
+        if kind is None:
+            unasked = [one for one, seen in self.seen.items() if not seen]
+            assert not unasked, f"nobody asked for {unasked}"
 
     def _ask(self) -> None:
+        """Ask until the end; an error that is no answer is kept for who waits."""
+        try:
+            self._go_on_asking()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is raised where the asking ends
+            self.broken = error
+
+    def _go_on_asking(self) -> None:
         settings = load(ServiceSettings)
         while not self.ended.wait(EVERY_SECONDS):
             for one, seen in self.seen.items():
                 at = time.monotonic()
                 try:
-                    with web_probe(settings.trust, tuple(settings.resolvers)) as web:
+                    with web_probe(settings.trust, tuple(settings.resolvers), self.known) as web:
                         said = str(web.ask("GET", one + HEALTH).status_code)
                 except ServiceError as error:
                     said = str(error)
                 seen.append((at, said))
                 self.took[one].append(time.monotonic() - at)
+
+    def goes_on(self, one: str, seconds: float = 30) -> bool:
+        """Whether an address answers as a healthy instance does to who asks from now on; it is waited for."""
+        since, deadline = time.monotonic(), time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.broken is not None:
+                return False
+            if any(at > since and said == "401" for at, said in self.seen[one][-20:]):
+                return True
+            time.sleep(EVERY_SECONDS)
+        return False
 
     def failures(self, one: str) -> list[str]:
         """What an address answered else than a healthy instance does."""
@@ -120,6 +151,11 @@ class Asked:
     def slowest(self, one: str) -> float:
         """The seconds that somebody waited longest for an answer of an address."""
         return max(self.took[one])
+
+    def longest(self, one: str) -> float:
+        """The longest time between two good answers of an address: how long nobody was served."""
+        good = [at for at, said in self.seen[one] if said == "401"]
+        return max((after - before for before, after in pairwise(good)), default=0.0)
 
     def first_good(self, one: str) -> float:
         """When an address answered first as a healthy instance does."""

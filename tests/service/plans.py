@@ -15,14 +15,15 @@ Moment = Literal["before", "command", "after"]
 
 @dataclass(frozen=True)
 class Fault:
-    """The process kills itself, or the server's network is cut, at one moment of one task.
+    """The process kills itself, the server's network is cut, or its database dies, at one moment of one task.
 
     Args:
         task: the task's name in the run.
         moment: when.
         command: which of the task's remote commands, from 1.
-        kind: what happens.
-        seconds: how long the network stays cut.
+        call: which of the task's calls it is before or after, from 1.
+        kind: what happens; the database is ended hard.
+        seconds: how long the network stays cut, or the database away.
         at: where a link to one host is cut alone: on another host, or on this machine, where none is named.
         to: that host; where none is named, the server is cut off from everything.
     """
@@ -30,10 +31,11 @@ class Fault:
     task: str
     moment: Moment
     command: int = 1
-    kind: Literal["kill", "cut"] = "kill"
+    kind: Literal["kill", "cut", "database"] = "kill"
     seconds: float = 0.0
     at: str = ""
     to: str = ""
+    call: int = 1
 
 
 @dataclass(frozen=True)

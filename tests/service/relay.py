@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiosmtpd.controller import Controller
 
-from tests.deployments.web.processes import free_port
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

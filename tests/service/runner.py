@@ -9,7 +9,6 @@ reads one line a run, `NUMBER SERVER PLAN`, and answers with one line, `NUMBER E
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import os
 import pkgutil
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 END_SECONDS = 10
+
+MAKING_A_RUN = ("fastapi.encoders",)
+"""What Prefect loads to make a run: the service's are made by others before they begin, these ones make their own."""
 
 
 class Runner:
@@ -92,16 +94,15 @@ def serve(folder: Path) -> None:
     machine's load, which says nothing of theirs: nobody waits for it.
     """
     import flows
-    from blocks import store_client
+    from deployments.runtime.warm_parent import preload
     from tasks import snapshots
     from tests.service import watched_run
 
-    for module in pkgutil.iter_modules(flows.__path__):
-        importlib.import_module(f"flows.{module.name}")
-    snapshots.LOAD_MOST_A_CORE = 1000.0
-    store_client.read_models()  # as the service's own parent of runs does
     out = os.dup(1)
     os.dup2(2, 1)  # what the runs print is no answer
+    modules = [f"flows.{module.name}" for module in pkgutil.iter_modules(flows.__path__)]
+    preload([*modules, *MAKING_A_RUN])  # as the service's own parent of runs does
+    snapshots.LOAD_MOST_A_CORE = 1000.0
     while line := sys.stdin.readline():
         number, server, plan = line.split(" ", 2)
         pid = os.fork()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from blocks.loading import load
 from blocks.object_store import ObjectStore
 from fleet.release import pack_release
-from hosting.inventory import instances, releases, roll_outs
-from hosting.inventory.roll_out_rows import RollOutOrder
+from hosting.inventory import cases, instances, releases, roll_outs
+from hosting.inventory.roll_out_rows import RollOutOrder, subject_of
 from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.product.layout import InstanceLayout
 from hosting.product.releases import inspect_archive, object_key
@@ -42,7 +42,7 @@ for p in /srv/code/$name/closed /srv/code/$name/trial /srv/scratch/$name/trial /
   [ ! -e $p ] || echo $p
 done
 mariadb -NBe "SHOW DATABASES LIKE 'phm\\_$name\\_%'; SELECT User FROM mysql.user WHERE User LIKE 'phm\\_$name\\_%'"
-ls /srv/code/$name | grep -vx -e "$(readlink /srv/code/$name/current)" -e current -e room.ini
+ls /srv/code/$name | grep -vx -e "$(readlink /srv/code/$name/current)" -e current -e room.ini -e gate.php
 [ -e /etc/cron.d/phm-$name ] || echo "no cron job"
 find /srv/code/$name/current/ -maxdepth 1 '(' -name runonce.php -o -name installer.php -o -name install ')'
 :
@@ -96,6 +96,13 @@ def end(service: Service, roll_out: RollOutFacts) -> None:
             roll_outs.abort(session, roll_out.id, "the test is over", "test", datetime.now(UTC))
 
 
+def cases_of(service: Service, roll_out: RollOutFacts, instance: InstanceFacts) -> list[str]:
+    """The kinds of the open cases of an instance, and of its roll-out."""
+    subjects = (subject_of(roll_out.id), instances.subject_of(instance.name))
+    with service.inventory.reading() as session:
+        return [one.kind for one in cases.open_cases(session) if one.subject in subjects]
+
+
 def now_on(service: Service, instance: InstanceFacts) -> InstanceFacts:
     """The instance as the inventory has it now."""
     with service.inventory.reading() as session:
@@ -121,6 +128,38 @@ def add_user(service: Service, instance: InstanceFacts, name: str) -> None:
     service.on(f"mariadb {database} -e \"INSERT INTO phlymail_user SET username='{name}'\"", instance.server_name)
 
 
+def add_file(service: Service, instance: InstanceFacts, name: str) -> None:
+    """A file of the first user's, with content of its own."""
+    layout = InstanceLayout.of(instance)
+    folder = layout.data / "storage/user/1/files"
+    write = f"mkdir -p {folder} && head -c 4000 /dev/urandom | base64 >{folder}/{name}"
+    service.on(f"runuser -u {layout.user} -- sh -c '{write}'", instance.server_name)
+
+
+def files_with(service: Service, instance: InstanceFacts, text: str) -> list[str]:
+    """The names of the first user's files that have a text in them."""
+    folder = InstanceLayout.of(instance).storage / "user/1/files"
+    return sorted(service.on(f"cd {folder} && grep -l '{text}' * || :", instance.server_name).split())
+
+
+def data_of(service: Service, instance: InstanceFacts) -> list[str]:
+    """What customers have, which every release keeps as it is: salt, users, and the sum of each of their files."""
+    layout = InstanceLayout.of(instance)
+    users = f"mariadb -NB {layout.database} -e 'SELECT uid, username FROM phlymail_user ORDER BY uid'"
+    files = f"cd {layout.data}/storage/user && find . -type f -exec sha256sum {{}} + | sort -k 2"
+    told = [service.on(one, instance.server_name) for one in (users, files)]
+    assert all(told), told
+    return [service.salt(instance), *told]
+
+
+def notes_of(service: Service, instance: InstanceFacts) -> list[str]:
+    """What the later release notes of each user."""
+    sql = "SELECT standin_note FROM phlymail_user"
+    return service.on(
+        f"mariadb -NB {InstanceLayout.of(instance).database} -e '{sql}'", instance.server_name
+    ).splitlines()
+
+
 def run_cron(service: Service, instance: InstanceFacts) -> None:
     """The background jobs that are due once are through: later ones change nothing but when they ran."""
     user = InstanceLayout.of(instance).user
@@ -135,12 +174,16 @@ def columns_of(service: Service, instance: InstanceFacts) -> str:
     return service.on(f'mariadb -NB {database} -e "{sql}"', instance.server_name).strip()
 
 
+PAUSE_SECONDS = 0.05
+
+
 @dataclass
 class Asking:
     """Somebody who asks an address every 50 ms, beside the service's own probe: status by moment."""
 
     ask: Any
     seen: list[tuple[float, int]] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
@@ -153,9 +196,15 @@ class Asking:
         self.thread.join()
 
     def _go(self) -> None:
-        while not self.ended.wait(0.05):
+        while not self.ended.wait(PAUSE_SECONDS):
             at = time.monotonic()
             self.seen.append((at, self.ask("api.php").status_code))
+            self.took.append(time.monotonic() - at)
+
+    @property
+    def late_seconds(self) -> float:
+        """So much later than it is so may either end of an outage be seen: by two questions and their pauses."""
+        return 2 * (max(self.took) + PAUSE_SECONDS)
 
     @property
     def statuses(self) -> set[int]:

@@ -37,6 +37,7 @@ class Watch:
         self.server = server
         self.current = ""
         self.tasks: list[str] = []
+        self.calls: Counter[str] = Counter()
         self.commands: Counter[str] = Counter()
         self.changed: dict[str, bool] = {}
         self.took: dict[str, float] = defaultdict(float)
@@ -53,14 +54,15 @@ class Watch:
         def watched(task: Task[Any, Any], *args: Any, **kwargs: Any) -> Any:
             outer, self.current = self.current, task.name
             self.tasks.append(task.name)
-            self.strike("before")
+            self.calls[task.name] += 1
+            self.strike("before", self.calls[task.name])
             began = time.monotonic()
             result = plain(task, *args, **kwargs)
             self.took[task.name] += time.monotonic() - began
             if hasattr(result, "changed"):
                 self.changed[task.name] = result.changed
             self.current = task.name  # a task within it may have ended
-            self.strike("after")
+            self.strike("after", self.calls[task.name])
             self.current = outer
             return result
 
@@ -75,29 +77,34 @@ class Watch:
             if self.fault and self.fault.kind == "cut":  # the packet is lost on its way
                 self.strike("command", first)
             result = plain(*args, **kwargs)
-            if self.fault and self.fault.kind == "kill":  # the server has it and goes on alone
+            if self.fault and self.fault.kind != "cut":  # the server has it and goes on alone
                 self.strike("command", first)
             return result
 
         setattr(kind, name, watched)
 
-    def strike(self, moment: str, command: int = 1) -> None:
-        """Do what the plan says, if this is the moment."""
+    def strike(self, moment: str, number: int) -> None:
+        """Do what the plan says, if this is the moment: a task's n-th command, or its n-th call; or the next after it.
+
+        Whoever watches from outside meanwhile asks, too, and gets no answer where that is the matter.
+        """
         fault = self.fault
-        if (
-            fault is None
-            or (fault.task, fault.moment) != (self.current, moment)
-            or (moment == "command" and fault.command != command)
-        ):
+        if fault is None or (fault.task, fault.moment) != (self.current, moment):
+            return
+        if number < (fault.command if moment == "command" else fault.call):
             return
         self.fault = None
         if fault.kind == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if fault.to:
             links.cut(fault.at, fault.to)
-            threading.Timer(fault.seconds, links.heal, [fault.at, fault.to]).start()
+            links.heal_later(fault.at, fault.to, fault.seconds)
             return
         fleet = Fleet()
+        if fault.kind == "database":
+            fleet.run(self.server, "systemctl kill -s KILL mariadb; systemctl stop mariadb")
+            threading.Timer(fault.seconds, fleet.run, [self.server, "systemctl start mariadb"]).start()
+            return
         fleet.cut(self.server)
         threading.Timer(fault.seconds, fleet.heal, [self.server]).start()
 

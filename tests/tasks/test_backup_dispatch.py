@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from hosting.errors import ServiceError
-from hosting.inventory import cases, deeds, recovery_points, server_updates, work
+from hosting.inventory import alone, cases, deeds, recovery_points, server_updates, work
 from hosting.inventory.backup_views import all_backups
 from hosting.inventory.session import in_transaction
 from hosting.policy.server_updates import AT_WORK_MOST, Change, Transaction
@@ -59,10 +59,23 @@ def test_a_server_whose_update_is_at_work_begins_no_backup_until_it_is_over(inve
     )
     assert ask() == []
     with inventory.reading() as session:
+        assert server_updates.closed_to_others(session, NIGHT) == {"app1"}
         assert server_updates.updated_now(session, since + AT_WORK_MOST) == set()  # a killed run's
     end = partial(server_updates.end, begun=begun, what="x", evidence={}, by="olga", now=NIGHT)
     in_transaction(inventory, end)
     assert ask() == [FIRST]
+
+
+def test_a_server_that_is_rebooted_begins_no_backup_either(inventory: Inventory, name: str) -> None:
+    for server, seconds in (("app1", 30), ("app2", 90)):
+        take = partial(
+            alone.take_server, server=server, owner="run 9", purpose="reboot", ttl=timedelta(seconds=seconds)
+        )
+        in_transaction(inventory, partial(take, now=NIGHT))
+    assert ask() == []
+    with inventory.reading() as session:
+        assert server_updates.closed_to_others(session, NIGHT) == {"app1", "app2"}
+    assert ask(NIGHT + timedelta(minutes=1)) == [subject_at("app1", NIGHT + timedelta(minutes=1))]
 
 
 def works(inventory: Inventory) -> dict[str, WorkState]:
@@ -163,7 +176,7 @@ def test_what_is_asked_each_minute_decides_as_all_that_is_known_would(inventory:
     with_backup(inventory, third, "g3", NIGHT - 48 * HOUR)
     with_backup(inventory, third, "g3", NIGHT - 26 * HOUR, PointKind.INCREMENTAL)
     with inventory.reading() as session:
-        whole, newest = all_backups(session), all_backups(session, newest_only=True)
+        whole, newest = all_backups(session, NIGHT), all_backups(session, NIGHT, newest_only=True)
     assert [one.instance.name for one in whole] == [name, other, third]
     for hours in range(-3, 200, 7):
         at = NIGHT + hours * HOUR

@@ -47,6 +47,7 @@ DOMAIN = OwnDomain("Post.Müller.example", "post.müller.example", "post.xn--mll
 LINK = re.compile(r"http://127\.0\.0\.1/certificate/(\S+)")
 HERE = Pointing(points=True, told="It leads here.")
 ASTRAY = Pointing(points=False, told="It leads to 192.0.2.9, says the system.")
+SILENT = Pointing(points=False, told="No resolver says anything.", known=False)
 
 
 @pytest.fixture
@@ -173,8 +174,7 @@ def test_a_server_that_the_instance_has_left_passes_the_domain_on(
 def test_where_no_resolver_answers_nobody_is_told(
     inventory: Inventory, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    silent = Pointing(points=False, told="No resolver says anything.", known=False)
-    assert pointed(NOW + DAY, silent, monkeypatch) == silent.told
+    assert pointed(NOW + DAY, SILENT, monkeypatch) == SILENT.told
     assert (relay.letters, open_kinds(inventory)) == ([], [])
 
 
@@ -201,6 +201,7 @@ def test_what_was_told_of_a_domain_that_is_gone_is_settled(
 def waiting(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> str:
     """Another customer's domain, which does not lead here yet; its certificate ends in twenty days."""
     monkeypatch.setattr(held_name_letters, "addresses_of", lambda _host: ("192.0.2.1",))
+    monkeypatch.setattr(certificate_watch.read_pointing, "fn", lambda _naming, **_: ASTRAY)
     instance = opened(inventory, "A-2", NOW - 30 * DAY)
     other = OwnDomain("wartet.example", "wartet.example", "wartet.example")
     facts = CertificateFacts("b" * 64, NOW + 20 * DAY, "Beispiel CA", "PEM")
@@ -232,6 +233,19 @@ def test_a_domain_that_waits_is_told_of_its_certificate_s_end_and_reminded_of_th
     assert relay.subjects[1] == "Ihre Domain wartet.example führt noch nicht zu uns (Bestellung A-2)"
 
 
+@pytest.mark.parametrize("found", [SILENT, HERE])
+def test_nobody_is_reminded_of_a_record_that_may_be_set(
+    relay: Relay, waiting: str, monkeypatch: pytest.MonkeyPatch, found: Pointing
+) -> None:
+    assert waiting
+    with monkeypatch.context() as patched:
+        patched.setattr(certificate_watch.read_pointing, "fn", lambda _naming, **_: found)
+        told = seen_to(NOW + 3 * DAY, "wartet.example")
+    assert told == ["ends within 30 days", *([] if found.known else [SILENT.told])]
+    assert len(relay.letters) == 1
+    assert seen_to(NOW + 4 * DAY, "wartet.example") == ["waits for 3 days"]
+
+
 def test_a_domain_that_is_live_is_reminded_of_nothing(inventory: Inventory) -> None:
     assert inventory
     with time_machine.travel(NOW + 5 * DAY, tick=False):
@@ -254,6 +268,10 @@ def test_after_thirty_days_the_operator_is_asked(inventory: Inventory, waiting: 
         flow()
     assert open_kinds(inventory) == [cases.NOT_DONE]
     assert tell_open_cases() == 1
+    with time_machine.travel(NOW + 30 * DAY, tick=False), pytest.raises(NotPointed) as unknown:
+        look_again.fn(naming, SILENT.told, known=False)
+    assert "has never led here" not in str(unknown.value)
+    assert "whether it leads here by now is not known" in str(unknown.value)
 
 
 # --- our own certificate ---

@@ -40,7 +40,8 @@ from tasks.control_backup import drop_old_control_backups, store_control_backup,
 from tasks.escrow import escrow
 from tests.fleet_fixture import fleet
 from tests.inventory.words import NOW, RELEASE, placed, received, server, take, with_servers
-from tests.service_fixture import free_port, prefect_server
+from tests.service.ports import free_port
+from tests.service_fixture import prefect_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

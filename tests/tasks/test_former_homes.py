@@ -17,7 +17,19 @@ from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from flows import see_to_former_homes as flow
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import cases, deeds, former_homes, instances, moves, name_orders, names, servers, work
+from hosting.inventory import (
+    bookings,
+    cases,
+    deeds,
+    former_homes,
+    instances,
+    moves,
+    name_certificates,
+    name_orders,
+    names,
+    servers,
+    work,
+)
 from hosting.inventory.leases import LeaseLost
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
@@ -25,15 +37,16 @@ from hosting.policy.attempts import AGAIN_AFTER
 from hosting.policy.former_homes import Next
 from hosting.policy.own_domain import OwnDomain
 from hosting.policy.pointing import Seen
-from hosting.policy.states import MoveState
+from hosting.policy.states import InstanceState, MoveState
 from hosting.policy.terms import STANDARD
 from tasks import former_homes as tasks
 from tasks import move_letters, own_domains, restore_records, standing_in
 from tasks.failures import NotAllDone
-from tasks.move_records import read_kept_too_long, read_move
+from tasks.move_records import read_kept_too_long, read_move, read_obstacles
 from tasks.name_records import read_naming
 from tasks.restoring import Restore
 from tests.inventory.words import server, with_servers
+from tests.policy.test_certificate import pair
 from tests.service.records import opened, provided, with_backup
 from tests.service.relay import Relay
 
@@ -186,7 +199,7 @@ def test_a_run_is_tried_again_first_and_then_the_move_ends_without_the_silent_se
     in_transaction(inventory, partial(moves.record_state, move_id=number, to=MoveState.DONE, now=AT))
     assert owed(inventory) == [number]
     with time_machine.travel(AT + 30 * DAY, tick=False):
-        assert read_kept_too_long.fn(STANDARD.moved_kept_days) == []  # nothing of it goes before it was fenced
+        assert read_kept_too_long.fn() == []  # nothing of it goes before it was fenced
     machines.silent = set()
     silent: list[Unreachable] = []
     with tasks.kept_if_silent(silent):
@@ -194,7 +207,44 @@ def test_a_run_is_tried_again_first_and_then_the_move_ends_without_the_silent_se
     tasks.record_tried(move, silent)
     assert owed(inventory) == []
     with time_machine.travel(AT + 30 * DAY, tick=False):
-        assert [one.facts.id for one in read_kept_too_long.fn(STANDARD.moved_kept_days)] == [number]
+        assert [one.facts.id for one in read_kept_too_long.fn()] == [number]
+
+
+def test_a_domain_without_a_certificate_and_the_end_of_the_zones_own_are_known_before_a_move(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    move = read_move.fn(goes(inventory, name, "app2"))
+    has_domain(inventory, name)
+    bare = has_domain(inventory, name, "bare.example")
+    assert read_obstacles.fn(move).bare_domains == ()
+    in_transaction(inventory, lambda session: name_certificates.forget(session, bare))
+    certificate, _ = pair("*.phlymail.test")
+    settings = loading.load(ServiceSettings).model_copy(update={"certificate_pem": certificate})
+    monkeypatch.setitem(loading._LOADED, ServiceSettings, settings)
+    found = read_obstacles.fn(move)
+    assert found.bare_domains == ("bare.example",)
+    assert found.certificate_ends == datetime(2026, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("over", former_homes.OVER)
+def test_what_was_left_goes_with_the_instance_where_its_contract_is_over(
+    inventory: Inventory, over: InstanceState
+) -> None:
+    name = opened(inventory, "A-1", AT)
+    goes(inventory, name, "app2")
+
+    def set_state(state: InstanceState) -> None:
+        def change(session: Session) -> None:
+            bookings.locked_row(session, name).state = state
+
+        in_transaction(inventory, change)
+
+    set_state(over)
+    with time_machine.travel(AT + 30 * DAY, tick=False):
+        assert read_kept_too_long.fn() == []  # each day's run would be refused
+        set_state(InstanceState.ACTIVE)  # opened again
+        assert [one.name for one in read_kept_too_long.fn()] == [name]
 
 
 def test_only_silence_is_kept_for_later(inventory: Inventory) -> None:

@@ -109,8 +109,8 @@ def test_what_broken_off_requests_left_is_cleared_by_its_age(service: Service, n
             as_instance(service, mine, f"touch {scratch}/upload/old {scratch}/temp/old {scratch}/sessions/old")[0] == 0
         )
         service.on("sleep 3")
-        assert as_instance(service, mine, f"touch {scratch}/upload/new")[0] == 0
-        service.on(f"systemd-tmpfiles --clean {rules}")
+        young = f"runuser -u {mine.layout.user} -- touch {scratch}/upload/new"
+        service.on(f"{young} && systemd-tmpfiles --clean {rules}")  # at once: in two seconds it would be old
         assert service.on(f"ls {scratch}/upload {scratch}/temp").split() == [
             f"{scratch}/temp:",
             f"{scratch}/upload:",
@@ -175,7 +175,7 @@ def test_the_cron_job_runs_within_the_kernel_s_limits(service: Service, idle: Id
     try:
         cron.begin()
         pid = service.on(
-            "i=0; until pgrep -f 'php -c .*phm-test.php' -x >/dev/null || [ $i -ge 50 ]; do i=$((i+1)); sleep 0.1; done; pgrep -nf '^php -c .*phm-test.php'"
+            "i=0; until pgrep -f 'php -c .*phm-test.php' -x >/dev/null || [ $i -ge 300 ]; do i=$((i+1)); sleep 0.1; done; pgrep -nf '^php -c .*phm-test.php'"
         ).strip()
         limits = service.on(f"cat /proc/{pid}/limits")
         for name, most in (
@@ -186,7 +186,7 @@ def test_the_cron_job_runs_within_the_kernel_s_limits(service: Service, idle: Id
             assert re.search(rf"^{name} +{most} +{most} ", limits, re.MULTILINE), limits
         code, seconds = cron.run()
         assert code == 1, "a second one begins while the first one runs"
-        assert seconds < 5
+        assert seconds < 30, "it waits for the first one"
     finally:
         cron.end()
 
@@ -195,9 +195,7 @@ def test_a_cron_job_that_does_not_end_is_ended_and_the_next_one_begins(service: 
     cron = Cron(service, idle, "pcntl_async_signals(true); pcntl_signal(SIGTERM, SIG_IGN); while (true) sleep(60);")
     short = {f"timeout -k {LIMITS.cron_grace_seconds} {LIMITS.cron_seconds}": "timeout -k 1 1"}
     try:
-        code, seconds = cron.run(**short)
-        assert code == 137, "killed, since it did not take the hint"
-        assert seconds < 6
+        assert cron.run(**short)[0] == 137, "killed, since it did not take the hint"
         service.on(f"cat >{cron.file} <<'END'\n<?php exit(7);\nEND")
         assert cron.run()[0] == 7
     finally:

@@ -13,7 +13,7 @@ import time_machine
 from blocks.loading import load
 from blocks.service_settings import ServiceSettings
 from flows.dispatch_due_work import BEATS
-from hosting.inventory import moves, offers, work
+from hosting.inventory import move_moments, moves, offers, work
 from hosting.inventory.session import in_transaction
 from hosting.policy.agreement_links import is_genuine, read_link
 from hosting.policy.agreements import Answer, WithoutAnswer
@@ -173,12 +173,12 @@ def test_what_was_agreed_on_is_confirmed_anew_whenever_it_is_put_off_and_told_wh
         assert "Dienstag, 1. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
         later = move.due_at + 2 * DAY
         in_transaction(
-            inventory, lambda session: moves.postpone(session, name, later, "asked", by="olga", now=NOW + DAY)
+            inventory, lambda session: move_moments.postpone(session, name, later, "asked", by="olga", now=NOW + DAY)
         )
         assert (at(NOW + 2 * DAY), at(NOW + 2 * DAY + MINUTE)) == (1, 0)
         assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
         for moment in (move.due_at, later):  # to and fro: the last letter tells what holds
-            back = partial(moves.postpone, instance=name, due_at=moment, why="asked", by="olga", now=NOW + DAY)
+            back = partial(move_moments.postpone, instance=name, due_at=moment, why="asked", by="olga", now=NOW + DAY)
             in_transaction(inventory, partial(back, because="agreed anew by phone"))
             assert at(NOW + 2 * DAY) == 1
         assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
@@ -190,6 +190,20 @@ def test_what_was_agreed_on_is_confirmed_anew_whenever_it_is_put_off_and_told_wh
         assert (at(NOW + 3 * DAY), at(NOW + 3 * DAY + MINUTE)) == (1, 0)
     assert "entfällt" in relay.subjects[-1]
     assert "Donnerstag, 3. Dezember 2026, 22:00 bis 24:00 Uhr" in relay.text()
+
+
+def test_a_confirmation_that_the_relay_refused_is_sent_though_the_copying_has_begun(
+    inventory: Inventory, offer: OfferFacts, relay: Relay
+) -> None:
+    with relay.up():
+        at(NOW + MINUTE)
+    move = accept(inventory, offer)
+    with pytest.raises(NotAllDone):
+        at(NOW + DAY)
+    in_transaction(inventory, lambda session: moves.record_state(session, move.id, MoveState.COPYING, move.begins))
+    with relay.up():
+        assert (at(move.begins + MINUTE), at(move.begins + 2 * MINUTE)) == (1, 0)
+    assert "wie vereinbart" in relay.text()
 
 
 def test_an_offer_that_was_overtaken_ends_without_a_letter(

@@ -18,6 +18,7 @@ from hosting.policy.states import MoveState, WorkState
 from tasks import move_ends
 from tasks.move_after_check import _record
 from tasks.move_ends import given_up, telling_move_failure
+from tasks.move_moments import read_wanted
 from tasks.move_records import read_kept_too_long, read_move, record_begun, record_state
 from tests.service.records import opened, provided
 
@@ -193,11 +194,11 @@ def test_what_differs_after_the_switch_is_told_once_and_the_source_kept_until_a_
     [case] = told(inventory)
     assert "The database differs: users." in case
     with time_machine.travel(NOW + timedelta(days=30), tick=False):
-        assert read_kept_too_long.fn(7) == []
+        assert read_kept_too_long.fn() == []
         with inventory.reading() as session:
             [one] = cases.open_cases(session)
         in_transaction(inventory, lambda session: cases.settle_case(session, one.id, "olga", "looked at", NOW))
-        assert [kept.name for kept in read_kept_too_long.fn(7)] == [move.name]
+        assert [kept.name for kept in read_kept_too_long.fn()] == [move.name]
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, **functions: object) -> None:
@@ -206,7 +207,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, **functions: object) -> None:
         "end_backup_job": lambda *_: None, "read_sizes": lambda _: Sizes(1, 1, {}), "read_sides": lambda _: {},
         "read_obstacles": lambda _: Obstacles(without_backup=True), "check": lambda *_: None,
         "check_disks": lambda _: None, "record_begun": record_begun.fn, "read_move": read_move.fn,
-        "given_up": given_up.fn, **functions,
+        "read_wanted": read_wanted.fn, "given_up": given_up.fn, **functions,
     }  # fmt: skip
     for name, function in found.items():
         monkeypatch.setattr(move_instance, name, function)

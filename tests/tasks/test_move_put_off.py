@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,11 @@ import time_machine
 
 import flows.move_instance
 from flows.move_instance import MoveRequest, move_instance
-from hosting.inventory import cases, moves, offers, work
+from hosting.inventory import bookings, cases, move_moments, moves, offers, work
 from hosting.inventory.moves import MovePutOff
 from hosting.inventory.session import in_transaction
 from hosting.policy.move_plan import MovePlan, Obstacles, Sizes, objections, plan
-from hosting.policy.states import MoveState, WorkState
+from hosting.policy.states import InstanceState, MoveState, WorkState
 from tasks.move_ends import telling_move_failure
 from tasks.move_records import leave_for_its_moment, read_move, read_obstacles, record_begun
 from tests.service.records import opened, provided
@@ -22,6 +23,8 @@ from tests.service.records import opened, provided
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
     from hosting.inventory.session import Inventory
     from tasks.move_records import Move
@@ -56,7 +59,9 @@ def move(inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> Move:
 
 
 def put_off(inventory: Inventory, move: Move) -> None:
-    in_transaction(inventory, lambda session: moves.postpone(session, move.name, LATER, "asked", by="olga", now=NOW))
+    in_transaction(
+        inventory, lambda session: move_moments.postpone(session, move.name, LATER, "asked", by="olga", now=NOW)
+    )
 
 
 def stands(inventory: Inventory, move: Move) -> tuple[MoveState, WorkState, datetime, int]:
@@ -81,6 +86,35 @@ def test_the_run_that_was_made_before_a_move_was_put_off_leaves_it_to_its_own_ru
         done = move_instance.fn(MoveRequest(move=move.facts.id))
     assert done.message == f"{move.name} moves at 2026-12-03 22:00:00 CET; a run begins it then."
     assert stands(inventory, move) == (MoveState.PLANNED, WorkState.OPEN, LATER, 2)
+
+
+def test_an_instance_that_is_suspended_until_nobody_else_works_on_it_moves_suspended(
+    inventory: Inventory, move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def suspend(session: Session) -> None:
+        bookings.locked_row(session, move.name).state = InstanceState.SUSPENDED
+
+    @contextlib.contextmanager
+    def suspended_before(*_: object, **__: object) -> Iterator[None]:
+        in_transaction(inventory, suspend)
+        yield
+
+    moved: list[Move] = []
+
+    def finish(one: Move) -> dict[str, str]:
+        moved.append(one)
+        return {"url": ""}
+
+    found = {
+        "read_move": read_move.fn, "check_at_source": lambda _: None, "check_not_switched": lambda _: None,
+        "working_on": suspended_before,
+        "brought_over": lambda one: one, "finish": finish, "go_on_after": lambda _: None,
+    }  # fmt: skip
+    for name, function in found.items():
+        monkeypatch.setattr(flows.move_instance, name, function)
+    with time_machine.travel(DUE, tick=False):
+        move_instance.fn(MoveRequest(move=move.facts.id))
+    assert [one.instance.state for one in moved] == [InstanceState.SUSPENDED]
 
 
 def test_a_run_that_is_started_too_early_leaves_the_work_to_a_run_at_its_moment(

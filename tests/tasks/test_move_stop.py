@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from prefect.states import Failed
@@ -12,9 +14,12 @@ from hosting.errors import StepFailed, Unreachable
 from hosting.policy.move_attempts import NotInTime
 from hosting.policy.terms import STANDARD
 from tasks import move_stop
-from tasks.move_stop import closed_no_longer_than
+from tasks.move_stop import closed_no_longer_than, open_until_served
 from tasks.step import may_heal, still_allowed
 from tests.policy.test_move_plan import SOURCE, TARGET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHORT, LONG = timedelta(seconds=0.05), timedelta(minutes=1)
 
@@ -68,10 +73,26 @@ def test_no_step_begins_and_no_part_is_done_after_its_time(lines: Lines) -> None
     assert still_allowed.get() is None
 
 
-def test_after_the_switch_nothing_calls_it_off_any_more(lines: Lines) -> None:
-    with closed_no_longer_than(SHORT, SOURCE, TARGET) as stop:
+class ByHand:
+    """A timer whose time is over when the test says so."""
+
+    def __init__(self, _seconds: float, over: Callable[[], None]) -> None:
+        self.over = over
+        ByHand.made = self
+
+    def start(self) -> None:
+        """It runs."""
+
+    cancel = start
+    made: ByHand
+
+
+def test_after_the_switch_nothing_calls_it_off_any_more(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(move_stop, "threading", SimpleNamespace(Timer=ByHand))
+    with closed_no_longer_than(LONG, SOURCE, TARGET) as stop:
         stop.decide()
-        assert not lines.told.wait(0.2)
+        stop.began -= 2 * LONG.total_seconds()
+        ByHand.made.over()
         check = still_allowed.get()
         assert check is not None
         check()
@@ -105,3 +126,29 @@ def test_the_parts_of_a_stop_are_told_in_their_order(lines: Lines) -> None:
 
 def test_a_stop_lasts_half_a_minute_at_most() -> None:
     assert STANDARD.move_closed_most == timedelta(seconds=30)
+
+
+class Seen:
+    """An address that answers from outside once it was told so often to be passed on."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, after: int) -> None:
+        self.after, self.told, self.opened = after, 0, list[float]()
+        self.stop_seconds = 2.5
+        patch.setattr(move_stop, "open_target", self.open)
+        patch.setattr(move_stop, "record_opened", lambda _move, seconds: self.opened.append(seconds))
+
+    def open(self, _move: object) -> None:
+        self.told += 1
+
+    def served_again(self, seconds: float) -> bool:
+        assert seconds == move_stop.SEEN_SECONDS
+        return self.told >= self.after
+
+
+@pytest.mark.parametrize(("after", "told", "opened"), [(1, 1, [2.5]), (3, 3, [2.5]), (99, move_stop.OPENED_MOST, [])])
+def test_a_source_that_does_not_pass_on_is_told_again_until_somebody_is_served_there(
+    monkeypatch: pytest.MonkeyPatch, after: int, told: int, opened: list[float]
+) -> None:
+    seen = Seen(monkeypatch, after)
+    open_until_served(None, seen)  # type: ignore[arg-type]
+    assert (seen.told, seen.opened) == (told, opened)

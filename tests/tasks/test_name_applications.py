@@ -10,15 +10,17 @@ import pytest
 import time_machine
 from pydantic import ValidationError
 
+from flows import dispatch_due_work
 from flows.decide_subdomain import DecisionRequest
 from flows.dispatch_due_work import BEATS
-from hosting.inventory import name_views, names
+from hosting.errors import Unreachable
+from hosting.inventory import name_application_rows, name_views, names
 from hosting.inventory.notices import NameNotice, Notice, NoticeType
 from hosting.inventory.session import in_transaction
 from hosting.policy.listed_names import ListsBroken
 from hosting.policy.states import ApplicationState
 from tasks import name_applications
-from tasks.failures import NotAllDone
+from tasks.failures import DefectMet, NotAllDone
 from tasks.name_applications import (
     findings_of,
     judge_queue_again,
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from hosting.inventory.name_wishes import Wish
     from hosting.inventory.session import Inventory
+    from hosting.policy.states import EventState
 
 NOW = datetime(2026, 12, 9, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -110,6 +114,44 @@ def test_while_the_lists_can_not_be_read_what_is_ordered_in_the_shop_waits(
         assert [one.application.instance_name for one in name_views.queue_views(session)] == [name]
 
 
+def test_a_defect_that_one_wish_meets_keeps_no_other_from_being_judged(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see_to = name_applications.see_to_wish
+
+    def defect(wish: Wish) -> EventState:
+        return see_to(wish) if wish.name == "zweiter" else {}[wish.name]
+
+    for number, wish in enumerate(("erster", "zweiter")):
+        body = json.dumps({"type": "name.ordered", "data": {"order": "A-1", "name": wish}})
+        take(inventory, Notice(f"n-{number}", NoticeType.NAME_ORDERED, NOW, body, NameNotice("A-1", wish)), now=NOW)
+    monkeypatch.setattr(name_applications, "see_to_wish", defect)
+    with pytest.raises(NotAllDone, match=r"One thing was not done.*a defect of the program \(KeyError\)"):
+        judge_wishes_of_the_shop.fn()
+    with inventory.reading() as session:
+        [waits] = name_views.queue_views(session)
+    assert (waits.application.instance_name, waits.application.name) == (name, "zweiter")
+
+
+def test_a_beat_that_fails_keeps_no_other_from_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Beat:
+        def __init__(self, name: str, error: Exception | None = None) -> None:
+            self.name, self.error = name, error
+
+        def __call__(self) -> None:
+            done.append(self.name)
+            if self.error:
+                raise self.error
+
+    beats = (Beat("a", KeyError("defect")), Beat("b", Unreachable("app1 does not answer.")), Beat("c"))
+    monkeypatch.setattr(dispatch_due_work, "BEATS", beats)
+    with pytest.raises(DefectMet, match="KeyError"):
+        dispatch_due_work.dispatch_due_work.fn()
+    assert done == ["a", "b", "c"]
+
+
 def test_what_the_program_refuses_is_told_with_each_reason(inventory: Inventory, relay: Relay, name: str) -> None:
     made = record_application.fn(name, "ｗｗ", "olga", "mail of today")
     assert made.state is ApplicationState.REFUSED
@@ -129,6 +171,20 @@ def test_what_a_person_refuses_is_told_in_his_words_alone(inventory: Inventory, 
     assert "  - Bosch ist eine Marke.\n" in relay.text()
     assert relay.text().count("\n  - ") == 1
     assert "paul" not in relay.text()
+
+
+def test_what_the_customer_withdrew_himself_is_no_letter(inventory: Inventory, relay: Relay, name: str) -> None:
+    for number, (kind, wish) in enumerate([(NoticeType.NAME_ORDERED, "bücher"), (NoticeType.NAME_CANCELLED, "Bücher")]):
+        body = json.dumps({"type": kind, "data": {"order": "A-1", "name": wish}})
+        take(inventory, Notice(f"n-{number}", kind, NOW, body, NameNotice("A-1", wish)), now=NOW + number * MINUTE)
+    assert judge_wishes_of_the_shop.fn() == 2
+    with inventory.reading() as session:
+        [made] = name_application_rows.applications(session)
+    assert said_of(made) == "bücher is withdrawn (application 1): cancelled in the shop (event n-1)"
+    assert made.instance_name == name
+    with relay.up():
+        assert at(NOW + MINUTE) == 0
+    assert relay.letters == []
 
 
 def test_an_approval_is_told_where_the_name_is_not_live_soon(inventory: Inventory, relay: Relay, name: str) -> None:

@@ -18,7 +18,7 @@ from hosting.inventory.leases import LeaseHeld
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
-from hosting.policy.pointing import Seen
+from hosting.policy.pointing import Pointing, Seen
 from hosting.policy.states import MoveState, NameState, WorkState
 from tasks import certificate_letters, held_name_letters, name_moves, name_records, own_domains, renewals
 from tasks import names as held_names
@@ -250,6 +250,24 @@ def test_a_domain_that_leads_to_a_server_that_the_instance_has_left_comes_live(
     connect_domain.connect_domain.fn(connect_domain.DomainRequest(instance=naming.instance.name, number=naming.name.id))
     with inventory.reading() as session:
         assert [one.state for one in names.names_of(session, naming.instance.name)] == [NameState.LIVE]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_which_record_to_set_is_told_where_it_is_known_that_it_is_not_set(
+    inventory: Inventory, steps: Steps, known: bool
+) -> None:
+    naming = waiting(inventory)
+    steps.fake("prepare", answer="a" * 64)
+    steps.fake("read_pointing", answer=Pointing(points=False, told="It leads nowhere.", known=known))
+    steps.fake("tell_customer_record")
+    said = connect_domain.connect_domain.fn(
+        connect_domain.DomainRequest(instance=naming.instance.name, number=naming.name.id)
+    )
+    assert said.name == "Waiting"
+    assert ("tell_customer_record" in steps.done) is known
+    with inventory.reading() as session:
+        (one,) = names.names_of(session, naming.instance.name)
+    assert (one.state, one.finding) == (NameState.ASSIGNING, "It leads nowhere.")
 
 
 def test_which_record_to_set_is_told_anew_where_the_server_is_another(

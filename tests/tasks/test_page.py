@@ -99,7 +99,7 @@ def test_this_browser_does_run_the_page_where_nothing_holds_it(browser: Browser,
         content = hostile(other).replace("document.getElementById('s').submit();", "").replace("http-equiv=refresh", "")
         page.route("**/control.html", lambda route: route.fulfill(status=200, content_type="text/html", body=content))
         page.goto(mine.url + "control.html")
-        page.wait_for_function("document.title.includes(' read ')", timeout=WAIT * 3)
+        page.wait_for_function("document.title.includes(' read ')", timeout=WAIT * 20)
 
 
 def test_a_browser_sends_no_cookie_of_one_instance_to_another(browser: Browser, neighbours: Neighbours) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from datetime import timedelta
 from functools import partial
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,26 +18,30 @@ from prefect import Task
 from flows import restore_instance as flow
 from flows.restore_instance import RestoreRequest
 from hosting.errors import Refused, StepFailed, Unreachable
-from hosting.inventory import cases, deeds, instances, moves, restores, servers
+from hosting.inventory import bookings, cases, deeds, instances, moves, restores, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.placement import NoServerHasRoom
+from hosting.policy.states import InstanceState
 from tasks import elsewhere, restore_records
+from tasks.lost_moves import ensure_lost_move_given_up
 from tasks.restore_records import begin_restore
 from tests.inventory.words import NOW, server, with_servers
 from tests.service.records import opened, provided, with_backup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
     from hosting.inventory.session import Inventory
     from hosting.policy.values import InstanceFacts, PointFacts, ServerFacts
 
 OLD, NEW = "app1", "app2"
 NOTHING = ("end_backup_job", "check_room", "ensure_release", "ensure_storage", "ensure_application", "ensure_sealed",
-           "ensure_caches_empty", "ensure_storage_limit", "ensure_php_pool", "ensure_names_prepared",
+           "ensure_caches_empty", "ensure_storage_limit", "ensure_last_room", "ensure_php_pool", "ensure_names_prepared",
            "ensure_names_follow", "clear_restore", "report_restore", "check_not_taken_back")  # fmt: skip
-RECORDING = ("begin_restore", "record_brought_back", "record_switched", "call_off_restore", "end_restore_elsewhere")
+RECORDING = ("begin_restore", "record_brought_back", "record_exchanging", "record_switched", "call_off_restore",
+             "end_restore_elsewhere")  # fmt: skip
 
 
 class Killed(BaseException):
@@ -61,6 +66,22 @@ class Servers:
         self.site: dict[str, str] = defaultdict(str, {OLD: "open"})
         self.cron, self.data = {OLD}, {OLD}
         self.letters.clear()
+
+    def kept(self) -> bytes:
+        """All that is recorded; the last connection has written what was beside the file into it."""
+        self.inventory.close()
+        return self._file.read_bytes()
+
+    def put_back(self, records: bytes) -> None:
+        """The instance as it is before, and the records as they were."""
+        self.inventory.close()
+        assert not self._file.with_name(f"{self._file.name}-wal").exists()
+        self._file.write_bytes(records)
+        self.begin(self.name)
+
+    @property
+    def _file(self) -> Path:
+        return Path(str(self.inventory.url.database))
 
     @property
     def home(self) -> str:
@@ -92,6 +113,7 @@ class Servers:
                      "tell_customer_restored"):  # fmt: skip
             self.step(name, getattr(self, name))
         self.step("prove_names_answer", lambda *_: [])
+        self.step("ensure_lost_move_given_up", ensure_lost_move_given_up.fn)
 
     def step(self, name: str, does: Callable[..., Any]) -> None:
         """A step of the flow, before and after which a run may end."""
@@ -191,8 +213,6 @@ class Servers:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
     with provided(tmp_path) as made:
-        for host in (OLD, NEW):  # room for one of each boundary
-            in_transaction(made, partial(servers.record_facts, name=host, facts={}, room_gib=100_000))
         yield Servers(made, monkeypatch)
 
 
@@ -212,9 +232,11 @@ def run(world: Servers, point: PointFacts, ends_at: int = 0, *, server: str = NE
 
 
 def killed_everywhere(world: Servers, *, lost: bool = False) -> Iterator[PointFacts]:
-    """A new instance for each boundary of the flow's steps, at which a run was killed."""
+    """Each boundary of the flow's steps, at which a run was killed; before each, all is as before the first one."""
+    point = instance_with_point(world, 1)
+    before = world.kept()
     for boundary in count(1):
-        point = instance_with_point(world, boundary)
+        world.put_back(before)
         try:
             run(world, point, boundary, lost=lost)
         except Killed:
@@ -283,6 +305,30 @@ def test_of_two_restores_for_the_last_room_one_gets_it(world: Servers) -> None:
     assert restores.BEGUN not in told
 
 
+def test_an_instance_that_is_suspended_until_nobody_else_works_on_it_is_restored_suspended(
+    world: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point, written = instance_with_point(world, 1), list[InstanceState]()
+
+    @contextlib.contextmanager
+    def suspended_before(*_: object) -> Iterator[None]:
+        def suspend(session: Session) -> None:
+            bookings.locked_row(session, world.name).state = InstanceState.SUSPENDED
+
+        in_transaction(world.inventory, suspend)
+        yield
+
+    def ensure(does: Callable[[ServerFacts, InstanceFacts], None], server: ServerFacts, one: InstanceFacts) -> None:
+        written.append(one.state)
+        does(server, one)
+
+    monkeypatch.setattr(flow, "working_on", suspended_before)
+    for name in ("ensure_site", "ensure_cron"):
+        monkeypatch.setattr(flow, name, partial(ensure, getattr(flow, name)))
+    run(world, point)
+    assert written == [InstanceState.SUSPENDED] * 2
+
+
 def test_another_restore_has_to_wait_for_one_that_is_half_way_on_another_server(world: Servers) -> None:
     point = instance_with_point(world, 1)
     with world.inventory.reading() as session:
@@ -290,7 +336,7 @@ def test_another_restore_has_to_wait_for_one_that_is_half_way_on_another_server(
     begin_restore.fn(target, facts, point, "all")
     with pytest.raises(Refused, match="was begun and is not at its end") as refused:
         run(world, point, server="")
-    assert f"phm restore {world.name} {point.id} --server {NEW} --yes" in refused.value.do
+    assert f"phm restore {world.name} {point.id} --yes --reason … --server {NEW}" in refused.value.do
 
 
 THIRD = "app3"

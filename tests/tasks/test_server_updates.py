@@ -19,12 +19,15 @@ from fleet.archive import Package
 from flows import update_server as flows
 from flows.update_server import UpdateServerRequest, UpdateServersRequest
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import announcements, cases, deeds, server_updates, servers
+from hosting.inventory import alone, announcements, cases, deeds, leases, server_updates, servers
+from hosting.inventory.alone import ServerHeld
+from hosting.inventory.models import Instance
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import UpdateLetter, letter_due
 from hosting.policy.maintenance import OutsideWindow, ReasonMissing
 from hosting.policy.placement import takes_instances
-from hosting.policy.server_updates import NotNow, UpdateRefused
+from hosting.policy.server_updates import AT_WORK_MOST, NotNow, UpdateRefused
+from hosting.policy.states import InstanceState
 from hosting.policy.terms import TIME_ZONE
 from tasks import server_turns, update_letters
 from tasks import server_updates as updates
@@ -32,13 +35,16 @@ from tasks.failures import NotAllDone
 from tasks.jobs import PASSING, JobComplained, JobInterrupted
 from tasks.on_server.job import Complaint
 from tasks.server_reports import UpdatesHalted
-from tasks.server_updates import UpdateTakenBack
+from tasks.server_updates import NotBack, UpdateTakenBack
+from tests.service.flow_steps import steps_of
 from tests.service.one_server import OneServer
 from tests.service.records import opened, provided, with_backup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
     from hosting.commands.command import Answer, Command
     from hosting.inventory.session import Inventory
@@ -59,6 +65,22 @@ EVIL = Package("fl-plain", "2.0", ("Conflicts: fl-old",))
 BREAKS = Package("fl-plain", "1.2", files={"etc/broken": "Listen nowhere"})
 
 NEVER_SET_UP = Package("fl-plain", "1.3", scripts={"postinst": "#!/bin/sh\necho Failed to fetch it; exit 1\n"})
+
+
+OF_OTHER_RUNS = {
+    "read_left", "has_changed_nothing", "record_not_made", "record_undone", "take_back", "record_operator"
+}  # fmt: skip
+"""What a run comes to only where another one was killed, where something broke, or where a person starts it."""
+
+OF_A_NIGHT = [step for step in steps_of(flows.update_servers.fn) if step not in OF_OTHER_RUNS]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
 
 
 class Two:
@@ -108,6 +130,13 @@ class Two:
             server = servers.server_facts(session, name)
         with time_machine.travel(at):
             return flows.updated(server, request, "olga")
+
+    def killed_at(self, step: str, at: datetime = NIGHT) -> None:
+        """An update of the first whose process is gone where the step would begin."""
+        with self.monkeypatch.context() as patched:
+            patched.setattr(flows, step, killed)
+            with pytest.raises(Killed):
+                self.update(at)
 
     def by_the_clock(self, at: datetime = NIGHT) -> Any:
         with time_machine.travel(at):
@@ -198,6 +227,30 @@ def test_an_update_that_makes_something_ill_is_taken_back_held_and_told(two: Two
         assert takes_instances(servers.server_facts(session, "app1"))
 
 
+def test_what_an_update_removed_comes_back_with_it_and_what_it_brought_is_named(two: Two, instance: str) -> None:
+    brings = Package("fl-new", "1.0")
+    evil = Package("fl-plain", "2.0", ("Conflicts: fl-old", "Depends: fl-new"), files={"etc/broken": "Listen nowhere"})
+    two.offer(brings, evil)
+    with pytest.raises(
+        UpdateTakenBack, match=r"held: fl-old, fl-plain\. New with it, and still there: fl-new\. All is"
+    ):
+        two.update(scope="full", words=["removals"])
+    assert two.has() == {"fl-plain": "1.0", "fl-old": "1.0", "fl-new": "1.0"}
+
+
+def test_what_an_update_removed_and_no_archive_has_any_more_is_named(two: Two, instance: str) -> None:
+    apt = two.servers["app1"].apt
+    for folder in (apt.archive, apt.root / "var/cache/apt/archives"):
+        for file in folder.glob("fl-old_*.deb"):
+            file.unlink()
+    two.offer(Package("fl-plain", "2.0", ("Conflicts: fl-old",), files={"etc/broken": "Listen nowhere"}))
+    with pytest.raises(
+        UpdateTakenBack, match=r"held: fl-plain\. .*had any more: fl-old\. Removed by it, .* gone: fl-old\."
+    ):
+        two.update(words=["removals"])
+    assert two.has() == {"fl-plain": "1.0"}
+
+
 def test_a_package_that_can_not_be_set_up_is_taken_back_too(two: Two, instance: str) -> None:
     two.offer(NEVER_SET_UP)
     with pytest.raises(UpdateTakenBack, match=r"It could not be made: .*fl-plain"):
@@ -262,6 +315,18 @@ def test_a_run_that_comes_late_does_nothing_by_day(two: Two, instance: str) -> N
     assert two.has()["fl-plain"] == "1.0"
 
 
+def test_each_server_begins_only_what_ends_by_morning_judged_by_its_own_last_updates(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    took = partial(deeds.record, by="olga", what=server_updates.UPDATED, subject="server:app1", now=NIGHT - 7 * DAY)
+    in_transaction(two.inventory, partial(took, evidence={"seconds": 5400.0}))
+    said = two.by_the_clock().message  # 100 minutes are left
+    assert "app2: 1 packages updated" in said
+    assert "app1: Not now: Work of 112 min would not end off-peak if it began now." in said
+    assert (two.has("app1")["fl-plain"], two.has("app2")["fl-plain"]) == ("1.0", "1.1")
+    two.update(NIGHT - timedelta(minutes=13))
+    assert two.has()["fl-plain"] == "1.1"
+
+
 def test_without_a_backup_of_the_last_day_nothing_begins(two: Two, instance: str) -> None:
     two.offer(BETTER)
     with pytest.raises(NotNow, match=f"no good backup of the last 24 hours of {instance}"):
@@ -288,7 +353,13 @@ def test_the_letters_about_urgent_work_are_the_clock_s_and_each_update_has_its_o
     two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(update_letters, "send_letter", lambda key, *_: not told.append(key))
+
+    def sent(key: str, *_words: object, also: Callable[[Session], None]) -> bool:
+        told.append(key)
+        in_transaction(two.inventory, also)
+        return True
+
+    monkeypatch.setattr(update_letters, "send_letter", sent)
     for number, version in enumerate(("1.1", "1.4"), start=1):
         two.offer(Package("fl-plain", version))
         at = NOON + number * timedelta(minutes=5)
@@ -299,17 +370,42 @@ def test_the_letters_about_urgent_work_are_the_clock_s_and_each_update_has_its_o
         assert len(set(told)) == number  # also of an update that was over before
 
 
-def test_a_reboot_whose_end_nobody_saw_has_ended_with_the_boot_that_is(
-    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["begin_update", "record_turns", "apply_packages", "restart_what_was_replaced"])
+def test_urgent_work_is_told_once_however_often_its_run_is_killed(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
+    told: list[str] = []
+
+    def sent(key: str, *_words: object, also: Callable[[Session], None]) -> bool:
+        told.append(key)
+        in_transaction(two.inventory, also)
+        return True
+
+    monkeypatch.setattr(update_letters, "send_letter", sent)
+    two.offer(BETTER)
+    for minute in range(3):
+        with monkeypatch.context() as patched:
+            patched.setattr(flows, step, killed)
+            with pytest.raises(Killed):
+                two.update(NOON + minute * timedelta(minutes=3), urgent=True, reason="a hole that is used")
+        with time_machine.travel(NOON + minute * timedelta(minutes=3)):
+            update_letters.see_to_announcements.fn()
+    two.update(NOON + timedelta(minutes=9), urgent=True, reason="a hole that is used")
+    with time_machine.travel(NOON + timedelta(minutes=10)):
+        update_letters.see_to_announcements.fn()
+    assert len(told) == 1
+    with two.inventory.reading() as session:
+        [turn] = announcements.turns_since(session, NIGHT, instance)
+    assert turn.ended_at is not None
+    assert two.has()["fl-plain"] == "1.1"
+
+
+def test_a_reboot_whose_end_nobody_saw_has_ended_with_the_boot_that_is(two: Two, instance: str) -> None:
     (two.servers["app1"].folder / "run/reboot-required").touch()
     two.update()
     night = NIGHT + 4 * DAY
     with_backup(two.inventory, instance, "g2", night - HOUR)
-    with monkeypatch.context() as patched:
-        patched.setattr(flows, "what_grew_ill", killed)
-        with pytest.raises(Killed):
-            two.update(night)
+    two.killed_at("what_grew_ill", night)
     two.servers["app1"].came_up(int((DAY - HOUR / 2).total_seconds()))
     assert two.update(night + DAY) == "nothing to update; no reboot needed"
     with two.inventory.reading() as session:
@@ -319,25 +415,26 @@ def test_a_reboot_whose_end_nobody_saw_has_ended_with_the_boot_that_is(
     assert letter_due(turn) is UpdateLetter.LONGER
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-def killed(*_: object) -> None:
-    raise Killed
-
-
-def test_what_a_killed_run_had_not_changed_yet_is_not_made_and_planned_anew(
-    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_killed_run_had_not_changed_yet_is_not_made_and_planned_anew(two: Two, instance: str) -> None:
     two.offer(BETTER)
-    with monkeypatch.context() as patched:
-        patched.setattr(flows, "apply_packages", killed)
-        with pytest.raises(Killed):
-            two.update()
+    two.killed_at("apply_packages")
     assert two.update().startswith("1 packages updated")
     assert two.has()["fl-plain"] == "1.1"
     assert two.done()[-2:] == [server_updates.NOT_MADE, server_updates.UPDATED]
+
+
+@pytest.mark.parametrize("became", [InstanceState.SUSPENDED, InstanceState.CLOSED, "moved"])
+def test_who_is_no_longer_served_there_since_a_run_was_killed_makes_no_update_ill(
+    two: Two, instance: str, became: str
+) -> None:
+    two.offer(BETTER)
+    two.killed_at("what_grew_ill")
+    with two.inventory.writing() as session:
+        row = session.get_one(Instance, instance)
+        row.state, row.server_name = (row.state, "app2") if became == "moved" else (became, row.server_name)
+    two.update()
+    assert two.has()["fl-plain"] == "1.1"
+    assert two.done()[-1] == server_updates.UPDATED
 
 
 def test_a_job_that_failed_after_its_run_was_killed_is_done_again_and_taken_back(
@@ -394,14 +491,29 @@ def test_an_update_that_is_interrupted_once_something_is_changed_is_taken_back(
     assert two.has()["fl-plain"] == "1.0"
 
 
-def test_what_a_killed_run_has_begun_is_proven_or_taken_back_by_the_next(
-    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.soak
+@pytest.mark.parametrize("step", OF_A_NIGHT)
+def test_a_night_that_is_killed_before_any_step_is_gone_on_with_by_the_next_run(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    two.offer(BREAKS)
+    two.offer(BETTER)
+    (two.servers["app2"].folder / "run/reboot-required").touch()
     with monkeypatch.context() as patched:
-        patched.setattr(flows, "restart_what_was_replaced", killed)
+        patched.setattr(flows, step, killed)
         with pytest.raises(Killed):
-            two.update()
+            two.by_the_clock()
+    said = two.by_the_clock(NIGHT + timedelta(minutes=2)).message
+    assert said.index("app2: ") < said.index("app1: ")
+    assert (two.has("app1")["fl-plain"], two.has("app2")["fl-plain"]) == ("1.1", "1.1")
+    assert [two.done(name).count(server_updates.UPDATED) for name in ("app1", "app2")] == [1, 1]
+    assert (two.servers["app2"].boot.read_text(), two.halted()) == ("b0+\n", [])
+    with two.inventory.reading() as session:
+        assert announcements.left_begun(session, "server:") == []
+
+
+def test_what_a_killed_run_has_begun_is_proven_or_taken_back_by_the_next(two: Two, instance: str) -> None:
+    two.offer(BREAKS)
+    two.killed_at("restart_what_was_replaced")
     assert two.has()["fl-plain"] == "1.2"
     with two.inventory.reading() as session:
         assert not takes_instances(servers.server_facts(session, "app1"))
@@ -410,6 +522,163 @@ def test_what_a_killed_run_has_begun_is_proven_or_taken_back_by_the_next(
     assert two.has()["fl-plain"] == "1.0"
     with two.inventory.reading() as session:
         assert takes_instances(servers.server_facts(session, "app1"))
+
+
+def test_nobody_begins_work_on_an_instance_while_its_server_is_updated_or_rebooted(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BETTER)
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    refused: list[str] = []
+
+    def back_up(of: str, *servers: str) -> None:
+        take = partial(alone.take, instance=of, servers=servers, owner="run 7", purpose="back up", ttl=HOUR)
+        in_transaction(two.inventory, partial(take, now=NIGHT))
+        in_transaction(two.inventory, lambda session: leases.release(session, of, "run 7"))
+
+    def meanwhile(step: Any) -> Any:
+        def watched(*args: Any) -> Any:
+            with pytest.raises(ServerHeld) as error:
+                back_up(instance, "app1")
+            refused.append(error.value.what)
+            back_up(instance, "app2")
+            return step(*args)
+
+        return watched
+
+    for name in ("apply_packages", "reboot_and_wait"):
+        monkeypatch.setattr(flows, name, meanwhile(getattr(flows, name)))
+    said = two.update(urgent=True, reboot=True, reason="CVE")
+    assert re.fullmatch(r"1 packages updated in \d+ s; rebooted in \d+ s", said)
+    assert [one.rpartition("(")[2] for one in refused] == ["update).", "reboot)."]
+    back_up(instance, "app1")
+
+
+def test_nobody_begins_work_on_what_a_killed_run_left_until_the_next_has_ended_it(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    two.killed_at("restart_what_was_replaced")
+    take = partial(alone.take, instance=instance, servers={"app1"}, owner="run 7", purpose="move", now=NIGHT, ttl=HOUR)
+    with pytest.raises(ServerHeld, match="app1 stands in the middle of an update"):
+        in_transaction(two.inventory, take)
+    two.update()
+    in_transaction(two.inventory, take)
+
+
+def test_a_server_at_which_another_run_is_halts_nobody(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    in_transaction(
+        two.inventory,
+        partial(alone.take_server, server="app1", owner="run 7", purpose="update", now=NIGHT, ttl=HOUR),
+    )
+    with pytest.raises(NotAllDone, match="app1 is being worked on as a whole by run 7"):
+        two.by_the_clock()
+    assert two.halted() == []
+    assert (two.has("app1")["fl-plain"], two.has("app2")["fl-plain"]) == ("1.0", "1.1")
+
+
+def test_a_server_that_its_update_makes_unreachable_halts_the_others_and_is_gone_on_with_first(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BETTER)
+    restart = flows.restart_what_was_replaced
+
+    def cut_off(server: ServerFacts) -> Any:
+        if server.name == "app2":
+            message = "app2 does not answer."
+            raise Unreachable(message)
+        return restart(server)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(flows, "restart_what_was_replaced", cut_off)
+        with pytest.raises(Unreachable, match="app2 does not answer"):
+            two.by_the_clock()
+        assert [one.subject for one in two.halted()] == ["server:app2"]
+        assert two.has("app1")["fl-plain"] == "1.0"
+        with pytest.raises(UpdatesHalted, match="app2 does not answer"):
+            two.by_the_clock()
+        [case] = two.halted()
+        settle = partial(cases.settle_case, case_id=case.id, by="olga", decision="the others go on", now=NIGHT)
+        in_transaction(two.inventory, settle)
+        with pytest.raises(NotAllDone, match="app2 does not answer"):
+            two.by_the_clock()  # it is the first, for which the others wait
+        assert (waits(two), two.has("app1")["fl-plain"]) == (["server:app2"], "1.0")
+        mark = partial(server_updates.mark_canary, server="app1", canary=True, by="olga", why="app2 is away", now=NIGHT)
+        in_transaction(two.inventory, mark)
+        with pytest.raises(NotAllDone, match="app2 does not answer"):
+            two.by_the_clock()
+        assert (two.halted(), waits(two), two.has("app1")["fl-plain"]) == ([], [], "1.1")
+    assert two.by_the_clock().message.endswith("app2: nothing to update; no reboot needed")
+    assert (two.halted(), two.done("app2")[-1]) == ([], server_updates.UPDATED)
+
+
+def test_what_a_killed_run_left_is_gone_on_with_whatever_halts_the_others(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    two.killed_at("restart_what_was_replaced")
+    halt = partial(server_updates.halt, server="app2", why="It broke.", facts={}, now=NIGHT)
+    in_transaction(two.inventory, halt)
+    with pytest.raises(UpdatesHalted, match="It broke"):
+        two.by_the_clock()
+    assert two.done()[-1] == server_updates.UPDATED
+    assert two.has("app2")["fl-plain"] == "1.0"
+
+
+def test_what_a_killed_run_left_for_hours_waits_for_who_works_there_meanwhile(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    two.killed_at("restart_what_was_replaced")
+    later = NIGHT + AT_WORK_MOST + timedelta(minutes=5)
+    take = partial(alone.take, instance=instance, servers={"app1"}, owner="run 7", purpose="move", now=later, ttl=HOUR)
+    in_transaction(two.inventory, take)
+    with pytest.raises(NotNow, match=f"{instance} is worked on by run 7"):
+        two.update(later)
+    two.update(later + HOUR)
+    assert two.done()[-1] == server_updates.UPDATED
+
+
+def waits(two: Two) -> list[str]:
+    with two.inventory.reading() as session:
+        return [one.subject for one in cases.open_cases(session) if one.kind == server_updates.FIRST_WAITS]
+
+
+def test_a_canary_that_is_not_ready_keeps_updates_from_all_and_is_told_until_it_was_tried(
+    two: Two, instance: str
+) -> None:
+    two.offer(BETTER)
+    mark = partial(server_updates.mark_canary, server="app1", canary=True, by="olga", why="", now=NIGHT)
+    in_transaction(two.inventory, mark)
+    for night in (1, 2):
+        with pytest.raises(NotAllDone, match="no good backup of the last 24 hours"):
+            two.by_the_clock(NIGHT + night * DAY)
+        assert (waits(two), two.has("app2")["fl-plain"]) == (["server:app1"], "1.0")
+    with_backup(two.inventory, instance, "g2", NIGHT + 3 * DAY - HOUR)
+    two.by_the_clock(NIGHT + 3 * DAY)
+    assert (waits(two), two.has("app2")["fl-plain"]) == ([], "1.1")
+
+
+def test_a_canary_that_can_not_be_rebooted_now_was_tried_all_the_same(two: Two, instance: str) -> None:
+    mark = partial(server_updates.mark_canary, server="app1", canary=True, by="olga", why="", now=NIGHT)
+    in_transaction(two.inventory, mark)
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    two.update()
+    two.servers["app2"].apt.offer(BETTER)
+    with time_machine.travel(NIGHT + 4 * DAY), pytest.raises(NotAllDone, match="no good backup of the last 24 hours"):
+        flows.update_servers.fn(UpdateServersRequest(scope="security"))
+    assert (waits(two), two.has("app2")["fl-plain"]) == ([], "1.1")
+
+
+def test_how_long_a_server_was_away_that_is_taken_back_after_a_kill_is_told_since_it_was_begun(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BREAKS)
+    with monkeypatch.context() as patched:
+        patched.setattr(updates.packages, "hold_packages", killed)
+        with pytest.raises(Killed):
+            two.update()
+    with pytest.raises(UpdateTakenBack):
+        two.update(NIGHT + HOUR)
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, KEY, instance)
+    assert turn is not None
+    assert turn.stopped_seconds == pytest.approx(3600, abs=30)
 
 
 def test_a_reboot_is_told_before_and_made_in_its_turn_alone(two: Two, instance: str) -> None:
@@ -426,6 +695,50 @@ def test_a_reboot_is_told_before_and_made_in_its_turn_alone(two: Two, instance: 
     assert re.fullmatch(r"nothing to update; rebooted in \d+ s", two.update(NIGHT + 4 * DAY))
     assert two.update(NIGHT + 4 * DAY + HOUR) == "nothing to update; no reboot needed"
     assert two.done().count(server_updates.REBOOTED) == 1
+
+
+def test_a_reboot_that_would_not_end_in_its_turn_is_planned_anew_and_told(two: Two, instance: str) -> None:
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    two.update()
+    night = NIGHT + 4 * DAY
+    with_backup(two.inventory, instance, "g2", night - HOUR)
+    said = two.update(night.replace(hour=5, minute=59))  # two minutes are what a first one takes
+    assert said.startswith("nothing to update; to be rebooted on 2026-12-09 03:00 UTC")
+    assert two.servers["app1"].boot.read_text() == "b0\n"
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, "server:reboot:app1:b0", instance)
+    assert turn is not None
+    assert turn.begun_at is None
+
+
+def test_a_server_that_is_not_back_stops_the_others_and_is_gone_on_with_once_it_is(
+    two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BETTER)
+    first, away = two.servers["app2"], [False]
+    (first.folder / "run/reboot-required").touch()
+    run = first.run
+
+    def cut(command: Command, do: str = "") -> Answer:
+        if away[0]:
+            message = "app2 does not answer."
+            raise Unreachable(message)
+        away[0] = command.name == "reboot"
+        return run(command, do)
+
+    monkeypatch.setattr(first, "run", cut)
+    monkeypatch.setattr(flows, "reboot_and_wait", partial(flows.reboot_and_wait, seconds=0.05))
+    with pytest.raises(NotBack, match="app2 is not back 0 s after its reboot"):
+        two.by_the_clock()
+    assert [one.subject for one in two.halted()] == ["server:app2"]
+    assert (two.has("app1")["fl-plain"], two.has("app2")["fl-plain"]) == ("1.0", "1.1")
+    with_backup(two.inventory, instance, "g2", NIGHT + 21 * HOUR)
+    with pytest.raises(UpdatesHalted, match="app2 is not back"):
+        two.by_the_clock(NIGHT + DAY)
+    away[0] = False
+    said = two.by_the_clock(NIGHT + DAY).message
+    assert "app2: nothing to update; no reboot needed" in said
+    assert (two.halted(), two.has("app1")["fl-plain"]) == ([], "1.1")
 
 
 def test_who_comes_after_a_reboot_was_told_is_told_at_once_and_puts_it_off_for_nobody(two: Two, instance: str) -> None:
@@ -445,6 +758,7 @@ def test_a_server_that_all_have_left_since_they_were_told_is_rebooted(
 ) -> None:
     (two.servers["app1"].folder / "run/reboot-required").touch()
     two.update()
+    with_backup(two.inventory, instance, "g2", NIGHT + DAY - HOUR)
     monkeypatch.setattr(server_updates, "open_instances", lambda *_: [])
     assert re.fullmatch(r"nothing to update; rebooted in \d+ s", two.update(at=NIGHT + DAY))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tasks.move_records import Move
 
 NOW = datetime(2026, 12, 1, 21, 0, tzinfo=UTC)
-REAL = ("record_state", "given_up", "read_move")
+REAL = ("record_state", "given_up", "read_move", "read_terms")
 BEFORE_CLOSING = (
     "ensure_system_user", "ensure_database", "ensure_release", "ensure_application", "ensure_php_pool",
     "ensure_can_pass_on",
@@ -72,7 +71,8 @@ class Steps(list[str]):
             if isinstance(one, Task):
                 self.does(name, one.fn if name in REAL else lambda *_: None)
         patch.setattr(move_ends, "given_up", move_ends.given_up.fn)
-        patch.setattr(flow, "watched", lambda _: contextlib.nullcontext(SimpleNamespace(served_again=lambda: False)))
+        patch.setattr(flow, "watched", lambda _url, _instance: contextlib.nullcontext())
+        self.does("open_until_served", lambda *_: None)
         self.does("record_kept_served", self._served)
 
     def does(self, name: str, what: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import time_machine
 
@@ -17,23 +18,37 @@ from blocks.service_settings import ServiceSettings
 from blocks.ssh_host import SshHost
 from flows.dispatch_due_work import BEATS
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import cases, evacuations, moves, name_orders, names, needed_moves, retirement, servers, work
+from hosting.inventory import (
+    bookings,
+    cases,
+    evacuations,
+    moves,
+    name_orders,
+    names,
+    needed_moves,
+    retirement,
+    servers,
+    work,
+)
 from hosting.inventory.evacuation_rows import EvacuationOrder, NotEmptied
 from hosting.inventory.name_certificates import CertificateFacts
 from hosting.inventory.session import in_transaction
 from hosting.policy.own_domain import OwnDomain
 from hosting.policy.pointing import Seen
-from hosting.policy.states import MoveState, NameState, ServerState, WorkState
-from tasks import own_domains, standing_in
+from hosting.policy.states import InstanceState, MoveState, NameState, ServerState, WorkState
+from tasks import name_moves, own_domains, standing_in
 from tasks.capacity import find_needs
 from tasks.evacuations import go_on_with, go_on_with_evacuations, telling_evacuation_failure
 from tasks.move_agreements import see_to_agreements
 from tasks.move_records import read_move
+from tasks.name_moves import prove_names_answer
 from tasks.name_records import Naming, read_naming
 from tasks.own_domains import read_pointing
 from tasks.passing_on import pass_on
+from tasks.probes import GATE_HEADER
 from tasks.runs import dispatch_open_work
-from tasks.standing_in import NameElsewhere, ensure_zone_leads_to, is_to_be_proven
+from tasks.standing_in import NameElsewhere, ensure_zone_leads_to, is_to_be_proven, prove_name_answered
+from tasks.web import suspension_token
 from tests.inventory.words import server, with_servers
 from tests.service.records import opened, provided
 
@@ -330,3 +345,49 @@ def test_a_domain_that_leads_to_the_machine_that_stands_in_is_not_astray(
     assert read_pointing.fn(domain, passed_on=True).points
     says[domain.host] = "192.0.2.1"  # the retired one's own address
     assert not read_pointing.fn(domain, passed_on=True).points
+
+
+@pytest.fixture
+def sites(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """What suspended instances answer at a host, by its name, to who shows the token; 503 to everybody else."""
+    behind: dict[str, int] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        token = suspension_token(read_move.fn(1).instance)
+        return httpx.Response(behind[request.headers["Host"]] if request.headers.get(GATE_HEADER) == token else 503)
+
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **_: real(transport=httpx.MockTransport(answer)))
+    return behind
+
+
+def suspended(inventory: Inventory, name: str) -> None:
+    def suspend(session: Session) -> None:
+        bookings.locked_row(session, name).state = InstanceState.SUSPENDED
+
+    in_transaction(inventory, suspend)
+
+
+def test_a_suspended_instance_keeps_no_server_from_its_end_but_one_that_answers_wrongly_behind_it_does(
+    inventory: Inventory, retired: str, sites: dict[str, int]
+) -> None:
+    suspended(inventory, retired)
+    gone, machine = facts(inventory, "app1"), facts(inventory, "app2")
+    sites.update({gone.host_name: 401, machine.host_name: 401})
+    assert prove_name_answered.fn(machine, gone) == 1
+    sites[gone.host_name] = 404
+    with pytest.raises(StepFailed, match="answers 404"):
+        prove_name_answered.fn(machine, gone)
+
+
+def test_the_names_of_a_suspended_instance_are_proven_behind_what_everybody_is_told(
+    inventory: Inventory, domain: Naming, sites: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name_moves, "addresses_of", lambda _: ("192.0.2.2",))
+    suspended(inventory, domain.instance.name)
+    there = read_move.fn(1).instance
+    sites[domain.host] = 401
+    assert prove_names_answer.fn(facts(inventory, "app2"), there) == [domain.url]
+    sites[domain.host] = 403
+    with pytest.raises(StepFailed, match="answers 403 on app2"):
+        prove_names_answer.fn(facts(inventory, "app2"), there)

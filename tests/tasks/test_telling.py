@@ -26,8 +26,8 @@ from tasks.cases import tell_open_cases
 from tasks.letters import send_letter
 from tasks.records import read_paid_order, record_failure, reschedule
 from tasks.runs import ask_for_paid_orders
-from tests.deployments.web.processes import free_port
 from tests.inventory.files import write_empty
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import time_machine
+from sqlalchemy import select
 
 from flows import update_application
-from hosting.errors import StepFailed
+from hosting.errors import StepFailed, Unreachable
 from hosting.inventory import cases, instances, leases, roll_outs
+from hosting.inventory.instances import InstanceClosed
 from hosting.inventory.leases import LeaseLost
+from hosting.inventory.models import Instance
 from hosting.inventory.releases import add_release
 from hosting.inventory.roll_out_rows import RollOutOrder
 from hosting.inventory.session import in_transaction
-from hosting.policy.roll_outs import ATTEMPTS_MOST, UpdateState
+from hosting.policy.roll_outs import ATTEMPTS_MOST, RollOutState, UpdateState
+from hosting.policy.states import InstanceState
 from hosting.policy.values import ReleaseId
 from hosting.policy.way_back import WayBack
 from tasks import update_records, update_states, update_stop, update_trial
@@ -32,6 +37,8 @@ from tests.service.records import opened, provided
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.orm import Session
 
     from hosting.inventory.roll_out_rows import UpdateFacts
     from hosting.inventory.session import Inventory
@@ -117,6 +124,60 @@ def test_a_run_that_lost_its_lease_tries_no_migration_and_switches_nothing(inven
             update_stop.switch.fn(SOURCE, update, trial)
     finally:
         still_allowed.reset(token)
+
+
+def test_what_was_restored_to_its_old_release_after_it_was_open_ends_and_is_left_as_it_is(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comes(inventory, name, UpdateState.STOPPED)
+    lease(inventory, name, owner_of_this_run())
+    update_states.record_opened.fn(read(name))
+    broken = StepFailed("Its proof fails.", "Look.")
+    assert update_states.settle_failure(read(name), broken) is broken
+    assert open_cases(inventory) == 1
+    update_records.check_place.fn(read(name), "app1")  # with the new release it goes on
+    at = datetime.now(UTC)
+    in_transaction(inventory, lambda session: instances.record_release(session, name, RELEASE.id, at))
+    touched: list[str] = []
+    monkeypatch.setattr(update_application, "finish", lambda *_: touched.append("finish"))
+    monkeypatch.setattr(update_application, "working_on", lambda *_: contextlib.nullcontext())
+    for each in ("read_update", "check_place", "outcome_of"):  # without Prefect
+        monkeypatch.setattr(update_application, each, getattr(update_records, each).fn)
+    outcome, left = update_application.update_one.fn(SOURCE, 1, name)
+    assert (outcome.state, left, touched) == (UpdateState.FAILED, None, [])
+    assert "with 4.04.70 meanwhile" in outcome.finding
+    assert open_cases(inventory) == 0
+
+
+def suspended(session: Session, name: str) -> None:
+    session.scalars(select(Instance).where(Instance.name == name)).one().state = InstanceState.SUSPENDED
+
+
+def test_what_is_suspended_before_its_turn_is_left_out_and_is_no_failure(
+    inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_transaction(inventory, lambda session: suspended(session, name))
+    monkeypatch.setattr(update_application, "recent_point", lambda *_: "p1")
+    monkeypatch.setattr(update_application, "bring_to_release", lambda *_: pytest.fail("it was begun"))
+    monkeypatch.setattr(update_application, "working_on", lambda *_: contextlib.nullcontext())
+    for each in ("read_update", "check_place", "outcome_of"):  # without Prefect
+        monkeypatch.setattr(update_application, each, getattr(update_records, each).fn)
+    outcome, left = update_application.update_one.fn(SOURCE, 1, name)
+    assert (outcome.state, left) == (UpdateState.SKIPPED, None)
+    assert f"{name} is suspended meanwhile." in outcome.finding
+
+
+@pytest.mark.parametrize("stands", [UpdateState.WAITING, UpdateState.PREPARING, UpdateState.OPENED])
+def test_what_is_closed_for_good_meanwhile_is_left_out_and_halts_nobody(
+    inventory: Inventory, name: str, stands: UpdateState
+) -> None:
+    if stands is not UpdateState.WAITING:
+        comes(inventory, name, stands)
+    closed = InstanceClosed(f"The contract of {name} is over.", "Call its end off.")
+    assert update_states.settle_failure(read(name), closed) is None
+    assert (facts(inventory, name).state, open_cases(inventory)) == (UpdateState.SKIPPED, 0)
+    with inventory.reading() as session:
+        assert roll_outs.roll_out_facts(session, 1).state is not RollOutState.HALTED
 
 
 def halted(inventory: Inventory) -> None:
@@ -228,9 +289,96 @@ def test_an_attempt_that_failed_ends_once_nothing_is_left_of_it(
     assert facts(inventory, name).state is UpdateState.FAILED
 
 
+def test_what_does_not_go_back_halts_the_roll_out_and_is_put_before_a_person_until_it_has(
+    inventory: Inventory, name: str
+) -> None:
+    comes(inventory, name, UpdateState.STOPPED)
+    error = StepFailed("Its folder can't be put back.", "Look.")
+    for _ in range(2):  # the next run finds the same
+        assert update_states.settle_failure(read(name), error) is error
+        with inventory.reading() as session:
+            assert roll_outs.roll_out_facts(session, 1).state is RollOutState.HALTED
+            told = sorted(one.summary for one in cases.open_cases(session))
+        assert told == [
+            f"The roll-out 1 has halted: {name} is closed and did not go back.",
+            f"The update of {name} to 4.04.71 stands at stopped: Its folder can't be put back. Look.",
+        ]
+    update_states.record_broken_off.fn(read(name))
+    assert (facts(inventory, name).state, open_cases(inventory)) == (UpdateState.WAITING, 1)  # that it has halted
+    in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "mended", "olga", datetime.now(UTC)))
+    assert open_cases(inventory) == 0
+
+
 def open_cases(inventory: Inventory) -> int:
     with inventory.reading() as session:
         return len(cases.open_cases(session))
+
+
+class Seen:
+    """What is seen from outside: whether it serves before the stop, and after it."""
+
+    stop_seconds = 61.5
+
+    def __init__(self, *serves: bool) -> None:
+        self.serves = list(serves)
+
+    def served_again(self) -> bool:
+        return self.serves.pop(0)
+
+
+@pytest.fixture
+def stop(inventory: Inventory, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stop of an instance, told what is seen from outside and whether its switch breaks, without a server."""
+    lease(inventory, name, owner_of_this_run())
+    for each in ("close", "keep", "prove", "open_again", "put_back", "ensure_cron", "drop_kept"):
+        monkeypatch.setattr(update_application, each, lambda *_, **__: None)
+    monkeypatch.setattr(update_application, "url_of", lambda *_: "")
+    for each in ("record", "record_stopped", "record_opened", "record_outage", "read_state"):  # without Prefect
+        monkeypatch.setattr(update_application, each, getattr(update_states, each).fn)
+
+    def stopped(*serves: bool, breaks: bool = False) -> Update:
+        def switch(*_: object) -> None:
+            if breaks:
+                raise Unreachable("Its database does not answer.", "Look.")
+
+        monkeypatch.setattr(update_application, "switch", switch)
+        monkeypatch.setattr(update_application, "watched", lambda _url: contextlib.nullcontext(Seen(*serves)))
+        update = update_states.record_preparing.fn(read(name))
+        return update_application.stop_and_switch(SOURCE, update, update_trial.Trial(WayBack(), {}, {}), "p1")
+
+    return stopped
+
+
+def test_an_instance_that_is_ill_already_is_not_closed(inventory: Inventory, name: str, stop: Any) -> None:
+    with pytest.raises(StepFailed, match="does not answer from outside before it is closed"):
+        stop(False)
+    assert (facts(inventory, name).state, facts(inventory, name).outage_seconds) == (UpdateState.PREPARING, None)
+
+
+def test_the_outage_of_one_that_nobody_sees_served_again_goes_on_until_its_proof(
+    inventory: Inventory, name: str, stop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = datetime.now(UTC)
+    with time_machine.travel(began, tick=False):
+        update = stop(True, False)
+    assert (facts(inventory, name).state, facts(inventory, name).outage_seconds) == (UpdateState.OPENED, None)
+    monkeypatch.setattr(update_application, "prove_instance_answers", lambda *_: {})
+    monkeypatch.setattr(update_application, "drop_code", lambda *_, **__: None)
+    with time_machine.travel(began + timedelta(seconds=90), tick=False):
+        update_application.finish(SOURCE, update)
+    assert (facts(inventory, name).state, facts(inventory, name).outage_seconds) == (UpdateState.DONE, 90.0)
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_one_that_went_back_and_is_not_served_is_told_so_and_not_closed_again(
+    inventory: Inventory, name: str, stop: Any, *, served: bool
+) -> None:
+    with pytest.raises(Unreachable if served else StepFailed) as error:
+        stop(True, served, breaks=True)
+    assert facts(inventory, name).outage_seconds == 61.5
+    assert update_states.settle_failure(read(name), error.value) is None
+    assert facts(inventory, name).state is (UpdateState.WAITING if served else UpdateState.FAILED)
+    assert ("still nobody is served" in facts(inventory, name).finding) is not served
 
 
 def test_how_long_it_was_closed_is_told_though_nobody_watched_to_the_end(inventory: Inventory, name: str) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hosting.errors import DriftFound, StepFailed, Unreachable
 from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.policy.way_back import WayBack
 from hosting.product.layout import InstanceLayout
 from tasks import update_stop
+from tasks.update_trial import Trial
 from tests.policy.test_move_plan import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from hosting.errors import ServiceError
 
 OLD = InstanceLayout("k3v9q2", 1, ReleaseFacts(ReleaseId("ab" * 32), 40470, "4.04.70", "free", 1))
 UPDATE: Any = SimpleNamespace(old=OLD, instance=None, token="0" * 32)
@@ -41,13 +46,28 @@ class Server:
         return SimpleNamespace(exit_code=1)
 
 
+class Database:
+    """In which a statement of the instance's goes on for a while after its program is gone."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.told, self.left = told, 2
+
+    def rows(self, statement: Any) -> tuple[()]:
+        self.told.append(" ".join(statement.sql.split()[:2]).lower())
+        return ()
+
+    def value(self, _statement: Any) -> int:
+        self.left -= 1
+        return self.left
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server()
 
     @contextlib.contextmanager
-    def database(_ssh: object) -> Iterator[None]:
-        yield None
+    def database(_ssh: object) -> Iterator[Database]:
+        yield Database(made.told)
 
     monkeypatch.setattr(update_stop, "load", lambda _kind: made)
     monkeypatch.setattr(update_stop, "mariadb_of", database)
@@ -73,4 +93,29 @@ def test_what_had_passed_the_gate_before_it_shut_is_ended_too(server: Server, st
         update_stop.close.fn(SOURCE, UPDATE)
     else:
         update_stop.put_back.fn(SOURCE, UPDATE, WayBack())
-    assert server.told[:3] == ["close", *["end processes"] * 2]
+    assert server.told[:4] == ["close", "end processes", "kill connection", "kill connection"]
+
+
+@pytest.mark.parametrize(("attempt", "error"), [(1, DriftFound), (2, StepFailed)])
+def test_what_was_refused_once_may_be_another_instance_s_and_is_tried_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch, attempt: int, error: type[ServiceError]
+) -> None:
+    refused = iter([[("Access_denied_errors", "7")], [("Access_denied_errors", "8")]])
+    monkeypatch.setattr(Database, "rows", lambda *_: next(refused))
+    for each in ("migrate", "check_shape"):
+        monkeypatch.setattr(update_stop, each, lambda *_: None)
+    new = replace(OLD, release=replace(OLD.release, build=40471))
+    update: Any = SimpleNamespace(old=OLD, new=new, instance=None, token="0" * 32, attempts=attempt)
+    with pytest.raises(error, match="wanted to change tables"):
+        update_stop.switch.fn(SOURCE, update, Trial(WayBack(), {}, {}))
+
+
+def test_what_the_database_does_not_let_go_of_in_time_changes_nothing_meanwhile(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_stop, "GONE_SECONDS", 0.0)
+    monkeypatch.setattr(Database, "value", lambda *_: 1)
+    with pytest.raises(Unreachable, match="it takes something long back"):
+        update_stop.put_back.fn(SOURCE, UPDATE, WayBack())
+    assert "tables back" not in server.told
+    assert "open" not in server.told

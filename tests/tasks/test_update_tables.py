@@ -33,6 +33,8 @@ CREATE TABLE {db}.mails (id INT PRIMARY KEY, uid INT, body TEXT, KEY uid (uid), 
 INSERT INTO {db}.mails VALUES (1, 90, 'one'), (2, 90, 'two');
 CREATE TABLE {db}.events (id INT PRIMARY KEY, `when` DATETIME);
 CREATE TABLE {db}.notes (id INT PRIMARY KEY);
+CREATE TABLE {db}.folders (id INT PRIMARY KEY, seen INT);
+INSERT INTO {db}.folders VALUES (1, 0);
 INSERT INTO {db}.notes VALUES (1), (2)
 """
 MIGRATION = """
@@ -44,6 +46,14 @@ CREATE TABLE {db}.news (id INT PRIMARY KEY);
 INSERT INTO {db}.news VALUES (1);
 ALTER TABLE {db}.events MODIFY `when` BIGINT
 """
+
+
+SAID_AT_EACH_RUN = """
+DROP TABLE IF EXISTS {db}.boxes;
+UPDATE {db}.folders SET seen=1 WHERE id=2;
+ALTER TABLE {db}.mails MODIFY body TEXT
+"""
+"""What changes nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +111,17 @@ def test_a_trial_tells_what_to_copy_what_to_drop_and_leaves_the_rest_out(server:
     assert WayBack.of(way.told()) == way
 
 
+def test_a_table_that_was_just_filled_is_as_large_as_its_file_whatever_was_last_estimated(
+    server: MariadbServer,
+) -> None:
+    database = LAYOUT.trial_database
+    filled = f"{database}.filled"
+    server.rows(Statement(f"CREATE TABLE {filled} (id INT PRIMARY KEY, body LONGBLOB) STATS_AUTO_RECALC=0"))
+    server.rows(Statement(f"INSERT INTO {filled} SELECT seq, REPEAT('x', 65000) FROM {database}.seq_1_to_64"))
+    sizes = {str(row[0]): int(row[1]) for row in server.rows(tables_aside.sizes_of(database))}
+    assert sizes["filled"] >= 64 * 65000
+
+
 @pytest.mark.parametrize("small", [0, 2**30])
 @pytest.mark.parametrize("done", [0, 3, 7])
 def test_whatever_the_migration_came_to_rows_shapes_and_next_numbers_are_as_before(
@@ -142,12 +163,57 @@ def test_the_migration_can_write_nothing_that_is_not_kept_and_a_try_is_noticed(
     assert server.rows(Statement(f"SELECT COUNT(*) FROM {LAYOUT.database}.notes")) == ((2,),)
 
 
+def test_what_the_migration_changed_otherwise_than_on_the_copy_does_not_pass_for_what_was_before(
+    private: PrivateMariadb, server: MariadbServer
+) -> None:
+    way = tried(server)
+    prepare_keeping(server, LAYOUT, way)
+    keep_tables(server, LAYOUT, way)
+    customer = connected(private, LAYOUT.database, "secret")
+    customer.rows(Statement(f"ALTER TABLE {LAYOUT.database}.mails MODIFY uid SMALLINT"))
+    with pytest.raises(DriftFound, match="more than on the copy"):
+        put_tables_back(server, LAYOUT, way)
+
+
+def test_what_a_large_table_got_beside_what_the_trial_told_goes_again(
+    private: PrivateMariadb, server: MariadbServer
+) -> None:
+    way, before = tried(server), read_tables(server, LAYOUT.database)
+    prepare_keeping(server, LAYOUT, way)
+    keep_tables(server, LAYOUT, way)
+    got = "ALTER TABLE {db}.notes ADD more INT, ADD KEY more (more);\nALTER TABLE {db}.mails ADD odd INT"
+    all_of(connected(private, LAYOUT.database, "secret"), got, LAYOUT.database)
+    for _ in range(2):
+        assert put_tables_back(server, LAYOUT, way)
+    assert {name: one.content for name, one in read_tables(server, LAYOUT.database).items()} == {
+        name: one.content for name, one in before.items()
+    }
+    check_shape(server, LAYOUT.database, before, "are others")
+
+
+def test_what_the_product_says_at_each_run_is_not_refused_though_it_changed_nothing_on_the_copy(
+    private: PrivateMariadb, server: MariadbServer
+) -> None:
+    before = read_tables(server, LAYOUT.trial_database)
+    all_of(server, SAID_AT_EACH_RUN, LAYOUT.trial_database)
+    after = read_tables(server, LAYOUT.trial_database, by=before)
+    way = way_back(before, after, 0.1, ("boxes", "folders"))
+    assert (way.copied, way.small, way.new, way.added) == ((), ("folders",), ("boxes",), {})
+    prepare_keeping(server, LAYOUT, way)
+    keep_tables(server, LAYOUT, way)
+    refused = server.rows(tables_aside.refusals())
+    all_of(connected(private, LAYOUT.database, "secret"), SAID_AT_EACH_RUN, LAYOUT.database)
+    assert server.rows(tables_aside.refusals()) == refused
+    check_shape(server, LAYOUT.database, before, "are others")
+    assert put_tables_back(server, LAYOUT, way)
+
+
 def test_on_small_tables_the_migration_may_write_what_it_did_not_write_on_the_copy(
     private: PrivateMariadb, server: MariadbServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hosting.policy.way_back.SMALL_BYTES", 2**30)
     way, before = tried(server), read_tables(server, LAYOUT.database)
-    assert (way.copied, way.small) == (("events", "users"), ("mails", "notes"))
+    assert (way.copied, way.small) == (("events", "users"), ("folders", "mails", "notes"))
     prepare_keeping(server, LAYOUT, way)
     keep_tables(server, LAYOUT, way)
     refused = server.rows(tables_aside.refusals())

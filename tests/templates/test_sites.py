@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hosting.commands import sites
 from hosting.policy.states import InstanceState, ServerState
 from hosting.policy.values import (
     InstanceFacts,
@@ -30,8 +31,10 @@ SERVER = ServerFacts(
     ServerName("app1"), "app1.phlymail.test", "192.0.2.1", 22, "", "DE", dedicated=True, state=ServerState.ACTIVE,
     room_gib=9,
 )  # fmt: skip
+SUSPENDED = {"token_sha1": "ab" * 20, "ask": "service@phlymail.test"}
 SITES = {
     "open": render("apache/instance.conf.j2", **site_values(SERVER, INSTANCE)),
+    "suspended": render("apache/instance.conf.j2", **{**site_values(SERVER, INSTANCE), "suspended": SUSPENDED}),
     "closed": render(
         "apache/closed.conf.j2", name="k3v9q2", host_name="app1.phlymail.test", retry_seconds=5, german="d", english="e"
     ),
@@ -40,15 +43,27 @@ SITES = {
         authorities="/ca.pem", seconds=30,
     ),
 }  # fmt: skip
+DOES = {"open": (True, ""), "suspended": (True, ""), "closed": (False, ""), "passed on": (False, "app2.phlymail.test")}
 NAME = {"name": "k3v9q2", "certificate": "/c.pem", "key": "/c.key", "authorities": "/ca.pem", "seconds": 30}
 RULES = re.compile(r"<Macro phm-k3v9q2 %path%>\n(.*)</Macro>\n", re.DOTALL)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_move_reads_in_each_file_who_serves(site: str) -> None:
+    assert (sites.serves(SITES[site]), sites.passed_on_to(SITES[site])) == DOES[site]
+    assert (sites.serves(""), sites.passed_on_to("")) == (False, "")
 
 
 @pytest.mark.parametrize("site", SITES)
 def test_each_file_begins_with_what_it_is(site: str) -> None:
     first = SITES[site].split("\n", 1)[0]
     assert first.startswith("# Instance k3v9q2 ")
-    assert {"open": "of order A-1", "closed": "is closed", "passed on": "has moved to app2"}[site] in first
+    assert {
+        "open": "of order A-1",
+        "suspended": "of order A-1",
+        "closed": "is closed",
+        "passed on": "has moved to app2",
+    }[site] in first
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -125,3 +140,11 @@ def test_while_it_is_updated_the_page_says_until_when() -> None:
     gate = InstanceLayout.of(INSTANCE).gate
     assert f"voraussichtlich bis %{{file:{gate}/until}} Uhr." in SITES["open"]
     assert f"until about %{{file:{gate}/until}} (Berlin time)." in SITES["open"]
+
+
+def test_a_suspended_site_lets_in_who_shows_what_hashes_to_its_sum_and_says_whom_to_ask() -> None:
+    added = set(SITES["suspended"].splitlines()) - set(SITES["open"].splitlines())
+    [gate] = [line.strip() for line in added if "<If " in line]
+    assert gate == f"""<If "sha1(%{{HTTP:X-Phm-Gate}}) != '{"ab" * 20}'">"""
+    assert any("This phlyMail is suspended" in line and "service@phlymail.test" in line for line in added)
+    assert not set(SITES["open"].splitlines()) - set(SITES["suspended"].splitlines())  # all else holds as before

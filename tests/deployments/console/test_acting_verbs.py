@@ -89,7 +89,11 @@ def test_a_service_level_is_set_and_set_again(phm: Console) -> None:
         "(unchanged)" in phm("level", "set", "gold", "setup_within=4", "setup_opens=08:00", "setup_weekdays=0,1,2").out
     )
     assert phm("level", "list", "--json").json == [
-        {"name": "gold", "overrides": {"setup_within": 4, "setup_opens": "08:00", "setup_weekdays": [0, 1, 2]}}
+        {
+            "name": "gold",
+            "overrides": {"setup_within": 4, "setup_opens": "08:00", "setup_weekdays": [0, 1, 2]},
+            "agreed": [],
+        }
     ]
     assert [by for by, *_ in done_to(phm, "level:gold")] == [phm.operator]
     assert phm("level", "set", "round", "--around-the-clock").code == 0

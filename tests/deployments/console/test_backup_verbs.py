@@ -14,11 +14,12 @@ from rich.progress import Progress, TaskID
 
 from deployments.console.runs import show
 from hosting.inventory import deeds, recovery_points
+from hosting.inventory.backup_views import CHECKED
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.states import GenerationState
 from hosting.policy.values import PointKind
 from tests.inventory.words import server, with_servers
-from tests.service.records import opened, with_backup
+from tests.service.records import MANIFEST, opened, with_backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,58 @@ def test_how_all_backups_stand_is_one_table(phm: Console) -> None:
     table = phm("backups").out
     assert "2026-12-08 23:00" in table
     assert "perhaps none ran" in table
+
+
+def test_what_the_newest_point_lacks_is_told_and_what_the_one_before_lacked_is_taken_off(phm: Console) -> None:
+    good, _ = backed_up(phm.inventory)
+    lacking = {"named": {"mails": {"named": 400, "missing": 2, "examples": []}}, "salt": True}
+    with_backup(
+        phm.inventory, good, f"{good}-g1", NOW - 2 * HOUR, PointKind.INCREMENTAL, manifest={**MANIFEST, **lacking}
+    )
+    (finding,) = findings_of(phm, good)
+    assert finding == (
+        f"Of 400 mails that the database of instance {good} names, 2 were not in its folder on 09 Dec 2026 05:00; the "
+        "point before lacked 0."
+    )
+    lacking["salt"] = False
+    with_backup(phm.inventory, good, f"{good}-g1", NOW - HOUR, PointKind.INCREMENTAL, manifest={**MANIFEST, **lacking})
+    assert findings_of(phm, good) == [
+        f"The settings of instance {good} had no salt on 09 Dec 2026 06:00: nobody can log in."
+    ]
+
+
+def findings_of(phm: Console, name: str) -> list[str]:
+    (row,) = [row for row in phm("backups", "--json").json if row["instance"] == name]
+    return list(row["findings"])
+
+
+def test_the_oldest_point_not_looked_at_is_told_of_each_instance_and_of_all(phm: Console) -> None:
+    good, without = backed_up(phm.inventory)
+    rows: dict[str, Any] = {row["instance"]: row for row in phm("backups", "--json").json}
+    last = point_ids(phm, good)[1]
+    assert (rows[good]["not_looked_at_point"], rows[good]["oldest_not_looked_at_of_all"]) == (last, True)
+    assert rows[good]["not_looked_at_age_seconds"] == pytest.approx(8 * 3600, abs=60)
+    assert (rows[without]["not_looked_at_point"], rows[without]["oldest_not_looked_at_of_all"]) == (None, False)
+    assert [row["looked_at"] for row in phm("snapshots", good, "--json").json] == [True, False]
+    told = (
+        f"The oldest point that no rehearsal has proven and no check has looked through: {last} of 08 Dec 2026 23:00, "
+        "0 days old."
+    )
+    assert phm("backups").out.splitlines()[-1] == told
+    assert phm("snapshots").out.count("not looked at") == 1
+    looked_through(phm.inventory, f"{good}-g1", good, NOW - 8 * HOUR - HOUR)
+    assert phm("backups").out.splitlines()[-1] == told  # before the point was taken
+    looked_through(phm.inventory, f"{good}-g1", good, NOW - 2 * HOUR)
+    assert phm("backups").out.splitlines()[-1].startswith("No point is kept that neither a rehearsal has proven")
+    assert "not looked at" not in phm("snapshots").out
+
+
+def looked_through(inventory: Inventory, generation: str, name: str, at: datetime) -> None:
+    told = {"generation": generation, "part": 1, "parts": 4}
+    in_transaction(
+        inventory,
+        lambda session: deeds.record(session, "service", CHECKED, f"instance:{name}", evidence=told, now=at),
+    )
 
 
 def test_a_damaged_generation_is_told_beside_its_instance(phm: Console) -> None:
@@ -150,6 +203,20 @@ def test_wrong_wishes_for_backups_are_refused(phm: Console) -> None:
     assert phm("backup", "nobody").refusal.startswith("There is no instance nobody.")
     assert phm("backup", "--server", "app9").refusal.startswith("There is no server app9.")
     assert phm("rehearse", "nobody").refusal.startswith("There is no instance nobody.")
+
+
+def test_what_can_not_be_mended_is_refused_before_the_store_is_asked(phm: Console) -> None:
+    good, _ = backed_up(phm.inventory)
+    assert phm("mend").refusal == "Mend what? Name a generation, or a server by --server."
+    assert phm("mend", f"{good}-g1", "--server", "app1").refusal.startswith("Mend what?")
+    assert phm("mend", "nothing").refusal == (
+        "There is no generation nothing. List those of an instance: phm snapshots INSTANCE."
+    )
+    assert phm("mend", "--server", "app9").refusal.startswith("There is no server app9.")
+    assert phm("mend", f"{good}-g1", "--yes").refusal.startswith("The reason is empty.")
+    assert phm("mend", "--server", "app2", "--json").json == {"changed": False, "generations": [], "runs": []}
+    mark(phm, f"{good}-g1", GenerationState.DROPPING, "")
+    assert phm("mend", f"{good}-g1").refusal.startswith(f"Generation {good}-g1 is dropping and holds no point")
 
 
 def test_without_prefect_an_acting_verb_says_so(phm: Console) -> None:

@@ -13,6 +13,7 @@ import time_machine
 from hosting.inventory import booking_changes, work
 from hosting.inventory.measurements import MeasuredFacts, record_measured
 from hosting.inventory.session import in_transaction
+from hosting.inventory.storage_views import small_curve, storage_view
 from hosting.policy.booking_changes import Change, ChangeKind, Need
 from hosting.policy.quota import Use
 from hosting.policy.states import WorkState
@@ -133,6 +134,8 @@ def test_storage_is_shown_with_a_forecast_and_the_last_days(phm: Console, name: 
     assert [line.split()[0] for line in said.splitlines() if line.startswith(("anna", "bert"))] == ["bert", "anna"]
     told = phm("storage", name, "--json").json
     assert len(told["days"]) == 12
+    with phm.inventory.reading() as session:
+        assert small_curve(storage_view(session, name, NOW)) == "▇" * 8 + "█" * 4
 
 
 def test_capacity_tells_room_booked_and_used_of_each_server(phm: Console, name: str) -> None:

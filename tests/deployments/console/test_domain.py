@@ -140,10 +140,15 @@ def test_a_domain_that_another_instance_has_is_refused(phm: Console, name: str, 
     assert "Prefect at" in again.refusal
 
 
-def test_a_domain_that_is_disconnected_is_on_its_way_out(phm: Console, name: str, folder: Path) -> None:
-    phm("domain", "connect", name, DOMAIN, *given(folder), "--reason", "by mail", "--yes")
-    said = phm("domain", "disconnect", name, DOMAIN, "--reason", "cancelled", "--yes")
-    assert "Prefect at" in said.refusal
+@pytest.mark.parametrize(
+    ("ordered", "said"), [(DOMAIN, DOMAIN), (ascii_of(), DOMAIN), (DOMAIN, f" {ascii_of().upper()}.")]
+)
+def test_a_domain_that_is_disconnected_is_on_its_way_out(
+    phm: Console, name: str, folder: Path, ordered: str, said: str
+) -> None:
+    phm("domain", "connect", name, ordered, *given(folder), "--reason", "by mail", "--yes")
+    answer = phm("domain", "disconnect", name, said, "--reason", "cancelled", "--yes")
+    assert "Prefect at" in answer.refusal
     with phm.inventory.reading() as session:
         assert [one.state for one in names.names_of(session, name)] == ["releasing"]
 

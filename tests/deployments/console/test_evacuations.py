@@ -11,6 +11,7 @@ import time_machine
 from hosting.inventory import evacuations, needed_moves, servers, standings
 from hosting.inventory.session import in_transaction
 from hosting.policy.agreements import WithoutAnswer
+from hosting.policy.move_needs import Ahead
 from hosting.policy.move_needs import needed_moves as needed_of
 from hosting.policy.states import EvacuationState, ServerState
 from tests.inventory.words import server, with_servers
@@ -112,7 +113,7 @@ def test_capacity_tells_who_needs_to_move_whither_and_why(phm: Console, names: l
 
     def shrunk(session: Session) -> None:
         servers.record_facts(session, "app1", {}, 70)
-        needed_moves.settle_needs(session, needed_of(standings.standings(session, NOW), NOW), NOW)
+        needed_moves.settle_needs(session, needed_of(standings.standings(session, NOW), Ahead(NOW)), NOW)
 
     in_transaction(phm.inventory, shrunk)
     said = " ".join(phm("capacity").out.split())

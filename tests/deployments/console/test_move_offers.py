@@ -153,7 +153,8 @@ def test_a_move_is_put_off_until_it_begins(phm: Console, name: str) -> None:
     )  # fmt: skip
     with phm.inventory.writing() as session:
         moves.record_state(session, move.id, MoveState.COPYING, move.due_at)
-    assert phm(*put_off).refusal == f"A move of {name} is copying. Look at it: phm move status {name}."
+        moves.record_state(session, move.id, MoveState.FROZEN, move.due_at)
+    assert phm(*put_off).refusal == f"A move of {name} is frozen. Look at it: phm move status {name}."
 
 
 @pytest.mark.parametrize(("words", "sentence"), [

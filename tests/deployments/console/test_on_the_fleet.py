@@ -1,7 +1,8 @@
-"""A real server is enrolled, a real archive registered; app1 alone, and nothing on it is left other than it was."""
+"""A real server is enrolled, a real archive registered; one server alone, and nothing on it is left other than it was."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.fleet
 
-ADDRESS = "10.77.0.11"
+HOST = os.environ.get("PHM_TEST_HOSTS", "app1").split()[0]
+ADDRESS = f"10.77.0.{10 + int(HOST.removeprefix('app'))}"
+"""Of one of the session's own: another session may empty all others meanwhile."""
+
 WRONG = "SHA256:" + "A" * 42 + "E"
 
 
 @pytest.fixture
-def app1(fleet: Fleet, phm: Console) -> str:
-    """The fingerprint of app1's host key, with the settings made from the fleet."""
+def key(fleet: Fleet, phm: Console) -> str:
+    """The fingerprint of the server's host key, with the settings made from the fleet."""
     described = fleet.description()
     (phm.home / "settings.toml").write_text(as_toml(settings_of(described, phm.home)))
-    return fingerprint(next(host["host_key"] for host in described["hosts"] if host["name"] == "app1"))
+    return fingerprint(next(host["host_key"] for host in described["hosts"] if host["name"] == HOST))
 
 
 def known(phm: Console) -> list[ServerFacts]:
@@ -42,72 +46,79 @@ def known(phm: Console) -> list[ServerFacts]:
         return servers.all_servers(session)
 
 
-def test_a_host_key_that_nobody_compared_is_not_pinned(app1: str, phm: Console) -> None:
-    said = phm("server", "add", "app1", "--address", ADDRESS, "--yes")
+def test_a_host_key_that_nobody_compared_is_not_pinned(key: str, phm: Console) -> None:
+    said = phm("server", "add", HOST, "--address", ADDRESS, "--yes")
     assert said.refusal == (
-        f"Nothing was changed: it was not confirmed. Compare the fingerprint on the server itself, then give it: --key {app1}."
+        f"Nothing was changed: it was not confirmed. Compare the fingerprint on the server itself, then give it: --key {key}."
     )
-    assert f"app1 offers the host key {app1} (ssh-ed25519)." in said.err
-    said = phm("server", "add", "app1", "--address", ADDRESS, "--key", WRONG, "--yes")
-    assert said.refusal.startswith(f"app1 offers the host key {app1}, not {WRONG} as stated.")
+    assert f"{HOST} offers the host key {key} (ssh-ed25519)." in said.err
+    said = phm("server", "add", HOST, "--address", ADDRESS, "--key", WRONG, "--yes")
+    assert said.refusal.startswith(f"{HOST} offers the host key {key}, not {WRONG} as stated.")
     assert known(phm) == []
 
 
-def test_a_preview_changes_nothing(app1: str, phm: Console) -> None:
-    said = phm("server", "add", "app1", "--fleet", "--room", "500", "--dry-run")
+def test_a_php_and_a_database_that_a_server_does_not_have_are_missed(key: str, phm: Console) -> None:
+    stated = ("--php", "hhvm", "--php-address", "127.0.0.1:9000", "--database", "mysql")
+    refusal = phm("server", "add", HOST, "--address", ADDRESS, "--key", key, *stated, "--dry-run").refusal
+    assert "These programs are missing: hhvm, mysql_config_editor." in refusal  # MariaDB brings MySQL's other names
+    assert "These services don't run: hhvm." in refusal
+
+
+def test_a_preview_changes_nothing(key: str, phm: Console) -> None:
+    said = phm("server", "add", HOST, "--fleet", "--room", "500", "--dry-run")
     assert said.code == 0, said.err
     assert "500 GiB to book (stated now), files on btrfs (limits kept by the kernel)." in said.out
     assert known(phm) == []
 
 
-def test_a_preview_names_a_file_that_differs_and_adding_sets_it(app1: str, phm: Console, fleet: Fleet) -> None:
-    phm("server", "add", "app1", "--fleet", "--yes")
-    fleet.run("app1", "echo '# by hand' >>/etc/logrotate.d/phm")
-    said = phm("server", "add", "app1", "--dry-run")
+def test_a_preview_names_a_file_that_differs_and_adding_sets_it(key: str, phm: Console, fleet: Fleet) -> None:
+    phm("server", "add", HOST, "--fleet", "--yes")
+    fleet.run(HOST, "echo '# by hand' >>/etc/logrotate.d/phm")
+    said = phm("server", "add", HOST, "--dry-run")
     assert "To be set:\n  file changed: /etc/logrotate.d/phm\n" in said.out
-    refused = phm("server", "add", "app1")
+    refused = phm("server", "add", HOST)
     assert refused.refusal.startswith("Nothing was changed")
-    assert phm("server", "add", "app1", answers="y\n").out.endswith("Server app1 is ready.\n")
-    assert "by hand" not in fleet.run("app1", "cat /etc/logrotate.d/phm").stdout
+    assert phm("server", "add", HOST, answers="y\n").out.endswith(f"Server {HOST} is ready.\n")
+    assert "by hand" not in fleet.run(HOST, "cat /etc/logrotate.d/phm").stdout
     with phm.inventory.reading() as session:
-        last = deeds.deeds_of(session, "server:app1")[-1]
+        last = deeds.deeds_of(session, f"server:{HOST}")[-1]
     assert last.what == "server set up"
     assert last.evidence["set"] == ["file changed: /etc/logrotate.d/phm"]
 
 
-def test_a_server_is_added_once_and_added_again_unchanged(app1: str, phm: Console) -> None:
-    said = phm("server", "add", "app1", "--address", ADDRESS, "--key", app1, "--room", "500", "--yes")
+def test_a_server_is_added_once_and_added_again_unchanged(key: str, phm: Console) -> None:
+    said = phm("server", "add", HOST, "--address", ADDRESS, "--key", key, "--room", "500", "--yes")
     assert said.code == 0, said.err
     (server,) = known(phm)
-    assert (server.state, server.room_gib, server.host_name) == (ServerState.ACTIVE, 500, "app1.phlymail.test")
+    assert (server.state, server.room_gib, server.host_name) == (ServerState.ACTIVE, 500, f"{HOST}.phlymail.test")
     assert server.facts["room_stated_by"] == phm.operator
     assert server.facts["number"] == server.facts["server_id"] == server.facts["gtid_domain_id"]
     assert server.facts["log_bin"] == "ON"
-    again = phm("server", "add", "app1")
-    assert again.out.endswith("Nothing is to be set.\nServer app1 is ready (unchanged).\n"), again
+    again = phm("server", "add", HOST)
+    assert again.out.endswith(f"Nothing is to be set.\nServer {HOST} is ready (unchanged).\n"), again
     assert known(phm)[0].room_gib == 500
 
 
-def test_a_changed_host_key_is_refused_until_it_is_replaced_after_a_look_at_both(app1: str, phm: Console) -> None:
-    phm("server", "add", "app1", "--fleet", "--yes")
+def test_a_changed_host_key_is_refused_until_it_is_replaced_after_a_look_at_both(key: str, phm: Console) -> None:
+    phm("server", "add", HOST, "--fleet", "--yes")
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDDMnt9IqMQjv4gyFrCzPV4OSSwnuOeXH9FuZYmkqVsD"
 
     def forge(session: object) -> None:
-        servers.replace_host_key(session, "app1", other, by="test", why="", now=known_at)  # type: ignore[arg-type]
+        servers.replace_host_key(session, HOST, other, by="test", why="", now=known_at)  # type: ignore[arg-type]
 
     from deployments.console.context import now
 
     known_at = now()
     in_transaction(phm.inventory, forge)
-    said = phm("server", "add", "app1", "--yes")
+    said = phm("server", "add", HOST, "--yes")
     pinned = fingerprint(other)
-    assert said.refusal.startswith(f"The host key of app1 has changed: pinned is {pinned}, it offers {app1}.")
-    said = phm("server", "add", "app1", "--replace-key", "--yes")
-    assert f"Pinned for app1 is {pinned}; it offers {app1}" in said.err
+    assert said.refusal.startswith(f"The host key of {HOST} has changed: pinned is {pinned}, it offers {key}.")
+    said = phm("server", "add", HOST, "--replace-key", "--yes")
+    assert f"Pinned for {HOST} is {pinned}; it offers {key}" in said.err
     assert said.refusal.startswith("Nothing was changed")
     assert known(phm)[0].host_key == other
-    assert phm("server", "add", "app1", "--replace-key", answers="y\n").code == 0
-    assert fingerprint(known(phm)[0].host_key) == app1
+    assert phm("server", "add", HOST, "--replace-key", answers="y\n").code == 0
+    assert fingerprint(known(phm)[0].host_key) == key
 
 
 @pytest.mark.parametrize(
@@ -118,28 +129,28 @@ def test_a_changed_host_key_is_refused_until_it_is_replaced_after_a_look_at_both
         (("app9",), "'' is no IP address of a server. Give it: --address 192.0.2.10."),
         (("App 9", "--address", ADDRESS), "'App 9' is no name for a server."),
         (("app9", "--address", ADDRESS, "--host-name", "x y"), "'x y' is no full host name."),
-        (("app9", "--fleet"), "The fleet has no server app9. Take one of: app1"),
+        (("app99", "--fleet"), "The fleet has no server app99. Take one of: app1"),
         (("app9", "--address", ADDRESS, "--key", "nonsense"), "'nonsense' is neither a public host key"),
-        (("app1", "--fleet", "--room", "99999999999"), "A room of 99999999999 GiB can't be."),
-        (("app1", "--fleet", "--room", "0"), "A room of 0 GiB can't be."),
+        ((HOST, "--fleet", "--room", "99999999999"), "A room of 99999999999 GiB can't be."),
+        ((HOST, "--fleet", "--room", "0"), "A room of 0 GiB can't be."),
     ],
 )
-def test_what_can_not_be_is_refused_in_one_line(app1: str, phm: Console, words: tuple[str, ...], line: str) -> None:
+def test_what_can_not_be_is_refused_in_one_line(key: str, phm: Console, words: tuple[str, ...], line: str) -> None:
     assert phm("server", "add", *words).refusal.startswith(line)
     assert known(phm) == []
 
 
-def test_everything_that_speaks_against_a_server_is_told_at_once(app1: str, phm: Console) -> None:
-    phm("server", "add", "app1", "--fleet", "--yes")
-    said = phm("server", "add", "twin", "--address", ADDRESS, "--key", app1, "--country", "fr", "--shared")
+def test_everything_that_speaks_against_a_server_is_told_at_once(key: str, phm: Console) -> None:
+    phm("server", "add", HOST, "--fleet", "--yes")
+    said = phm("server", "add", "twin", "--address", ADDRESS, "--key", key, "--country", "fr", "--shared")
     assert said.refusal == (
-        "Server twin can't be enrolled. Server app1 has the address 10.77.0.11 already. "
+        f"Server twin can't be enrolled. Server {HOST} has the address {ADDRESS} already. "
         "It stands in FR; instances are kept in Germany (P02). It is not dedicated to this service (P02). "
         "Put that right, then run again."
     )
 
 
-def test_a_wrong_ssh_key_is_told(app1: str, phm: Console) -> None:
+def test_a_wrong_ssh_key_is_told(key: str, phm: Console) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -151,11 +162,11 @@ def test_a_wrong_ssh_key_is_told(app1: str, phm: Console) -> None:
     import json
 
     file.write_text(file.read_text().replace(json.dumps(right), json.dumps(other)))
-    refusal = phm("server", "add", "app1", "--fleet").refusal
-    assert refusal.startswith("app1 (10.77.0.11:22) does not accept the service's SSH key for root.")
+    refusal = phm("server", "add", HOST, "--fleet").refusal
+    assert refusal.startswith(f"{HOST} ({ADDRESS}:22) does not accept the service's SSH key for root.")
 
 
-def test_a_release_is_registered_once(app1: str, phm: Console, tmp_path: object) -> None:
+def test_a_release_is_registered_once(key: str, phm: Console, tmp_path: object) -> None:
     archive = pack_release(phm.home / "release.zip")
     assert phm("release", "add", str(archive)).out.endswith(": added, current from now on.\n")
     assert phm("release", "add", str(archive)).out.endswith(": unchanged.\n")
@@ -174,9 +185,9 @@ def test_a_release_is_registered_once(app1: str, phm: Console, tmp_path: object)
     assert phm("release", "add", str(phm.home / "none.zip")).code == 2
 
 
-def test_a_browser_reaches_the_fleets_names_and_trusts_their_one_key(app1: str, phm: Console) -> None:
-    phm("server", "add", "app1", "--fleet", "--yes")
-    browser = Browser("https://app1.phlymail.test/", "app1.phlymail.test", ADDRESS, load_settings())
+def test_a_browser_reaches_the_fleets_names_and_trusts_their_one_key(key: str, phm: Console) -> None:
+    phm("server", "add", HOST, "--fleet", "--yes")
+    browser = Browser(f"https://{HOST}.phlymail.test/", f"{HOST}.phlymail.test", ADDRESS, load_settings())
     assert browser.program is not None
 
     def page(argv: list[str]) -> str:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blocks.ssh_host import SshHost
+from deployments.console.server import with_flavours
 from fleet.archive import Package
 from hosting.inventory import announcements, deeds, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import Times, Update, UpdateKind, UpdateLetter, UpdateReason
+from hosting.policy.flavours import Database, Flavours, Php, WrongFlavour
 from hosting.policy.maintenance import Window
 from hosting.policy.server_updates import CANARY
 from tests.inventory.words import server, with_servers
@@ -92,6 +94,37 @@ def test_facts_tell_what_a_server_runs_on(phm: Console, app1: OneServer) -> None
     assert "A reboot is needed: An installed package asks for it." in said.out, said.err
     told = phm("server", "facts", "app1", "--json").json
     assert (told["distribution"], told["packages"], told["reboot_required"]) == ("debian 12", 2, True)
+    assert told["security_updates"] == ["fl-plain 1.1"]
+    assert (told["php"], told["database"], told["notes"][:1]) == ("PHP-FPM", "MariaDB", [told["notes"][-1]])
+
+
+def test_facts_tell_that_a_kernel_keeps_no_limits(phm: Console, app1: OneServer) -> None:
+    del app1
+    for system, tells in (("btrfs", False), ("ext2/ext3", True)):
+        fact = {"data_filesystem": system}
+        in_transaction(phm.inventory, lambda session, fact=fact: servers.record_facts(session, "app1", fact))
+        said = " ".join(phm("server", "facts", "app1").out.split())
+        assert ("is stopped by the product alone: its kernel keeps no limits." in said) is tells
+
+
+def test_facts_tell_what_is_unproven(phm: Console, app1: OneServer) -> None:
+    del app1
+    flavours = Flavours(Php.HHVM, "127.0.0.1:9000", Database.MYSQL)
+    in_transaction(phm.inventory, lambda session: servers.record_facts(session, "app1", flavours.as_fact()))
+    said = phm("server", "facts", "app1").out
+    for told in ("HHVM (unproven)", "MySQL (unproven)", *flavours.unproven):
+        assert told in " ".join(said.split())
+
+
+def test_a_server_s_php_and_database_are_stated_once_and_kept() -> None:
+    app1 = server("app1")
+    stated = with_flavours(app1, Php.HHVM, "127.0.0.1:9000", None)
+    assert stated.flavours == Flavours(Php.HHVM, "127.0.0.1:9000")
+    assert with_flavours(stated, None, "", None) == stated
+    assert with_flavours(stated, None, "", Database.MYSQL).flavours.php is Php.HHVM
+    assert with_flavours(stated, Php.FPM, "", None).flavours == app1.flavours
+    with pytest.raises(WrongFlavour):
+        with_flavours(app1, Php.HHVM, "", None)
 
 
 def test_the_server_where_updates_are_tried_first_is_marked_with_the_reason(phm: Console, app1: OneServer) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,13 +14,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.service.ports import free_port
+
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -34,6 +30,7 @@ class ReceiverProcess:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     prefect_api_url: str = "http://127.0.0.1:9/api"
+    board_port: int = 0  # no board
 
     @property
     def url(self) -> str:
@@ -88,7 +85,8 @@ class ReceiverProcess:
             "sealing_key": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
             "prefect_api_url": self.prefect_api_url,
         }
-        tables = {"ssh": {"private_key": "none"}, "mail": mail, "store": store, "web": web}
+        board = {"bind_port": self.board_port}
+        tables = {"ssh": {"private_key": "none"}, "mail": mail, "store": store, "web": web, "board": board}
         lines = [f"{name} = {json.dumps(value)}" for name, value in top.items()]
         for table, values in tables.items():
             lines += [f"[{table}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]

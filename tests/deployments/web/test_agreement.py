@@ -16,12 +16,13 @@ import time_machine
 from deployments.web.agreement import Agreements
 from deployments.web.app import create_app
 from hosting.errors import Unreachable
-from hosting.inventory import instances, moves, offers, servers, work
+from hosting.inventory import instances, move_moments, moves, offers, servers, work
 from hosting.inventory.notices import MoneyMoved, Notice, NoticeType, OrderPlaced
 from hosting.inventory.releases import current_release
 from hosting.inventory.shop import take_notice
 from hosting.policy.agreement_links import sign_link
 from hosting.policy.agreements import WithoutAnswer
+from hosting.policy.maintenance import next_window
 from hosting.policy.states import MoveState, OfferState, ServerState
 from hosting.policy.terms import LANGUAGES, STANDARD
 from hosting.policy.values import ServerFacts, ServerName
@@ -249,8 +250,8 @@ async def test_a_used_link_shows_what_was_answered_and_changes_nothing(offered: 
         assert "schon beantwortet" in page.text
     assert (offered.now, offered.moves) == (before, [move])
     with offered.service.inventory.writing() as session:
-        later = move.due_at + 2 * DAY
-        moves.postpone(session, offered.name, later, "asked by phone", by="olga", now=datetime.now(UTC))
+        later = next_window(move.due_at + 2 * DAY, STANDARD.move_window).opens
+        move_moments.postpone(session, offered.name, later, "asked by phone", by="olga", now=datetime.now(UTC))
     assert span(later, later + STANDARD.move_window, "de") in (await offered.get()).text
     with time_machine.travel(datetime.now(UTC) + 30 * DAY, tick=True):
         assert (await offered.get()).status_code == 200

@@ -315,7 +315,9 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(PIECES, max_size=12))
 async def test_hostile_bytes_are_answered_with_the_page_and_leave_no_word_in_the_log(
     customer: Customer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, pieces: list[bytes]

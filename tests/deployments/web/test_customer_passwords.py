@@ -13,7 +13,7 @@ from deployments.web.customer_passwords import password_setter
 from hosting.errors import Unreachable
 from hosting.inventory.instances import UnknownInstance
 from tests.deployments.web.conftest import new_secret, open_instance, settings_for
-from tests.deployments.web.processes import free_port
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from hosting.inventory.session import Inventory

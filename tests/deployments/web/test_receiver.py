@@ -29,7 +29,8 @@ from fleet.shop import Event, Order, Shop, ShopUnheard, due_cents, event, moved,
 from fleet.shop_load import Progress, blow, storm
 from hosting.inventory.session import Inventory
 from tests.deployments.web.conftest import Service, make_link, new_secret, open_instance
-from tests.deployments.web.processes import ReceiverProcess, free_port, run_serve
+from tests.deployments.web.processes import ReceiverProcess, run_serve
+from tests.service.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -176,6 +177,7 @@ def test_no_route_takes_cookies_or_other_methods(service: Service) -> None:
         ("/shop/events", ("POST",)), ("/access/{token}", ("GET", "HEAD")), ("/access/{token}", ("POST",)),
         ("/agreement/{token}", ("GET", "HEAD")), ("/agreement/{token}", ("POST",)),
         ("/certificate/{token}", ("GET", "HEAD")), ("/certificate/{token}", ("POST",)), ("/health", ("GET", "HEAD")),
+        ("/export/{token}", ("GET", "HEAD")), ("/export/{token}/{uid:int}", ("GET", "HEAD")),
     }  # fmt: skip
 
 
@@ -231,7 +233,9 @@ def _changed(body: dict[str, Any], path: str, value: object) -> str:
     return json.dumps(body)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(body=event_bodies | nearly, number=st.integers(0, 10**9))
 def test_whatever_the_shop_signs_is_taken_or_refused_and_never_an_accident(
     service: Service, body: str, number: int
@@ -240,7 +244,9 @@ def test_whatever_the_shop_signs_is_taken_or_refused_and_never_an_accident(
     assert answer.status_code in {200, 422}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     body=st.binary(max_size=200),
     headers=st.dictionaries(

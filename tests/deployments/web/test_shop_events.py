@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from deployments.web.app import create_app
 from deployments.web.receiver import BODY_MOST_BYTES
 from fleet.shop import Event, Order, Shop, due_cents, event, moved, placed, rent
-from hosting.inventory import cases, orders, work
+from hosting.inventory import cases, orders, rents, work
 from hosting.inventory.models import ShopEvent
 from hosting.policy.states import OrderState
 from tests.deployments.web.conftest import Service, new_secret, settings_for
@@ -82,20 +82,21 @@ async def test_the_examples_of_the_document_are_taken(service: Service, example:
 def test_the_document_has_an_example_of_each_type() -> None:
     assert [example["type"] for example in EXAMPLES] == [
         "order.placed", "payment.received", "payment.refunded", "rent.overdue", "rent.settled",
-        "name.ordered", "name.cancelled",
+        "name.ordered", "name.cancelled", "export.ordered", "contract.cancelled", "contract.runs_on",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("told", [
-    moved("payment.refunded", "A-1", 100),
-    rent("rent.overdue", "A-1", 990, datetime(2026, 4, 2, tzinfo=UTC).date()),
-    rent("rent.settled", "A-1", 990, datetime(2026, 4, 2, tzinfo=UTC).date()),
-], ids=lambda told: told.type)  # fmt: skip
-async def test_refunds_and_rents_are_put_before_a_person(service: Service, told: Event) -> None:
+@pytest.mark.parametrize(("told", "put"), [
+    (moved("payment.refunded", "A-1", 100), 1),
+    (rent("rent.overdue", "A-1", 990, datetime(2026, 4, 2, tzinfo=UTC).date()), 0),
+    (rent("rent.settled", "A-1", 990, datetime(2026, 4, 2, tzinfo=UTC).date()), 0),
+], ids=["refunded", "overdue", "settled"])  # fmt: skip
+async def test_refunds_are_put_before_a_person_and_rents_are_kept(service: Service, told: Event, put: int) -> None:
     await service.deliver(placed(ORDER))
     assert (await service.deliver(told)).status_code == 200
     with service.inventory.reading() as session:
-        assert len(cases.open_cases(session)) == 1
+        assert len(cases.open_cases(session)) == put
+        assert (rents.arrears_of(session, "A-1") is not None) is (told.type == "rent.overdue")
 
 
 # --- who may say it ---

@@ -1,0 +1,167 @@
+"""An instance is suspended and opened again on a real server: closed for all, its data as before, whatever is killed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from flows.suspend_instance import resume_instance, suspend_instance
+from hosting.inventory import instances, suspensions
+from hosting.inventory.session import in_transaction
+from hosting.inventory.suspensions import Cause
+from hosting.policy.states import InstanceState
+from hosting.product.layout import InstanceLayout
+from tasks.outside import watched
+from tasks.probes import door_of, prove_address, url_of
+from tasks.web import ensure_cron, ensure_site
+from tests.service.backups import LIVE, on
+from tests.service.flow_steps import steps_of
+from tests.service.plans import Fault, Plan
+
+if TYPE_CHECKING:
+    from hosting.policy.values import InstanceFacts
+    from tests.service.plans import Outcome
+    from tests.service_fixture import Service
+
+pytestmark = [pytest.mark.fleet, pytest.mark.prefect, pytest.mark.timeout(900)]
+
+SEEN_SECONDS = 20.0
+KEPT = ("ensure_", "record_", "tell_")
+PUT_OFF = "record_put_off"
+"""What a run comes to only where a rent alone wants it outside of a working morning (tests/tasks/test_suspension_turns.py)."""
+
+CLOSING = [step for step in steps_of(suspend_instance.fn) if step.startswith(KEPT) and step != PUT_OFF]
+OPENING = [step for step in steps_of(resume_instance.fn) if step.startswith(KEPT)]
+SUMS = """
+cd "$1/storage/user"; find . -path './[1-3]/*' -type f | sort | xargs -d '\\n' sha256sum; sha256sum "$1/choices.ini.php"
+for t in user email_folders email_index files_folders files_index calendar_events adb_adr; do
+  mariadb-dump --skip-dump-date --skip-comments --no-create-info --order-by-primary "$2" "phlymail_$t" | sha256sum
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def instance(service: Service) -> InstanceFacts:
+    return service.provision(language="en")
+
+
+def run(service: Service, instance: InstanceFacts, verb: str, fault: Fault | None = None) -> Outcome:
+    flow = f"flows.suspend_instance.{verb}_instance"
+    return service.runner.run(Plan(flow=flow, parameters={"instance": instance.name}, fault=fault))
+
+
+def want(service: Service, instance: InstanceFacts, *, suspended: bool) -> None:
+    wish = partial(suspensions.suspend, instance=instance.name, cause=Cause.OPERATOR, because="a test")
+    end = partial(suspensions.resume, instance=instance.name, why="the test is over")
+    in_transaction(service.inventory, lambda session: (wish if suspended else end)(session, by="olga", now=now()))  # type: ignore[operator]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def state(service: Service, instance: InstanceFacts) -> InstanceFacts:
+    with service.inventory.reading() as session:
+        return instances.instance_facts(session, instance.name)
+
+
+def sums(service: Service, instance: InstanceFacts) -> str:
+    layout = InstanceLayout.of(instance)
+    return service.on(f"set -- {layout.data} {layout.database}; {SUMS}")
+
+
+def doors(service: Service, instance: InstanceFacts) -> dict[str, int]:
+    """What anybody gets at each door of an instance."""
+    url = url_of(service.server(), instance)
+    with door_of(instance) as web:
+        return {
+            door: web.ask("GET", url + door).status_code
+            for door in ("", "config.php", "api.php", "frontend/css/core.css")
+        }
+
+
+def has_cron(service: Service, instance: InstanceFacts) -> bool:
+    return bool(service.on(f"ls {InstanceLayout.of(instance).cron_file} 2>/dev/null || true").strip())
+
+
+def is_closed(service: Service, instance: InstanceFacts) -> bool:
+    """Closed as it has to be; or open as it has to be: nothing between."""
+    found = state(service, instance).state
+    closed = set(doors(service, instance).values()) == {503}
+    assert closed is (found is InstanceState.SUSPENDED)
+    assert has_cron(service, instance) is not closed
+    return closed
+
+
+def test_suspended_it_says_so_at_every_door_and_opened_again_it_is_as_before(
+    service: Service, instance: InstanceFacts
+) -> None:
+    server, url = service.server(), url_of(service.server(), instance)
+    on(service, LIVE, instance, InstanceLayout.of(instance).user, "0")
+    before = sums(service, instance)
+    assert not is_closed(service, instance)
+    want(service, instance, suspended=True)
+    outcome = run(service, instance, "suspend")
+    assert outcome.completed, outcome
+    assert is_closed(service, instance)
+    with door_of(instance) as web:
+        page = web.ask("GET", url)
+    assert int(page.headers["retry-after"]) >= 60
+    assert "This phlyMail is suspended" in page.text
+    assert f"service@{service.settings.zone}" in page.text
+    shut = state(service, instance)
+    assert prove_address(url, server, shut)["webdav"] == "PUT, GET, DELETE"  # our own proofs are let in, nobody else is
+    with watched(url, shut) as inside, watched(url) as outside:  # as a move of it is watched, and as the world sees it
+        assert inside.served_again(SEEN_SECONDS)
+        assert not outside.served_again(1.0)
+    assert not ensure_site.fn(server, shut).changed  # any flow that renders the site leaves it closed
+    assert not ensure_cron.fn(server, shut).changed
+    again = run(service, instance, "suspend")
+    assert again.completed, again
+    assert [step for step, changed in again.changed.items() if changed] in ([], ["ensure_nothing_runs"])  # of the proof
+    backup = service.runner.run(
+        Plan(flow="flows.back_up_server.back_up_instance", parameters={"instance": instance.name, "kind": "full"})
+    )
+    assert backup.completed, backup
+    assert is_closed(service, instance)
+    want(service, instance, suspended=False)
+    outcome = run(service, instance, "resume")
+    assert outcome.completed, outcome
+    assert not is_closed(service, instance)
+    assert sums(service, instance) == before
+    subjects = [str(mail.message()["Subject"]) for mail in service.fleet.mails(mail_of(instance))]
+    assert [one for one in subjects if "suspended" in one or "open again" in one] == [
+        f"Your phlyMail is suspended ({instance.order_reference})", f"Your phlyMail is open again ({instance.order_reference})",
+    ]  # fmt: skip
+
+
+def mail_of(instance: InstanceFacts) -> str:
+    return f"{instance.order_reference.lower()}@kunde.test"
+
+
+def test_killed_after_any_step_the_next_run_brings_it_to_the_same_end(
+    service: Service, instance: InstanceFacts
+) -> None:
+    for step in CLOSING:
+        want(service, instance, suspended=True)
+        assert run(service, instance, "suspend", Fault(step, "after")).state == "Killed", step
+        assert run(service, instance, "suspend").completed, step
+        assert is_closed(service, instance), step
+        opening = OPENING[CLOSING.index(step) % len(OPENING)]
+        want(service, instance, suspended=False)
+        assert run(service, instance, "resume", Fault(opening, "after")).state == "Killed", opening
+        assert run(service, instance, "resume").completed, opening
+        assert not is_closed(service, instance), opening
+
+
+def test_what_was_half_closed_as_its_rent_was_settled_is_opened(service: Service, instance: InstanceFacts) -> None:
+    want(service, instance, suspended=True)
+    assert run(service, instance, "suspend", Fault("ensure_site", "after")).state == "Killed"
+    assert set(doors(service, instance).values()) == {503}
+    want(service, instance, suspended=False)
+    assert run(service, instance, "suspend").completed  # the late one closes nothing
+    assert run(service, instance, "resume").completed
+    assert not is_closed(service, instance)
