@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ from hosting.policy.kept_source import Loss
 from hosting.policy.move_attempts import NotInTime
 from hosting.policy.states import MoveState
 from tasks import kept_source as tasks
-from tasks import move_ends
+from tasks import move_ends, move_stop
 from tasks.move_records import read_move
 from tests.service.records import opened, provided
 
@@ -123,6 +124,7 @@ def test_a_stop_that_takes_too_long_is_called_off_before_the_switch(
     move: Move, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps, real = Steps(monkeypatch), flow.closed_no_longer_than
+    monkeypatch.setattr(move_stop, "load", lambda _: SimpleNamespace(hang_up=lambda _server: None))
     monkeypatch.setattr(flow, "closed_no_longer_than", lambda _, *servers: real(timedelta(0), *servers))
     with pytest.raises(NotInTime):
         flow.brought_back(move)
