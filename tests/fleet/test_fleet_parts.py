@@ -30,7 +30,7 @@ def test_two_servers_start_by_default_and_any_by_name() -> None:
     assert [host.name for host in plan.chosen()] == ["app1", "app2"]
     assert [host.name for host in plan.chosen(("app3",))] == ["app3"]
     assert {host.srv_gib for host in plan.with_sizes(srv_gib=9, mysql_gib=2).hosts} == {9}
-    with pytest.raises(FleetError, match=r"no host named 'app99'\. Choose one of app1, app2, .*, app14\."):
+    with pytest.raises(FleetError, match=r"no host named 'app99'\. Choose one of app1, app2, .*, app15\."):
         plan.host("app99")
 
 
