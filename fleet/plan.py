@@ -98,7 +98,7 @@ class Plan:
         HostPlan("app12", 12, SUBNET[22], default=False),
         HostPlan("app13", 13, SUBNET[23], default=False),
         HostPlan("app14", 14, SUBNET[24], default=False),
-        HostPlan("app15", 15, SUBNET[25], default=False),
+        HostPlan("app15", 15, SUBNET[25], srv="ext4", default=False),
     )
 
     @property
