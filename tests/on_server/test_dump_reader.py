@@ -327,6 +327,7 @@ HOSTILE = {
     "cut off in a text": ("dump_cut_off", f"{ROWS}(1,'abc"),
     "cut off in a comment": ("dump_cut_off", "/* abc"),
     "cut off in a comment that is executed": ("dump_cut_off", "/*!40101 SET NAMES utf8"),
+    "cut off between two statements": ("dump_cut_off", "/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE */;"),
     "cut off between rows": ("row_form", f"{ROWS}(1),"),
     "no table": ("no_tables", "SET NAMES utf8;"),
 }  # fmt: skip
@@ -339,6 +340,25 @@ def test_what_no_dump_needs_is_refused_with_its_line(label: str) -> None:
     refusal = refused(f"{before}{text}\n")
     assert refusal.code == code
     assert refusal.facts.get("line") in {4, 5} or code == "no_tables"
+
+
+HEADS = {
+    "mysqldump": ("/*!40103 SET @OLD_TIME_ZONE=@@TIME_ZONE */;\n/*!40103 SET TIME_ZONE='+00:00' */;\n", "/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n"),
+    "MariaDB": ("/*M!100616 SET @OLD_NOTE_VERBOSITY=@@NOTE_VERBOSITY, NOTE_VERBOSITY=0 */;\n", "-- Dump completed on 2024-01-01\n"),
+    "phpMyAdmin": ("/*!40101 SET @OLD_CHARACTER_SET_CLIENT=@@CHARACTER_SET_CLIENT */;\n", "/*!40101 SET CHARACTER_SET_CLIENT=@OLD_CHARACTER_SET_CLIENT */;\n"),
+    "HeidiSQL": ("/*!40014 SET @OLD_FOREIGN_KEY_CHECKS=@@FOREIGN_KEY_CHECKS, FOREIGN_KEY_CHECKS=0 */;\n", "/*!40014 SET FOREIGN_KEY_CHECKS=IFNULL(@OLD_FOREIGN_KEY_CHECKS, 1) */;\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", HEADS)
+def test_a_dump_that_is_broken_off_between_two_statements_is_no_whole_one(tool: str) -> None:
+    """The disk was full, or the time was over: what is there reads well, and most of the mails may be missing."""
+    head, tail = HEADS[tool]
+    tables = dump().removesuffix("-- Dump completed\n")
+    assert found_in(head + tables + tail).candidates() == [("", "phm")]
+    assert refused(head + tables).code == "dump_cut_off"
+    twice = head + tables + tail + head + dump("b").removesuffix("-- Dump completed\n")
+    assert refused(twice).facts == {"line": twice.count("\n") + 1}
 
 
 def test_other_unicode_is_told() -> None:

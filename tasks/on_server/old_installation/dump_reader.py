@@ -137,10 +137,10 @@ def survey(pieces: Iterable[bytes]) -> Survey:
     """Look through a dump.
 
     Raises:
-        Refusal: something in it can't be taken; names the line.
+        Refusal: something in it can't be taken, or it is broken off, be it between two statements; names the line.
     """
-    found, statements = Survey(), Statements(pieces)
-    for section, reading, kind, what in _read(statements):
+    found, statements, reading = Survey(), Statements(pieces), Reading()
+    for section, reading, kind, what in _read(statements):  # the last reading tells how the dump ends
         tables = found.sections.setdefault(section, {})
         if isinstance(what, TableForm | Rows):
             _note(tables, reading, what, kind)
@@ -148,9 +148,11 @@ def survey(pieces: Iterable[bytes]) -> Survey:
                 raise Refusal("too_many_tables", most=TABLES_MOST)
         elif kind:
             found.left_out[kind] = found.left_out.get(kind, 0) + 1
+    if reading.kept_at > statements.ended_at:  # between two statements nothing else tells that the rest is missing
+        raise Refusal("dump_cut_off", line=statements.line)
     for table in (one for tables in found.sections.values() for one in tables.values()):
         table.bytes += table.rows * table.width
-    found.ended, found.made_by, found.lines = statements.ended, statements.made_by, statements.line
+    found.ended, found.made_by, found.lines = statements.ended_at > 0, statements.made_by, statements.line
     found.sections = {name: tables for name, tables in found.sections.items() if tables}
     for section, prefix in found.candidates():
         ours = [table for name, table in found.sections[section].items() if name.startswith(f"{prefix}_")]

@@ -35,6 +35,9 @@ _NAMES = re.compile(
 )
 _GTID = re.compile(r"@@GLOBAL\.GTID_PURGED\s*=\s*(?:'\+'\s*)?'[0-9a-fA-F:,\s-]*'", re.IGNORECASE)
 _OFFSET = re.compile(r"[+-]\d\d:\d\d")
+_KEPT = re.compile(r"@OLD_\w+\s*:?=\s*@@", re.IGNORECASE)
+_GIVEN_BACK = re.compile(r"=\s*(?:IFNULL\(\s*)?@OLD_\w+", re.IGNORECASE)
+"""What mysqldump, phpMyAdmin and HeidiSQL write before their first table, and behind their last one."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,13 @@ class Reading:
     Args:
         encoding: as the dump says, "" where it says nothing.
         time_zone: of `TIMESTAMP` values, as an offset; "" where it says nothing.
+        kept_at: the line on which settings were kept that whoever wrote the dump gives back at its end; 0 where none
+            are left to be given back.
     """
 
     encoding: str = ""
     time_zone: str = ""
+    kept_at: int = 0
 
 
 def heard(text: bytes, line: int, before: Reading) -> Reading:
@@ -57,6 +63,10 @@ def heard(text: bytes, line: int, before: Reading) -> Reading:
         Refusal: it sets what no dump needs, or by which texts would be read in another way.
     """
     said = text.decode(errors="replace")[3:].strip()
+    if _KEPT.search(said):
+        before = replace(before, kept_at=line)
+    elif _GIVEN_BACK.search(said):
+        before = replace(before, kept_at=0)
     if names := _NAMES.fullmatch(said):
         return replace(before, encoding=_encoding(names[1], line))
     if _GTID.fullmatch(said):

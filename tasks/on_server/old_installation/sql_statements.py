@@ -49,11 +49,11 @@ class Statement:
 
 
 class Statements:
-    """The statements of a dump that comes in pieces."""
+    """The statements of a dump that comes in pieces; `ended_at` is the line of its last end mark, 0 without one."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         """Nothing was read yet."""
-        self.ended = False
+        self.ended_at = 0
         self.made_by = ""
         self._pieces = iter(pieces)
         self._held, self._at, self._over = b"", 0, False
@@ -136,7 +136,7 @@ class Statements:
             self._need_more()
             return
         comment = self._held[self._at : end if end >= 0 else None]
-        self.ended = self.ended or comment.startswith(END_MARK)
+        self.ended_at = self._line if comment.startswith(END_MARK) else self.ended_at
         if not self.made_by and b"dump" in comment.lower():
             self.made_by = comment.lstrip(b"-# ").decode(errors="replace").strip()[:100]
         self._take(len(comment))
