@@ -43,7 +43,10 @@ def list_findings(
     everything: Annotated[bool, typer.Option("--all", help="Those that are gone or silenced, too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List what stands, the gravest first; what a person has silenced is counted only."""
+    """List what stands, the gravest first; what a person has silenced is counted only.
+
+    For programs: findings, silenced, inspected. Nothing is known of a server whose wholly_at is null.
+    """
     if context.invoked_subcommand is not None:
         return
     from hosting.inventory import findings  # noqa: PLC0415  # not before it is needed: help is quick
@@ -55,11 +58,14 @@ def list_findings(
         found = read(session, chosen)
         looked = [one for one in findings.inspected(session) if chosen in {None, one.server}]
     shown = [one for one in found if everything or not one.is_silent(now())]
-    nobody = not any(one.made for one in looked)
-    emit([as_row(one) for one in shown], COLUMNS, as_json=as_json, empty=UNKNOWN if nobody else "Nothing is found.")
+    silent = len(found) - len(shown)
     if as_json:
+        rows = [as_row(one) for one in shown]
+        emit_one({"findings": rows, "silenced": silent, "inspected": [*map(look_row, looked)]}, {}, as_json=True)
         return
-    if silent := len(found) - len(shown):
+    nobody = not any(one.made for one in looked)
+    emit([as_row(one) for one in shown], COLUMNS, as_json=False, empty=UNKNOWN if nobody else "Nothing is found.")
+    if silent:
         typer.echo(f"{silent} more {'is' if silent == 1 else 'are'} silenced: phm findings --all.")
     if not nobody:
         typer.echo("\n".join(when_looked(looked)))
@@ -123,6 +129,11 @@ def when_looked(looked: Sequence[Inspected]) -> Iterator[str]:
         else:
             together[f"Never looked at ({', '.join(one.never)})" if one.made else "Never inspected"].append(one.server)
     return (f"{when}: {', '.join(servers)}." for when, servers in sorted(together.items()))
+
+
+def look_row(one: Inspected) -> dict[str, Any]:
+    """When a server was looked at, as programs read it: `wholly_at` is null while a look of a night was never made."""
+    return {"server": one.server, "wholly_at": one.wholly_at, "never": list(one.never), "made": dict(one.made)}
 
 
 def known(key: str) -> KnownFinding:

@@ -40,8 +40,9 @@ def found(phm: Console) -> Console:
 
 
 def test_what_stands_is_listed_the_gravest_first_and_what_is_gone_on_demand(found: Console) -> None:
-    assert [one["key"] for one in found("findings", "--json").json] == [RAID.key, CRON.key]
-    assert [one["key"] for one in found("findings", "--all", "--json").json] == [RAID.key, CRON.key, "app1:raid:md0"]
+    assert [one["key"] for one in found("findings", "--json").json["findings"]] == [RAID.key, CRON.key]
+    everything = found("findings", "--all", "--json").json["findings"]
+    assert [one["key"] for one in everything] == [RAID.key, CRON.key, "app1:raid:md0"]
     listed = found("findings", "--server", "app1").out
     assert RAID.sentence in " ".join(listed.split())
     assert found("findings", "--server", "app9").refusal.startswith("There is no server app9.")
@@ -68,7 +69,32 @@ def test_without_a_look_nothing_is_known_and_with_one_it_says_when(phm: Console)
     assert said[2].startswith("Never looked at (smart, database, ")
     assert said[2].endswith("): app3.")
     assert phm("findings", "--server", "app1").out.splitlines()[1:] == ["Inspected at 2026-11-27 03:10: app1."]
-    assert phm("findings", "--json").json == []
+
+
+def test_a_program_tells_never_inspected_from_nothing_found(phm: Console) -> None:
+    phm.with_servers("app1", "app2", "app3")
+    night = datetime(2026, 11, 27, 2, 10, tzinfo=UTC)
+    said = phm("findings", "--json").json
+    assert said["findings"] == []
+    assert [(one["server"], one["wholly_at"], one["made"]) for one in said["inspected"]] == [
+        (server, None, {}) for server in ("app1", "app2", "app3")
+    ]
+    for server, light in (("app1", False), ("app2", True)):
+        looks = looks_of(light=light)
+        in_transaction(
+            phm.inventory,
+            lambda session, server=server, looks=looks: findings.record_look(session, server, looks, (), night),
+        )
+    said = phm("findings", "--json").json
+    assert (said["findings"], said["silenced"]) == ([], 0)
+    whole, partly, never = said["inspected"]
+    assert (whole["wholly_at"], whole["never"], set(whole["made"])) == (
+        night.isoformat(), [], {look.value for look in looks_of(light=False)},
+    )  # fmt: skip
+    assert (partly["wholly_at"], set(partly["made"])) == (None, {"raid", "disks", "services"})
+    assert "smart" in partly["never"]
+    assert (never["wholly_at"], never["made"]) == (None, {})
+    assert [one["server"] for one in phm("findings", "--server", "app2", "--json").json["inspected"]] == ["app2"]
 
 
 def test_one_is_shown_with_what_mending_it_would_do(found: Console) -> None:
@@ -97,6 +123,7 @@ def test_what_a_person_silences_is_not_listed_and_counted(found: Console) -> Non
     listed = found("findings").out
     assert RAID.key not in listed
     assert "1 more is silenced" in listed
+    assert found("findings", "--json").json["silenced"] == 1
     shown = found("findings", "show", RAID.key, "--json").json
     assert shown["silenced_because"] == "it is ordered"
     assert found("findings", "silence", RAID.key, "--days", "3", "--because", " ").refusal.startswith(
