@@ -190,6 +190,22 @@ def test_nobody_elses_modes_are_taken(place: Place) -> None:
     assert stat.S_IMODE((place.scratch / "f").stat().st_mode) == 0o700
 
 
+def test_entries_that_old_tools_could_not_count_arrive_all(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their count has two bytes, and begins anew from 65,536; a mailbox of 70,000 mails would lose most of them."""
+    monkeypatch.setattr("tasks.on_server.old_installation.zip_file.COUNTED_TO", 8)
+    place.open(zipped(*(Z(b"%d" % n) for n in range(21)), count=21 % 8))
+    assert len(place.files()) == 21
+
+
+def test_as_many_entries_as_the_count_can_hold_need_no_larger_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """65,535 of them look like the mark that says: look elsewhere."""
+    monkeypatch.setattr("tasks.on_server.old_installation.zip_file.FULL16", 3)
+    place.open(zipped(Z(b"a"), Z(b"b"), Z(b"c")))
+    assert sorted(place.files()) == ["a", "b", "c"]
+
+
 def bz2_bomb() -> bytes:
     return bz2.compress(b"\0" * 9 * MIB)
 
@@ -283,6 +299,7 @@ HOSTILE = {
     "a damaged tar header": ("damaged", lambda: gzip.compress(tarred(T("a")) [:512 * 2] + b"a" * 512)),
     "a damaged pax header": ("damaged_header", lambda: gzip.compress(header(b"x", b"00000000005", b"x") + b"999 a".ljust(512, b"\0"))),
     "a directory that points elsewhere": ("damaged", lambda: flipped(zipped(Z(b"a")), 34)),
+    "says that it has fewer entries": ("damaged", lambda: zipped(Z(b"a"), Z(b"b"), Z(b"c"), count=2)),
     "cut off": ("cut_off_after", truncated_zip),
     "cut off gzip": ("cut_off", lambda: gzip.compress(NOISE)[:-20]),
     "cut off BZip2": ("cut_off", lambda: bz2.compress(NOISE)[:-20]),

@@ -155,7 +155,9 @@ class Opening:
     def _checked(self, archive: zip_file.ZipFile) -> Iterator[zip_file.Entry]:
         """All entries; nothing speaks against them."""
         stated = 0
-        for entry in archive.entries():
+        for number, entry in enumerate(archive.entries(), 1):
+            if number > self._bounds.entries:
+                raise Refusal("too_many_entries", most=self._bounds.entries)
             safe_parts(entry.name, self._bounds)
             _check_kind(entry.name, entry.mode)
             stated += entry.size

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 MAGIC = b"PK\3\4"
 EMPTY = b"PK\5\6"
+LARGE = b"PK\6\7"
 _END, _END64, _LOCATOR, _CENTRAL, _LOCAL = (
     struct.Struct(form) for form in ("<4s4H2LH", "<4sQ2H2L4Q", "<4sLQL", "<4s6H3L5H2L", "<4s5H3L2H")
 )
 COMMENT_MOST = 65535
+COUNTED_TO = 1 << 16
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
 """The value that says: look into the extra field (ZIP64)."""
 
@@ -109,13 +111,14 @@ class ZipFile:
             raise Refusal("entries_overlap", name=self._name)
 
     def entries(self) -> Iterator[Entry]:
-        """All entries, in the directory's order.
+        """All entries, in the directory's order, to its end: old tools count to 65,535 and from there begin anew.
 
         Raises:
-            Refusal: the directory is broken.
+            Refusal: the directory is broken, or holds more or fewer than the archive's end says.
         """
-        at, end = self._directory, self._directory + self._directory_bytes
-        for _ in range(self.count):
+        at, end, found = self._directory, self._directory + self._directory_bytes, 0
+        while at < end:
+            found += 1
             self._file.seek(at)
             fields = self._fields(_CENTRAL, b"PK\1\2", at)
             (_, _, _, flags, method, time, _, crc, packed, size, name, extra, comment, _, _, outer, offset) = fields
@@ -130,6 +133,8 @@ class ZipFile:
                 zip_name(raw, is_utf8=bool(flags & UTF8), extra=more), raw, flags, method, time, crc, packed, size,
                 offset, outer >> 16, read_field(more) if method == AES else None,
             )  # fmt: skip
+        if (found - self.count) % COUNTED_TO:
+            raise Refusal("damaged", name=self._name, at=end)
 
     def content(self, entry: Entry, password: bytes | None, dictionary: int) -> Iterator[bytes]:
         """What an entry holds, compared with its checksum and size at its end.
@@ -215,7 +220,11 @@ class ZipFile:
         locator = begin + found - _LOCATOR.size
         if FULL16 in {here, count} or FULL32 in {size, offset}:
             self._file.seek(max(0, locator))
-            _, other, place, disks = self._fields(_LOCATOR, b"PK\6\7", locator)
+            told = self._file.read(_LOCATOR.size)
+            if not told.startswith(LARGE) and FULL32 not in {size, offset} and disk == first == 0 and here == count:
+                return count, size, offset  # so many entries it really has
+            self._file.seek(max(0, locator))
+            _, other, place, disks = self._fields(_LOCATOR, LARGE, locator)
             self._file.seek(min(place, self._bytes))
             fields = self._fields(_END64, b"PK\6\6", place)
             disk, first, here, count, size, offset = *fields[4:6], *fields[6:10]
