@@ -133,6 +133,7 @@ def switch(server: ServerFacts, update: Update, trial: Trial) -> bool:
     Raises:
         MigrationBroke: the migration broke.
         StepFailed: it wanted to change more than on the copy, each time; or the salt is another.
+        Unreachable: the server or its database went away.
         DriftFound: the tables are not as they should be; or something was refused, for the first time.
     """
     ssh, old, new = load(SshHost).connection(server), update.old, update.new
@@ -143,7 +144,7 @@ def switch(server: ServerFacts, update: Update, trial: Trial) -> bool:
             ensure_link(new.current, new.release.folder),
             updating.ship(new.unpacked, old.unpacked, new.data, new.user),
         )
-        migrate(ssh, update, new, new.code)
+        migrate(ssh, database, update, new, new.code)
         ssh.run_in_a_row(
             application.seal(new), replacing.empty_folders(new.user, new.scratch / "tplcache", new.scratch / "temp")
         )
@@ -156,6 +157,9 @@ def switch(server: ServerFacts, update: Update, trial: Trial) -> bool:
         message = f"The migration of {new.name} changed its salt, by which all users log in."
         raise StepFailed(message, "All of it goes back; report this.")
     return True
+
+
+keep.retries = switch.retries = 0  # never made again over what is half made: all goes back, for another attempt
 
 
 @reading

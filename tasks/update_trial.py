@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import PurePosixPath as Path
 
+    from blocks.mariadb_server import MariadbServer
     from blocks.ssh_connection import SshConnection
     from hosting.policy.values import ServerFacts
     from hosting.policy.way_back import Table
@@ -83,7 +84,7 @@ def try_migration(server: ServerFacts, update: Update) -> Trial:
         copy_everything(ssh, update)
         before = read_tables(database, old.trial_database)
         began = time.monotonic()
-        migrate(ssh, update, old, tree_of(update))
+        migrate(ssh, database, update, old, tree_of(update))
         seconds = time.monotonic() - began
         after = read_tables(database, old.trial_database, by=before)
     way = way_back(before, after, seconds, WRITTEN_AT_EACH_RUN)
@@ -140,10 +141,18 @@ def tree_of(update: Update) -> Path:
     return update.old.trial / update.new.release.folder
 
 
-def migrate(ssh: SshConnection, update: Update, layout: InstanceLayout, tree: Path) -> None:
+def migrate(ssh: SshConnection, database: MariadbServer, update: Update, layout: InstanceLayout, tree: Path) -> None:
     """The release's run-once script, run by a request of `config.php` in a tree of it, and gone.
 
+    Args:
+        ssh: to the server.
+        database: of the server, connected since before.
+        update: to which release.
+        layout: the instance's, whose pool runs it.
+        tree: the release's code, for the trial or for the stop.
+
     Raises:
+        Unreachable: the database went away meanwhile, which says nothing of the release.
         MigrationBroke: it answered otherwise, said something, or is still there.
     """
     ssh.run(updating.place_run_once(update.new.unpacked, tree, layout.user))
@@ -151,6 +160,7 @@ def migrate(ssh: SshConnection, update: Update, layout: InstanceLayout, tree: Pa
     gone = ssh.ask(updating.run_once_is_gone(tree)).exit_code == 0
     said = answer.body.lstrip()
     if answer.status != HTTPStatus.OK or not said.startswith("<") or not gone:
+        database.rows(mariadb.find_database(layout.database))  # raises where it went away since
         found = f"it answered {answer.status}" if answer.status != HTTPStatus.OK else "it did not come to its end"
         found = "it complained about a table" if answer.status == HTTPStatus.OK and not said.startswith("<") else found
         message = f"The migration of {layout.name} to {update.release.version} broke: {found}."

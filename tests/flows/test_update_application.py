@@ -311,6 +311,29 @@ def test_a_database_that_dies_in_the_switch_leaves_all_as_it_was_or_all_new(
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
+def test_a_database_that_dies_between_two_statements_of_the_migration_says_nothing_of_the_release(
+    service: Service, later: ReleaseFacts
+) -> None:
+    instance = service.provision()
+    updates.run_cron(service, instance)
+    before = updates.state_of(service, instance)
+    roll_out = updates.begin(service, later, instance.name)
+    with updates.dying_in_the_migration(service, instance, 4):
+        outcome = updates.run(service, roll_out, instance.server_name)
+    found = updates.of(service, roll_out)[instance.name]
+    sys.stdout.write(f"the database died: {found.state}, closed {found.outage_seconds} s; {found.finding}\n")
+    assert outcome.completed, outcome
+    assert found.state is WAITING, found
+    assert updates.state_of(service, instance) == before
+    assert updates.leftovers(service, instance) == []
+    assert site(service, instance).ask("api.php").status_code == 401
+    assert updates.run(service, roll_out, instance.server_name).completed
+    assert states(service, roll_out, instance.name) == [DONE]
+    assert "standin_note" in updates.columns_of(service, instance)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("step", "call"), [("put_tables", 0), *WAY_BACK])
 def test_a_run_killed_while_it_goes_back_is_gone_back_with_by_the_next(
     service: Service, later: ReleaseFacts, step: str, call: int

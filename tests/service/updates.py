@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from hosting.product.releases import inspect_archive, object_key
 from tests.service.plans import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hosting.inventory.roll_out_rows import RollOutFacts, UpdateFacts
     from hosting.policy.values import InstanceFacts
     from tests.service.plans import Fault, Outcome
@@ -172,6 +175,49 @@ def columns_of(service: Service, instance: InstanceFacts) -> str:
     database = InstanceLayout.of(instance).database
     sql = "SELECT GROUP_CONCAT(COLUMN_NAME) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA=DATABASE() AND TABLE_NAME='phlymail_user'"
     return service.on(f'mariadb -NB {database} -e "{sql}"', instance.server_name).strip()
+
+
+HOLD = """
+mariadb -e "START TRANSACTION; SELECT 1 FROM phm_$1.phlymail_email_index LIMIT 1; DO SLEEP(600)"
+"""
+"""An open transaction has read a table: nobody else gets on with changing its form."""
+
+DIE = """
+name=$1
+for i in $(seq 1200); do
+  sleep 0.1
+  n=$(mariadb -NBe "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER='phm_$name' AND STATE LIKE '%metadata lock%'")
+  [ "$n" = 0 ] || break
+done
+[ "$n" = 0 ] ||
+  mariadb -NBe "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA='phm_$name' AND TABLE_NAME='phlymail_user'"
+systemctl kill -s KILL mariadb; systemctl stop mariadb; sleep $2; systemctl start mariadb
+"""
+"""The database is killed as soon as a statement of the instance's waits for that; tells what came before it."""
+
+
+HELD_SECONDS = 600
+
+
+@contextlib.contextmanager
+def dying_in_the_migration(service: Service, instance: InstanceFacts, seconds: float) -> Iterator[None]:
+    """The database dies between two statements of the migration, and is away for so long."""
+    host, told = instance.server_name, list[Any]()
+
+    def on_server(script: str, *words: str) -> None:
+        called = f"sh -s {' '.join((instance.name, *words))}"
+        told.append(service.fleet.run(host, called, text_in=script, seconds=HELD_SECONDS))
+
+    hold = threading.Thread(target=on_server, args=(HOLD,), daemon=True)
+    die = threading.Thread(target=on_server, args=(DIE, str(seconds)), daemon=True)
+    hold.start()
+    die.start()
+    try:
+        yield
+    finally:  # the one that holds the table ends with the database
+        die.join()
+        hold.join()
+    assert "standin_note" in next(one.stdout for one in told if one.returncode == 0), told
 
 
 PAUSE_SECONDS = 0.05

@@ -13,8 +13,9 @@ from hosting.errors import DriftFound, StepFailed, Unreachable
 from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.policy.way_back import WayBack
 from hosting.product.layout import InstanceLayout
-from tasks import update_stop
-from tasks.update_trial import Trial
+from tasks import update_stop, update_trial
+from tasks.step import RETRY_DELAYS
+from tasks.update_trial import MigrationBroke, Trial
 from tests.policy.test_move_plan import SOURCE
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Server:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.server = SOURCE
 
     def connection(self, _server: object) -> Server:
         return self
@@ -108,6 +110,29 @@ def test_what_was_refused_once_may_be_another_instance_s_and_is_tried_again(
     update: Any = SimpleNamespace(old=OLD, new=new, instance=None, token="0" * 32, attempts=attempt)
     with pytest.raises(error, match="wanted to change tables"):
         update_stop.switch.fn(SOURCE, update, Trial(WayBack(), {}, {}))
+
+
+@pytest.mark.parametrize(("is_away", "error"), [(True, Unreachable), (False, MigrationBroke)])
+def test_a_database_that_goes_away_in_the_migration_says_nothing_of_the_release(
+    server: Server, monkeypatch: pytest.MonkeyPatch, *, is_away: bool, error: type[ServiceError]
+) -> None:
+    def rows(*_: object) -> tuple[()]:
+        if is_away:
+            raise Unreachable("The database of app1 went away.", "The step is repeated.")
+        return ()
+
+    answer = SimpleNamespace(status=200, body="email_index: MySQL server has gone away")
+    monkeypatch.setattr(update_trial, "parse_answer", lambda _out: answer)
+    update: Any = SimpleNamespace(new=OLD, release=OLD.release, token="0" * 32)
+    ssh: Any = server
+    database: Any = SimpleNamespace(rows=rows)
+    with pytest.raises(error):
+        update_trial.migrate(ssh, database, update, OLD, OLD.code)
+
+
+def test_what_may_be_half_made_in_the_stop_is_never_made_a_second_time_and_goes_back_until_it_is() -> None:
+    assert (update_stop.keep.retries, update_stop.switch.retries) == (0, 0)
+    assert update_stop.put_back.retries == len(RETRY_DELAYS)
 
 
 def test_what_the_database_does_not_let_go_of_in_time_changes_nothing_meanwhile(
