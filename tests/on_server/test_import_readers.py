@@ -92,6 +92,23 @@ def test_a_refusal_is_told_by_code_and_nothing_stays(server: Server) -> None:
     assert list(server.scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp850", "cp1252"])
+def test_a_password_with_umlauts_opens_what_old_tools_have_packed(server: Server, encoding: str) -> None:
+    files = (
+        Z(b"a", b"x" * 900, password="Straßenbäume".encode(encoding)),
+        Z(b"b", password="Straßenbäume".encode(encoding)),
+    )
+    code, told = server.open(zipped(*files), password="Straßenbäume")
+    assert (code, told["result"]["files"], told["result"]["encrypted"]) == (0, 2, "all")
+
+
+def test_a_password_that_fits_in_no_encoding_is_told_and_nothing_stays(server: Server) -> None:
+    for password in ("Straßenbäume", "私"):
+        code, told = server.open(zipped(Z(b"a", password=b"other")), password=password)
+        assert (code, told["refused"]["code"]) in {(3, "wrong_password"), (3, "password_or_damage")}
+        assert list(server.scratch.iterdir()) == []
+
+
 def test_root_is_refused(server: Server) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can be refused")

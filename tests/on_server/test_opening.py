@@ -131,6 +131,11 @@ def test_it_is_told_whether_every_file_was_encrypted(place: Place) -> None:
     assert place.open(data, password=b"p").encrypted == "some"
 
 
+def test_an_empty_file_that_a_tool_left_unencrypted_hides_nothing(place: Place) -> None:
+    data = zipped(Z(b"a", password=b"p"), Z(b"index.html", b"", method=0))
+    assert place.open(data, password=b"p").encrypted == "all"
+
+
 @pytest.mark.parametrize(
     ("raw", "name"),
     [

@@ -11,7 +11,7 @@ import json
 import os
 import resource
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tasks.on_server.old_installation.bounds import MIB, Bounds
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 MEMORY = 1024 * MIB
 """Address space of a reader, by the kernel's count; a hostile file ends its reader and nothing else."""
 
+ENCODINGS = ("utf-8", "cp850", "cp1252")
+"""Of passwords: today's tools, those of Windows' console, those of its windows."""
+
+OTHER_PASSWORD = ("password_or_damage", "wrong_password")
+"""What is said where the password may be another one; the first has read further."""
+
 FILES = 64
 PIECE = MIB
 DONE, REFUSED, FAILED = 0, 3, 1
@@ -37,12 +43,26 @@ ROOT_WORDS = "the readers run as a user without rights, not as root"
 
 def open_one(request: dict[str, Any]) -> dict[str, Any]:
     """Open the archive `archive` (called `name`) into the empty folder `folder`, within `entries` and `bytes`."""
-    bounds = Bounds(entries=request["entries"], bytes=request["bytes"])
-    password = request.get("password")
+    bounds, told = Bounds(entries=request["entries"], bytes=request["bytes"]), dict[str, Refusal]()
     archive = os.open(request["archive"], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(archive, "rb") as file, Scratch(request["folder"]) as scratch:
-        opened = open_archive(file, request["name"], scratch, bounds, password.encode() if password else None)
-    return opened.as_json()
+        for password in passwords_of(request.get("password", "")) or [None]:
+            try:
+                return open_archive(file, request["name"], scratch, bounds, password).as_json()
+            except Refusal as error:
+                if error.code not in OTHER_PASSWORD:
+                    raise
+                told.setdefault(error.code, error)
+    raise next(told[code] for code in OTHER_PASSWORD if code in told)
+
+
+def passwords_of(text: str) -> list[bytes]:
+    """What a password may be in bytes, the likeliest first: no archive says in which encoding it was typed."""
+    found = []
+    for encoding in ENCODINGS:
+        with suppress(UnicodeEncodeError):
+            found.append(text.encode(encoding))
+    return list(dict.fromkeys(found)) if text else []
 
 
 def look_at_tree(request: dict[str, Any]) -> dict[str, Any]:

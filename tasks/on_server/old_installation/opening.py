@@ -135,7 +135,10 @@ class Opening:
         """A ZIP archive: everything is checked first."""
         if archive.count > self._bounds.entries:
             raise Refusal("too_many_entries", most=self._bounds.entries)
-        ways = [(one.is_encrypted, one.aes is not None) for one in self._checked(archive) if not one.is_folder]
+        ways = [
+            (one.is_encrypted, one.aes is not None) for one in self._checked(archive)
+            if not one.is_folder and (one.size or one.is_encrypted)  # tools leave empty files as they are
+        ]  # fmt: skip
         encrypted = [is_so for is_so, _ in ways]
         archive.check_places()
         if not below and encrypted:
