@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.restore_instance import bring_in, open_again
 from hosting.errors import StepFailed, Unreachable
 from hosting.inventory.closed_imports import OWN_PURPOSE
+from hosting.policy.import_conditions import Outcome
 from hosting.policy.imports import ImportState
 from tasks.drafts import drop_draft, drop_place, find_draft, record_draft_removed
 from tasks.failures import check_all_done, kept_for_the_end
@@ -210,10 +211,17 @@ def forget(server: ServerFacts, order: ImportFacts, why: str) -> None:
 
 def sentence_of(order: ImportFacts) -> str:
     """How an import stands, and what is next."""
-    said = f"The import {order.id} into {order.instance} is {order.state}."
+    outcome, go_on = str(order.report.get("outcome", "")), f"phm import start --checked {order.id}"
     nexts = {
         ImportState.BUILT: f"Look at its report and its draft, then: phm import approve {order.id}.",
-        ImportState.CHECKED: order.finding or f"It would go on: phm import start --checked {order.id}.",
+        ImportState.REFUSED: "The customer was told by letter.",
+        ImportState.CASE: "It waits for a person: phm case list.",
         ImportState.LIVE: f"Undo: phm import undo {order.id}.",
     }
-    return f"{said} {nexts.get(order.state, order.finding)}".strip()
+    checked: dict[str, str] = {
+        Outcome.GO: f"It would go on: {go_on}.",
+        Outcome.CASE: f"Started, a person gets it: {go_on}.",
+    }
+    following = checked.get(outcome, "") if order.state is ImportState.CHECKED else nexts.get(order.state, "")
+    said = f"The import {order.id} into {order.instance} is {order.state}.", order.finding, following
+    return " ".join(one for one in said if one)

@@ -17,6 +17,7 @@ from hosting.errors import Refused
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -81,8 +82,11 @@ def start(
 ) -> None:
     """Build an old installation as a draft beside the instance, which goes on; approve it then."""
     settings = load_settings()
-    if sum(map(bool, (checked, number, instance and url))) != 1:
-        raise Refused("Start what?", "Name instance and URL, or --checked, or --number.")
+    anew = {
+        "--password-file": password_file, "--login-file": login_file, "--host-key": host_key, "--sha256": sha256,
+        "--modification": modification,
+    }  # fmt: skip
+    check_one_start(instance, url, checked, number, tuple(option for option, value in anew.items() if value))
     if number:
         order = known(number)
     elif checked:
@@ -157,6 +161,26 @@ def undo(number: Number, reason: Reason = "", *, no_wait: NoWait = False, as_jso
 def call_off(number: Number, reason: Reason = "", *, no_wait: NoWait = False, as_json: Json = False) -> None:
     """Give an import up that isn't live: its draft and its archive go."""
     begin("call-off-import", number, reason, no_wait=no_wait, as_json=as_json)
+
+
+def check_one_start(instance: str, url: str, checked: int, number: int, given: Sequence[str]) -> None:
+    """See that one import is named, and nothing with it that would not count.
+
+    Args:
+        instance: that gets it.
+        url: of its archive.
+        checked: the check that it goes by.
+        number: of one that is gone on with.
+        given: options that tell of an archive named anew.
+
+    Raises:
+        Refused: none is named, or several, or what was told before is told again.
+    """
+    if bool(instance) != bool(url) or sum(map(bool, (checked, number, url))) != 1:
+        raise Refused("Start what?", "Name instance and URL, or --checked, or --number.")
+    if given and not url:
+        message = f"{', '.join(given)} would not count: the archive goes by what was told of it at first."
+        raise Refused(message, "Leave it out, or name instance and URL in place of the number.")
 
 
 def begin(deployment: str, number: int, reason: str, *, no_wait: bool, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from hosting.errors import Refused
 from hosting.inventory import deeds, instances, leases, restores
 from hosting.inventory.closed_imports import HALF
 from hosting.inventory.import_rows import Import, facts_of
-from hosting.policy.imports import UNDER_WAY, ImportFacts, ImportStands, ImportState, check_step
+from hosting.policy.imports import EDGES, UNDER_WAY, ImportFacts, ImportStands, ImportState, check_step
 from hosting.policy.states import InstanceState
 
 if TYPE_CHECKING:
@@ -259,8 +259,12 @@ def _check_undoable(session: Session, row: Import, now: datetime) -> None:
         ImportStands: it can't; names what has to be undone before.
     """
     instance, half = instances.instance_facts(session, row.instance_name), row.state == ImportState.APPROVED
-    there = row.state == ImportState.LIVE or (half and row.stamp)
-    if not there or row.aside_gone_at or instance.server_name != row.server_name:
+    if row.state != ImportState.LIVE and not (half and row.stamp):
+        message = f"The import {row.id} is {row.state}; {row.instance_name} is as it was before it."
+        over = ImportState.CALLED_OFF not in EDGES.get(ImportState(row.state), ())
+        do = "Nothing is to be put back." if over else f"To give it up: phm import call-off {row.id}."
+        raise ImportStands(message, do)
+    if row.aside_gone_at or instance.server_name != row.server_name:
         message = f"The import {row.id} is {row.state}; the state before it can't be put back."
         raise ImportStands(message, f"Restore a point of before it: phm snapshots {row.instance_name}.")
     since = row.live_at or now

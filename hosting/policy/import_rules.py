@@ -119,8 +119,10 @@ TOO_LARGE = Rule(
 )
 CHECKSUM_DIFFERS = Rule(
     "checksum_differs",
-    "Das Archiv hat nicht die Prüfsumme, die Sie nannten. Bitte prüfen Sie sie, oder laden Sie es neu hoch.",
-    "The archive doesn't have the checksum that you named. Please check it, or upload it anew.",
+    "Das Archiv ist nicht das, dessen Prüfsumme Sie nannten oder das wir zuvor angesehen haben. Bitte laden Sie jenes "
+    "hoch, oder sagen Sie uns, dass dieses gemeint ist.",
+    "The archive isn't the one whose checksum you named, or that we looked at before. Please upload that one, or tell "
+    "us that this one is meant.",
 )
 CERTIFICATE_BAD = Rule(
     "certificate_bad",

@@ -201,8 +201,17 @@ def test_the_way_back_is_on_record_before_it_begins_and_tells_who_asked(inventor
     with inventory.reading() as session:
         said = [(deed.what, deed.by) for deed in deeds.deeds_of(session, imports.subject_of(order.id))]
     assert said[-2:] == [("import undoing", "olga"), ("import undone", "olga")]
-    with pytest.raises(ImportStands, match="can't be put back"):
+    with pytest.raises(ImportStands, match=f"is undone; {name} is as it was before it. Nothing is to be put back."):
         undo(inventory, order.id)
+
+
+def test_what_never_took_the_place_is_called_off_and_not_undone(inventory: Inventory, name: str) -> None:
+    draft = built(inventory, name)
+    with pytest.raises(ImportStands, match=f"as it was before it. .* phm import call-off {draft.id}"):
+        undo(inventory, draft.id)
+    do(inventory, lambda session: imports.call_off(session, draft.id, "olga", "no", NOW))
+    with pytest.raises(ImportStands, match="Nothing is to be put back"):
+        undo(inventory, draft.id)
 
 
 def test_one_that_is_half_on_its_way_can_be_taken_back_and_one_that_has_not_begun_can_not(
@@ -213,8 +222,12 @@ def test_one_that_is_half_on_its_way_can_be_taken_back_and_one_that_has_not_begu
     do(inventory, lambda session: imports.record_undone(session, order.id, NOW))
     fresh = built(inventory, name)
     do(inventory, lambda session: imports.approve(session, fresh.id, "olga", "ok", NOW))
-    with pytest.raises(ImportStands, match="can't be put back"):
+    with pytest.raises(ImportStands, match=f"call-off {fresh.id}"):
         undo(inventory, fresh.id)
+    order = live(inventory, opened(inventory, "A-2", NOW))
+    in_transaction(inventory, lambda session: imports.record_aside_gone(session, order.id, NOW))
+    with pytest.raises(ImportStands, match="can't be put back"):
+        undo(inventory, order.id)
 
 
 def test_an_import_is_not_undone_over_a_later_one(inventory: Inventory, name: str) -> None:

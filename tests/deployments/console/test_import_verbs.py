@@ -108,6 +108,25 @@ def test_one_import_is_at_work_and_is_gone_on_with_by_its_number(
     assert [request["number"] for _, request in started] == [1, 1]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Start what?"), (("{name}",), "Start what?"), (("{name}", URL, "--number", "1"), "Start what?"),
+        (("--checked", "1", "--number", "1"), "Start what?"), (("{name}", "--checked", "1"), "Start what?"),
+        (("--checked", "1", "--password-file", "-"), "--password-file would not count"),
+        (("--number", "1", "--sha256", SUM, "--modification", "x"), "--sha256, --modification would not count"),
+    ],
+)  # fmt: skip
+def test_a_start_names_one_import_and_nothing_that_would_not_count(
+    phm: Console, name: str, started: list[tuple[str, dict[str, Any]]], words: tuple[str, ...], said: str
+) -> None:
+    phm("import", "check", name, URL)
+    checked(phm, 1)
+    given = (word.format(name=name) for word in words)
+    assert phm("import", "start", *given, "--reason", "x", answers="geheim").refusal.startswith(said)
+    assert [request["number"] for _, request in started] == [1]  # the check alone
+
+
 @pytest.mark.parametrize("verb", ["approve", "undo", "call-off"])
 def test_who_decides_says_why(
     phm: Console, name: str, started: list[tuple[str, dict[str, Any]]], verb: str
