@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from prefect import flow
 from prefect.states import Completed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hosting.errors import ServiceError, StepFailed, Unreachable
 from hosting.inventory.leases import LeaseHeld
@@ -22,7 +22,7 @@ from hosting.policy.server_updates import (
     needs_reboot,
     scope_on,
 )
-from tasks.failures import check_all_done
+from tasks.failures import check_all_done, kept_for_the_end
 from tasks.jobs import JobInterrupted
 from tasks.leases import working_on_server
 from tasks.records import now, read_server, record_operator
@@ -67,12 +67,24 @@ from tasks.server_updates import (
 from tasks.step import run_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hosting.inventory.server_updates import BegunUpdate
+    from hosting.policy.server_updates import Transaction
     from hosting.policy.values import ServerFacts
 
 SERVICE = "service"
+
+
+Urgent = Annotated[
+    bool, Field(title="Urgent", description="Outside of off-peak times too; customers are told at once. Say why.")
+]
+Reboot = Annotated[
+    bool, Field(title="Reboot", description="If it is urgent: reboot at once where a server asks for it.")
+]
+DryRun = Annotated[bool, Field(title="Dry run", description="Only show what would be done; nothing is changed.")]
+Operator = Annotated[str, Field(title="Operator", description="Your name; recorded as stated.", max_length=64)]
+Reason = Annotated[str, Field(title="Reason", description="Why; recorded. Urgent work needs one.", max_length=500)]
 
 
 class UpdateServerRequest(BaseModel):
@@ -88,15 +100,17 @@ class UpdateServerRequest(BaseModel):
         title="Your word",
         description="What it may do: remove packages, change the series of PHP, database or Apache, touch held ones.",
     )
-    urgent: bool = Field(
-        default=False, title="Urgent", description="Outside of off-peak times too; customers are told at once."
-    )
-    reboot: bool = Field(
-        default=False, title="Reboot", description="If it is urgent: reboot at once where the server asks for it."
-    )
-    dry_run: bool = Field(default=False, title="Dry run", description="Only show what would be done.")
-    operator: str = Field("", title="Operator", description="Your name; recorded as stated.", max_length=64)
-    reason: str = Field("", title="Reason", description="Why; recorded. Urgent work needs one.", max_length=500)
+    urgent: Urgent = False
+    reboot: Reboot = False
+    dry_run: DryRun = False
+    operator: Operator = ""
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        """Urgent work has a reason, and nothing else reboots at once."""
+        check_says_why(urgent=self.urgent, reboot=self.reboot, dry_run=self.dry_run, reason=self.reason)
+        return self
 
 
 class UpdateServersRequest(BaseModel):
@@ -109,8 +123,31 @@ class UpdateServersRequest(BaseModel):
     servers: list[str] = Field(
         default_factory=list, title="Servers", description="Their names; all that are in use, if none is named."
     )
-    operator: str = Field("", title="Operator", description="Your name; recorded as stated.", max_length=64)
-    reason: str = Field("", title="Reason", description="Why you start it by hand; recorded.", max_length=500)
+    urgent: Urgent = False
+    reboot: Reboot = False
+    dry_run: DryRun = False
+    operator: Operator = ""
+    reason: Reason = ""
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        """As for one server."""
+        check_says_why(urgent=self.urgent, reboot=self.reboot, dry_run=self.dry_run, reason=self.reason)
+        return self
+
+
+def check_says_why(*, urgent: bool, reboot: bool, dry_run: bool, reason: str) -> None:
+    """See that urgent work has a reason, and that nothing else reboots at once (P16).
+
+    Raises:
+        ValueError: it has none, or something else would; in a sentence for who fills in the form.
+    """
+    if urgent and not dry_run and not reason.strip():
+        raise ValueError("say why it is urgent: the reason is recorded")
+    if reboot and not urgent:
+        raise ValueError(
+            "a reboot waits for its turn, which customers are told: leave it out, or say that it is urgent"
+        )
 
 
 WHAT_IS_DUE = UpdateServersRequest()
@@ -139,19 +176,47 @@ def update_servers(request: UpdateServersRequest = WHAT_IS_DUE) -> Any:
     if request.operator:
         record_operator(request.operator, "service", request.reason)
     servers, by = canaries_first(read_updatable_servers(request.servers)), request.operator or SERVICE
+    scope = scope_on(day_of(now())) if request.scope == "as due" else Scope(request.scope)
+    if request.dry_run:
+        return Completed(name="Shown", message=said_of_all(shown(servers, scope)))
     end_what_is_left(servers, by)
     check_not_halted()
-    scope = scope_on(day_of(now())) if request.scope == "as due" else Scope(request.scope)
     told: dict[str, str] = {}
     failures: list[ServiceError] = []
     for place, server in enumerate(servers):
-        wish = UpdateServerRequest(server=server.name, scope=scope.value, reason=request.reason)
+        wish = UpdateServerRequest(
+            server=server.name, scope=scope.value, urgent=request.urgent, reboot=request.reboot, reason=request.reason
+        )
         error = tried(server, wish, by, told)
         failures += [error] if error and not isinstance(error, OutsideWindow) else []
         if place == 0 and not may_follow(server, error):
             break
     check_all_done(failures, "The next night tries again.")
-    return Completed(message="; ".join(f"{name}: {said}" for name, said in told.items()) or "No server is in use.")
+    return Completed(message=said_of_all(told))
+
+
+def said_of_all(told: Mapping[str, str]) -> str:
+    """What came of each server, in one line."""
+    return "; ".join(f"{name}: {said}" for name, said in told.items()) or "No server is in use."
+
+
+def shown(servers: Sequence[ServerFacts], scope: Scope) -> dict[str, str]:
+    """What would be done on each server, the canary first; nothing is changed, and who does not answer keeps no other.
+
+    Raises:
+        NotAllDone: some could not be looked at.
+    """
+    told: dict[str, str] = {}
+    failures: list[ServiceError] = []
+    for server in servers:
+        with kept_for_the_end(failures, server.name):
+            told[server.name] = "It could not be looked at."
+            told[server.name] = updated(
+                server, UpdateServerRequest(server=server.name, scope=scope.value, dry_run=True), SERVICE
+            )
+    report_updates(told)
+    check_all_done(failures, "Nothing was changed on any server.")
+    return told
 
 
 def end_what_is_left(servers: Sequence[ServerFacts], by: str) -> None:
@@ -200,7 +265,7 @@ def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
     facts, planned = read_system(server), preview_update(server, Scope(wish.scope), words)
     report_preview(server, facts, planned, words)
     if wish.dry_run:
-        return "Nothing was changed."
+        return would_do(planned)
     check_update(server.name, facts, planned, words)
     said = "nothing to update"
     if not planned.is_empty:
@@ -211,6 +276,13 @@ def updated(server: ServerFacts, wish: UpdateServerRequest, by: str) -> str:
             record_turns(server, key)
             said = made(server, begun, by)
     return f"{said}; {rebooted(server, urgent if wish.reboot else None, by)}"
+
+
+def would_do(planned: Transaction) -> str:
+    """What an update would do, in one sentence; each package stands in the run's table."""
+    gone = f", {len(planned.removals)} removed" if planned.removals else ""
+    said = "nothing to update" if planned.is_empty else f"{len(planned.changes)} packages would be updated{gone}"
+    return f"{said}; nothing was changed"
 
 
 def gone_on_with_left(server: ServerFacts, by: str) -> None:
@@ -238,7 +310,7 @@ def made(server: ServerFacts, begun: BegunUpdate, by: str) -> str:
             if not has_changed_nothing(server, begun):
                 raise taken_back(server, begun, f"It could not be made: {error.what}", by, watch) from error
             record_not_made(begun, error.what, by)
-            record_turns(server, begun.key, watch.stop)
+            record_undone(server, begun.key)  # it is to come yet: whoever was told of it is not told again
             raise
         except StepFailed as error:
             raise taken_back(server, begun, f"It could not be made: {error.what}", by, watch) from error

@@ -17,7 +17,15 @@ from hosting.inventory.server_updates import REBOOTED, UPDATED
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import Times, Update, UpdateKind, UpdateReason, earliest_planned
 from hosting.policy.maintenance import Window, check_may_begin, expected_duration
-from hosting.policy.server_updates import REBOOT_STOP_SECONDS, STOP_SECONDS, USUAL, Scope, reboot_window
+from hosting.policy.server_updates import (
+    REBOOT_STOP_SECONDS,
+    STOP_SECONDS,
+    URGENT_SAME,
+    USUAL,
+    Scope,
+    reboot_window,
+    urgent_window,
+)
 from tasks.records import inventory, now
 from tasks.server_updates import NotBack, read_health, read_system
 from tasks.step import reading, run_logger
@@ -45,7 +53,8 @@ URGENT = ":urgent"
 def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
     """The time in which an update may be made now, recorded for each instance; urgent work is told within a minute.
 
-    What a killed run has told of urgent work counts for the run that does it after all: nobody is told it twice.
+    Urgent work that was told and not done counts for the run that does it after all: nobody is told it twice, and
+    other times only where those that were told are over.
 
     Args:
         server: which.
@@ -66,11 +75,16 @@ def take_turn(server: ServerFacts, scope: Scope, urgent: str | None) -> str:
         lasts = expected_duration(server_updates.past(session, server.name, UPDATED), USUAL)
         told = _told_before(session, scope, names, at) if urgent is not None else []
     window = check_may_begin(at, lasts, levels, state, urgent=urgent)
-    turn = Times(Window(window.opens, min(window.closes, window.opens + lasts)), STOP_SECONDS)
+    if urgent is None:
+        window = Window(window.opens, min(window.closes, window.opens + lasts))
+    else:
+        window = urgent_window(at, lasts, levels, state)
+    turn = Times(window, STOP_SECONDS)
     key = f"server:{scope}:" + (f"{at:%Y-%m-%d}" if urgent is None else f"{at:%Y-%m-%dT%H:%M:%S}{URGENT}")
     key = told[0].update.key if told else key
     update = Update(key, UpdateKind.SERVER, REASONS[scope], urgent=urgent is not None)
-    told_now = [str(name) for name in names if name not in {one.instance_name for one in told}]
+    holds = {one.instance_name for one in told if at + lasts <= one.times.window.closes}
+    told_now = [str(name) for name in names if name not in holds]
     _announce(update, dict.fromkeys(told_now, turn), urgent or "off-peak, as planned", state)
     return key
 
@@ -105,8 +119,8 @@ def record_undone(server: ServerFacts, key: str) -> None:
 def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) -> tuple[str, Window]:
     """When a server that needs a reboot is rebooted: planned once for each boot, told to its customers before.
 
-    A turn in which it would not end any more is planned anew. Whoever comes to the server meanwhile is told at once:
-    newcomers don't put off what the others were told.
+    A turn in which it would not end any more is planned anew; one that stands is told nobody twice, also where it is
+    urgent. Whoever comes to the server meanwhile is told at once: newcomers don't put off what the others were told.
 
     Args:
         server: which.
@@ -126,11 +140,11 @@ def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) ->
         stop = _expected_stop(session, server.name)
     planned = next((known[name].times.window for name in names if name in known), None)
     lasts = timedelta(seconds=stop)
-    stands = urgent is None and planned is not None and at + lasts < planned.closes
-    if urgent is not None:
-        window = Window(at, at + timedelta(seconds=BACK_SECONDS))
-    elif planned is not None and stands:
+    stands = planned is not None and at + lasts < planned.closes
+    if planned is not None and stands:
         window = planned
+    elif urgent is not None:
+        window = urgent_window(at, lasts, levels, state)
     else:
         notice = max(earliest_planned(at, stop, terms) for terms in levels) if names else at - timedelta(hours=1)
         window = reboot_window(notice, levels, state, lasts=lasts)
@@ -218,9 +232,9 @@ def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str)
 
 
 def _told_before(session: Session, scope: Scope, names: Collection[str], at: datetime) -> list[Announced]:
-    """The turns of these instances in urgent work of the same kind that is not over, nor the time that was told."""
+    """The turns of these instances in urgent work of the same kind that has not been done."""
     found = [
-        one for one in announcements.turns_since(session, at)
+        one for one in announcements.turns_since(session, at - URGENT_SAME)
         if one.instance_name in names and one.ended_at is None and one.called_off_at is None
         and one.update.key.startswith(f"server:{scope}:") and one.update.key.endswith(URGENT)
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from hosting.errors import Refused
 from hosting.policy.engines import other_series
 from hosting.policy.fresh_backups import FRESH, is_fresh
-from hosting.policy.maintenance import NeverFits, Window, common_windows
+from hosting.policy.maintenance import NeverFits, Window, common_windows, next_window
 from hosting.policy.months import day_of
 from hosting.policy.terms import TIME_ZONE
 
@@ -39,6 +39,12 @@ AT_WORK_MOST = timedelta(hours=2)
 
 LEFT_AFTER = timedelta(minutes=15)
 """An update that no run has been at for so long is told to a person."""
+
+URGENT_LASTS = timedelta(hours=2)
+"""For so long urgent work is told: what is tried again within it is what was told, and is told nobody twice."""
+
+URGENT_SAME = timedelta(days=1)
+"""Urgent work that was told so recently, and has not been done, is the same one when it is tried again."""
 
 STOP_SECONDS = 10.0
 """So long services are expected to be away while they are restarted."""
@@ -248,6 +254,25 @@ def reboot_window(
                 return turn
             day += timedelta(days=1)
     raise NeverFits(lasts)
+
+
+def urgent_window(at: datetime, lasts: timedelta, levels: Collection[Terms], state: str | None = None) -> Window:
+    """The time that is told of urgent work which begins now, and in which it may be tried again.
+
+    Off-peak it is no longer than that: as long as it is, so short a stop is told nobody.
+
+    Args:
+        at: this moment.
+        lasts: how long the work takes, as expected.
+        levels: the terms of the instances on the server.
+        state: whose public holidays are kept.
+    """
+    closes = at + max(lasts, URGENT_LASTS)
+    try:
+        off_peak = next_window(at, lasts, levels, state)
+    except NeverFits:
+        return Window(at, closes)
+    return Window(at, min(closes, off_peak.closes) if off_peak.opens <= at else closes)
 
 
 def is_untouched(

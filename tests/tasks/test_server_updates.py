@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 from prefect import Task
+from pydantic import ValidationError
 
 from blocks.ssh_host import SshHost
 from fleet.archive import Package
@@ -24,7 +26,7 @@ from hosting.inventory.alone import ServerHeld
 from hosting.inventory.models import Instance
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import UpdateLetter, letter_due
-from hosting.policy.maintenance import OutsideWindow, ReasonMissing
+from hosting.policy.maintenance import OutsideWindow
 from hosting.policy.placement import takes_instances
 from hosting.policy.server_updates import AT_WORK_MOST, NotNow, UpdateRefused
 from hosting.policy.states import InstanceState
@@ -138,9 +140,9 @@ class Two:
             with pytest.raises(Killed):
                 self.update(at)
 
-    def by_the_clock(self, at: datetime = NIGHT) -> Any:
+    def by_the_clock(self, at: datetime = NIGHT, **asked: Any) -> Any:
         with time_machine.travel(at):
-            return flows.update_servers.fn(UpdateServersRequest())
+            return flows.update_servers.fn(UpdateServersRequest(**asked))
 
     def halted(self) -> list[cases.CaseFacts]:
         with self.inventory.reading() as session:
@@ -338,8 +340,8 @@ def test_by_day_only_what_is_urgent_for_a_reason_and_told_at_once(two: Two, inst
     two.offer(BETTER)
     with pytest.raises(OutsideWindow):
         two.update(NOON)
-    with pytest.raises(ReasonMissing):
-        two.update(NOON, urgent=True)
+    with pytest.raises(ValidationError, match="say why it is urgent"):
+        two.update(NOON, urgent=True, reason=" ")
     two.update(NOON, urgent=True, reason="a hole that is used")
     with two.inventory.reading() as session:
         [turn] = announcements.turns_since(session, NIGHT, instance)
@@ -398,6 +400,127 @@ def test_urgent_work_is_told_once_however_often_its_run_is_killed(
         [turn] = announcements.turns_since(session, NIGHT, instance)
     assert turn.ended_at is not None
     assert two.has()["fl-plain"] == "1.1"
+
+
+@pytest.fixture
+def told(two: Two, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The keys of the letters that went out; each run of `two.letters_at` sends what is due."""
+    sent_keys: list[str] = []
+
+    def sent(key: str, *_words: object, also: Callable[[Session], None]) -> bool:
+        sent_keys.append(key)
+        in_transaction(two.inventory, also)
+        return True
+
+    monkeypatch.setattr(update_letters, "send_letter", sent)
+    return sent_keys
+
+
+def letters_at(at: datetime) -> None:
+    with time_machine.travel(at):
+        update_letters.see_to_announcements.fn()
+
+
+def test_urgent_work_that_an_archive_kept_from_being_done_is_told_once_for_two_hours_then_anew(
+    two: Two, instance: str, told: list[str]
+) -> None:
+    two.offer(BETTER)
+    better = two.servers["app1"].apt.archive / "fl-plain_1.1_all.deb"
+    away = better.rename(better.with_suffix(".away"))
+    for minutes in (0, 20, 100, 130):
+        at = NOON + timedelta(minutes=minutes)
+        with pytest.raises(JobInterrupted, match="Failed to fetch"):
+            two.update(at, urgent=True, reason="a hole that is used")
+        letters_at(at)
+    assert [key.split(":")[0] for key in told] == ["update_planned", "update_changed"]  # those times were over
+    away.rename(better)
+    two.update(NOON + timedelta(minutes=140), urgent=True, reason="a hole that is used")
+    letters_at(NOON + timedelta(minutes=141))
+    assert len(told) == 2
+    with two.inventory.reading() as session:
+        [turn] = announcements.turns_since(session, NIGHT, instance)
+    assert turn.ended_at is not None
+
+
+def test_an_urgent_reboot_that_could_not_begin_is_told_once_however_often_it_is_tried(
+    two: Two, instance: str, told: list[str]
+) -> None:
+    (two.servers["app1"].folder / "run/reboot-required").touch()
+    wish = {"urgent": True, "reboot": True, "reason": "a hole in the kernel"}
+    hold = partial(leases.acquire, instance=instance, owner="run 7", purpose="backup", ttl=HOUR)
+    in_transaction(two.inventory, partial(hold, now=NOON))
+    for minutes in (0, 5, 20):
+        at = NOON + timedelta(minutes=minutes)
+        with pytest.raises(NotNow, match="is worked on by run 7"):
+            two.update(at, **wish)
+        letters_at(at)
+    assert "rebooted in " in two.update(NOON + HOUR, **wish)
+    letters_at(NOON + HOUR + timedelta(minutes=1))
+    assert [key.split(":")[0] for key in told] == ["update_planned"]
+
+
+def test_by_night_urgent_work_that_is_tried_again_is_told_nobody(two: Two, instance: str, told: list[str]) -> None:
+    two.offer(BETTER)
+    with two.monkeypatch.context() as patched:
+        patched.setattr(flows, "begin_update", killed)
+        with pytest.raises(Killed):
+            two.update(NIGHT, urgent=True, reason="a hole that is used")
+    two.update(NIGHT + timedelta(minutes=40), urgent=True, reason="a hole that is used")
+    letters_at(NIGHT + timedelta(minutes=42))
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"urgent": True}, "say why it is urgent"),
+        ({"urgent": True, "reason": "  "}, "say why it is urgent"),
+        ({"reboot": True, "reason": "x"}, "a reboot waits for its turn"),
+        ({"urgent": True, "reboot": True, "reason": "x"}, ""),
+        ({"urgent": True, "dry_run": True}, ""),
+    ],
+)
+def test_the_forms_take_urgent_work_with_its_reason_alone(asked: dict[str, Any], said: str) -> None:
+    for form in (partial(UpdateServerRequest, server="app1"), UpdateServersRequest):
+        with pytest.raises(ValidationError, match=said) if said else contextlib.nullcontext():
+            form(**asked)
+
+
+def test_all_servers_are_updated_by_day_where_it_is_urgent_the_first_before_the_others(
+    two: Two, instance: str, told: list[str]
+) -> None:
+    two.offer(BETTER)
+    said = two.by_the_clock(NOON, urgent=True, reason="a hole that is used", operator="olga").message
+    assert said.index("app2: 1 packages updated") < said.index("app1: 1 packages updated")
+    letters_at(NOON + timedelta(minutes=1))
+    assert [key.split(":")[0] for key in told] == ["update_planned"]
+    with two.inventory.reading() as session:
+        [turn] = announcements.turns_since(session, NIGHT, instance)
+        [deed] = deeds.deeds_of(session, f"update:{turn.update.key}")
+    assert (turn.update.urgent, deed.why) == (True, "a hole that is used")
+
+
+def test_a_dry_run_over_all_servers_shows_each_and_changes_nothing(
+    two: Two, instance: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.offer(BETTER)
+    two.killed_at("apply_packages")
+    two.offer(EVIL)
+    before = [(two.has(name), two.done(name)) for name in ("app1", "app2")]
+    in_transaction(two.inventory, partial(server_updates.halt, server="app2", why="It broke.", facts={}, now=NIGHT))
+    said = two.by_the_clock(NOON, dry_run=True, urgent=True, scope="security").message
+    both = "1 packages would be updated, 1 removed; nothing was changed"
+    assert said == f"app2: {both}; app1: {both}"
+    assert [(two.has(name), two.done(name)) for name in ("app1", "app2")] == before
+
+    def cut(*_words: object) -> None:
+        message = "app2 does not answer."
+        raise Unreachable(message)
+
+    monkeypatch.setattr(two.servers["app2"], "run", cut)
+    with pytest.raises(NotAllDone, match="app2 does not answer"):
+        two.by_the_clock(NOON, dry_run=True)
+    assert (told, waits(two), len(two.halted())) == ([], [], 1)
 
 
 def test_a_reboot_whose_end_nobody_saw_has_ended_with_the_boot_that_is(two: Two, instance: str) -> None:
