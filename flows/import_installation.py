@@ -204,7 +204,7 @@ def build(server: ServerFacts, looked: Looked) -> ImportFacts:
     ensure_site(server, draft.facts, local_only=True)
     report = first_report(looked)
     report |= {
-        "findings": [*report["findings"], *told],
+        "findings": [*report["findings"], *filled["findings"], *told],
         "counts": counts, "files": filled["files"], "tables_left": filled["tables_left"], "neutralised": harmless,
         "administrators": administrators,
     }  # fmt: skip

@@ -19,6 +19,7 @@ from hosting.commands.files import ensure_file, read_if_there
 from hosting.errors import StepFailed
 from hosting.policy.findings import shown
 from hosting.policy.import_conditions import short_of_room
+from hosting.policy.import_left import left_while_building
 from hosting.policy.import_rules import refused
 from hosting.policy.quota import FREE_MIB_LEAST, MIB
 from hosting.policy.terms import GIB
@@ -32,7 +33,7 @@ from tasks.application import ask_php, have_group_made
 from tasks.databases import ensure_database_and_user
 from tasks.import_fetching import NotTaken
 from tasks.import_readers import JOB_MEMORY
-from tasks.import_reading import booked_for, choices_of_new, terms_of
+from tasks.import_reading import booked_for, choices_of_new, terms_of, told_of
 from tasks.jobs import end_job, run_job
 from tasks.progress import progress_of
 from tasks.records import unsealed
@@ -89,7 +90,9 @@ def fill_draft(server: ServerFacts, draft: Draft, found: Found) -> dict[str, Any
             if have != dump.rows(bare):
                 message = f"{have} of {dump.rows(bare)} rows of {bare} were loaded into {draft.facts.name}."
                 raise StepFailed(message, "Look at the export's keys: rows with the same number may be in it.")
-    return {"rows": told["rows"], "tables_left": sorted(set(dump.tables) - known), "files": told["files"]}
+    left = sorted(set(dump.tables) - known)
+    findings = told_of(left_while_building(left, told["files"]))
+    return {"rows": told["rows"], "tables_left": left, "files": told["files"], "findings": findings}
 
 
 @step

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from hosting.policy import import_left as left
 from hosting.policy import import_rules as rules
 from hosting.policy.findings import shown
+from hosting.policy.import_left import named
 from hosting.policy.orders import pool_gib
 from hosting.policy.quota import MIB
 from hosting.policy.terms import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from hosting.policy.findings import Finding
     from hosting.policy.terms import Terms
@@ -34,8 +36,6 @@ ENTRIES_PER_GIB = 60_000
 
 ENTRIES_MOST = 3_000_000
 """What a server can hold in mind of names while it opens an archive."""
-
-LISTED = 10
 
 
 class Outcome(StrEnum):
@@ -90,6 +90,11 @@ class OldInstallation:
         extauth: the module that knows the passwords, if it isn't the database.
         clear_passwords: whether the passwords of mail accounts lie in clear, to be disguised on the way.
         twice_in_part: tables of whose texts some alone were encoded twice, which stay as they are.
+        entries_left: some paths in the archive that were not unpacked (links, names that others have).
+        entries_left_count: of all of those.
+        archives_left: archives in it that stayed closed.
+        databases_left: others in the dump.
+        statements_left: how many statements of the dump make or choose a database.
     """
 
     recognised: str
@@ -106,6 +111,11 @@ class OldInstallation:
     clear_passwords: bool = False
     old_encryption: bool = True
     twice_in_part: tuple[str, ...] = ()
+    entries_left: tuple[str, ...] = ()
+    entries_left_count: int = 0
+    archives_left: tuple[str, ...] = ()
+    databases_left: tuple[str, ...] = ()
+    statements_left: int = 0
 
     @property
     def bytes(self) -> int:
@@ -224,11 +234,11 @@ def _for_a_person(
     most = terms.storage_most_gib
     found_here = (
         (rules.NOT_RECOGNISED.found(), not old.recognised),
-        (rules.SEVERAL.found(found=_named(found)), len(old.roots) > 1 or len(old.dumps) > 1),
+        (rules.SEVERAL.found(found=named(found)), len(old.roots) > 1 or len(old.dumps) > 1),
         (rules.DUMP_MISSING.found(), not old.dumps),
         (rules.STORAGE_MISSING.found(), not old.has_storage),
         (rules.SALT_MISSING.found(), not old.has_salt),
-        (rules.MODIFICATIONS_DECLARED.found(names=_named(request.modifications)), bool(request.modifications)),
+        (rules.MODIFICATIONS_DECLARED.found(names=named(request.modifications)), bool(request.modifications)),
         (rules.BEYOND_OFFER.found(gib=pool, accounts=accounts, most_gib=most), pool > most),
     )
     return [finding for finding, applies in found_here if applies]
@@ -265,18 +275,16 @@ def _told(request: Request, old: OldInstallation) -> Sequence[Finding]:
     """What is only told."""
     new = [name for name in old.modifications if name not in request.modifications]
     found_here = (
-        (rules.MODIFICATIONS_FOUND.found(names=_named(new)), bool(new)),
+        (rules.MODIFICATIONS_FOUND.found(names=named(new)), bool(new)),
         (rules.OTHER_PASSWORDS.found(module=shown(old.extauth)), bool(old.extauth)),
         (rules.CLEAR_PASSWORDS.found(), old.clear_passwords),
-        (rules.TWICE_IN_PART.found(names=_named(old.twice_in_part)), bool(old.twice_in_part)),
+        (rules.TWICE_IN_PART.found(names=named(old.twice_in_part)), bool(old.twice_in_part)),
+        (left.ENTRIES_LEFT.found(names=named(old.entries_left, old.entries_left_count)), bool(old.entries_left)),
+        (left.ARCHIVES_LEFT.found(names=named(old.archives_left)), bool(old.archives_left)),
+        (left.DATABASES_LEFT.found(names=named(old.databases_left)), bool(old.databases_left)),
+        (left.STATEMENTS_LEFT.found(count=old.statements_left), bool(old.statements_left)),
     )
     return [finding for finding, applies in found_here if applies]
-
-
-def _named(names: Collection[str]) -> str:
-    """Some names, and how many there are more."""
-    some = [shown(name) for name in list(names)[:LISTED]]
-    return ", ".join(some) + (f" (+{len(names) - LISTED})" if len(names) > LISTED else "")
 
 
 def _mib(count: int) -> int:

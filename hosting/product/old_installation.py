@@ -62,6 +62,16 @@ class Dump:
             if name.startswith(begin)
         }
 
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The other databases in the file."""
+        return tuple(sorted(name for name in self.survey["sections"] if name and name != self.section))
+
+    @property
+    def switches(self) -> int:
+        """How many statements make or choose a database."""
+        return sum(int(self.survey["left_out"].get(kind, 0)) for kind in ("use", "create database"))
+
     def rows(self, bare: str) -> int:
         """The rows of a table; 0 where it isn't there."""
         return int(self.tables.get(bare, {}).get("rows", 0))
@@ -150,6 +160,11 @@ def put_together(told: Mapping[str, Any], new: Mapping[Key, str]) -> Found:
         clear_passwords=conversion.has_clear_passwords,
         old_encryption=bool(told["opened"]["old_encryption"]),
         twice_in_part=tuple(sorted(bare for bare, facts in told_tables.items() if facts.get("in_part"))),
+        entries_left=tuple(path for path, _ in told["opened"]["left_out"]),
+        entries_left_count=int(told["opened"]["left_out_count"]),
+        archives_left=tuple(told["opened"]["unopened"]),
+        databases_left=dump.others if dump else (),
+        statements_left=dump.switches if dump else 0,
     )
     base = user_base(tree, settings.values.get(("path", "userbase"), "")) or "storage/user"
     own, own_rows = convert_config(ini_of(tree, f"{config}/config.choices.ini.php"))

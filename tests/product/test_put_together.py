@@ -19,6 +19,7 @@ from tasks.on_server.old_installation.opening import open_archive
 from tasks.on_server.old_installation.refusal import Refusal
 from tasks.on_server.old_installation.scratch import Scratch
 from tasks.on_server.old_installation.tree_survey import survey_tree
+from tests.on_server.archives import Z, zipped
 from tests.product.old_installations import SALT, OldOne, packed
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ CLOSED, OPEN = (instance_choices("de", RELAY, "phlyMail", online=online) for onl
 REQUEST = Request("bcdfgh", "https://files.example.com/a.zip", is_secured=True)
 
 
-def told_of(folder: Path, files: dict[str, bytes]) -> dict[str, Any]:
+def told_of(folder: Path, files: dict[str, bytes], data: bytes = b"") -> dict[str, Any]:
     """What a server's job tells of an archive, as it travels."""
     folder.mkdir()
     with Scratch(str(folder)) as scratch:
-        archive = io.BytesIO(packed(files, "zip"))
+        archive = io.BytesIO(data or packed(files, "zip"))
         opened = open_archive(archive, "old.zip", scratch, Bounds(entries=5000, bytes=64 * 2**20), None)
         tree = survey_tree(scratch)
         dumps: list[dict[str, Any]] = []
@@ -103,6 +104,26 @@ def test_a_dump_that_can_not_be_read_counts_only_where_no_other_can(tmp_path: Pa
     why = refused_dump(alone)
     assert why is not None
     assert (why["code"], why["facts"]["line"]) == ("rights", 2)
+
+
+def test_whatever_of_archive_and_export_is_left_is_told(tmp_path: Path) -> None:
+    """Links, doubled names, closed archives, other databases: nobody is to look for what was left out (P34, P35)."""
+    old = OldOne(several=True, users=1)
+    files = old.files() | {"dump.sql": old.dump()}
+    inner = packed({"a": b"b", "old.zip": packed({"c": b"d"}, "zip")}, "zip")
+    entries = [Z(path.encode(), content, flags=0x800) for path, content in files.items()]
+    data = zipped(
+        *entries, Z(b"phlymail/INDEX.php"), Z(b"phlymail/link", b"api.php", mode=0o120777), Z(b"more.zip", inner)
+    )
+    found = put_together(told_of(tmp_path / "x", {}, data), settings_of(CLOSED))
+    decision = decide(REQUEST, found.old, Booked(5, 25), STANDARD)
+    told = {one.code: one.told("en") for one in decision.findings}
+    assert decision.outcome is Outcome.GO
+    assert "phlymail/INDEX.php, phlymail/link" in told["entries_left"]
+    assert "nested-1/old.zip" in told["archives_left"]
+    assert told["databases_left"].endswith(": shop.")
+    assert "(4 statements" in told["statements_left"]
+    assert not decide(REQUEST, found_of(tmp_path / "y", OldOne(users=1)).old, Booked(5, 25), STANDARD).findings
 
 
 def test_passwords_of_mail_accounts_in_clear_are_told_and_taken(tmp_path: Path) -> None:

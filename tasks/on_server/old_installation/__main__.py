@@ -46,7 +46,7 @@ def open_one(request: dict[str, Any]) -> dict[str, Any]:
     bounds, told = Bounds(entries=request["entries"], bytes=request["bytes"]), dict[str, Refusal]()
     archive = os.open(request["archive"], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(archive, "rb") as file, Scratch(request["folder"]) as scratch:
-        for password in passwords_of(request.get("password", "")) or [None]:
+        for password in passwords_of(request.get("password") or ""):
             try:
                 return open_archive(file, request["name"], scratch, bounds, password).as_json()
             except Refusal as error:
@@ -56,13 +56,13 @@ def open_one(request: dict[str, Any]) -> dict[str, Any]:
     raise next(told[code] for code in OTHER_PASSWORD if code in told)
 
 
-def passwords_of(text: str) -> list[bytes]:
+def passwords_of(text: str) -> list[bytes | None]:
     """What a password may be in bytes, the likeliest first: no archive says in which encoding it was typed."""
-    found = []
+    found: list[bytes | None] = []
     for encoding in ENCODINGS:
         with suppress(UnicodeEncodeError):
             found.append(text.encode(encoding))
-    return list(dict.fromkeys(found)) if text else []
+    return list(dict.fromkeys(found)) if text else [None]
 
 
 def look_at_tree(request: dict[str, Any]) -> dict[str, Any]:
