@@ -176,7 +176,8 @@ def clock_off(most: float, least: float) -> float:
 
 def _raid(said: dict[str, Any]) -> dict[str, Any]:
     """Arrays, and those that are named."""
-    arrays = parse_arrays(said["mdstat"], said["detail"], said["export"], said["members"])
+    told = (said["mdstat"], said["detail"], said["export"], said["members"])
+    arrays = parse_arrays(*told, said.get("compared"))  # recorded answers of a guest are older than that
     return {"arrays": arrays, "arrays_named": parse_named(said["conf"], said["export"])}
 
 

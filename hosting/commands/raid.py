@@ -1,7 +1,8 @@
 """RAID arrays as the kernel and mdadm tell them; the parsers are pure (P18).
 
 Sources: md(4) and drivers/md/md.c of kernel 6.1 (`md_seq_show`) for /proc/mdstat; mdadm(8) 4.2 for `--detail`, of which
-`--export` gives KEY=value; mdadm.conf(5); Documentation/admin-guide/md.rst of the kernel for the `state` of a member.
+`--export` gives KEY=value; mdadm.conf(5); Documentation/admin-guide/md.rst of the kernel for the `state` of a member,
+for `mismatch_cnt` and `last_sync_action`.
 """
 
 from __future__ import annotations
@@ -36,11 +37,16 @@ UNSOUND = frozenset({"write_error", "want_replacement"})
 """States of a member that failed to take a write: its blocks there are noted as bad, and the array shows as whole."""
 
 
+COMPARED = frozenset({"check", "repair"})
+"""What of `last_sync_action` compares disks; a resync of a new array counts what nobody has written yet."""
+
+
 def parse_arrays(
     mdstat: str,
     detail: Mapping[str, str],
     export: Mapping[str, str],
     members: Mapping[str, Mapping[str, str]] | None = None,
+    compared: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[ArrayFacts, ...]:
     """All arrays that the kernel knows.
 
@@ -49,6 +55,7 @@ def parse_arrays(
         detail: what `mdadm --detail` wrote, by array; empty where mdadm is not installed.
         export: what `mdadm --detail --export` wrote, by array.
         members: what the kernel says of each disk of an array (`md/dev-*/state` in sysfs).
+        compared: what it counted as it last went through the disks (`md/mismatch_cnt`, `md/last_sync_action`).
     """
     found = []
     for block in re.split(r"\n(?=md\S*\s*:)", "\n" + mdstat):
@@ -56,6 +63,7 @@ def parse_arrays(
         if lines and (match := ARRAY.match(lines[0])):
             one = _of_block(match, "\n".join(lines[1:]))
             one = replace(one, unsound=_unsound((members or {}).get(one.name, {})))
+            one = _with_comparison(one, (compared or {}).get(one.name, {}))
             found.append(_with_detail(one, detail.get(one.name, ""), _exported(export.get(one.name, ""))))
     return tuple(one for one in found if one.level != "container")
 
@@ -96,6 +104,14 @@ def _with_detail(one: ArrayFacts, detail: str, export: dict[str, str]) -> ArrayF
         working=one.working - len(GONE.findall(detail)),
         failed=one.failed or tuple(FAULTY.findall(detail)),
     )
+
+
+def _with_comparison(one: ArrayFacts, compared: Mapping[str, str]) -> ArrayFacts:
+    """An array with what differed as its disks were last compared."""
+    action, count = compared.get("last_sync_action", ""), compared.get("mismatch_cnt", "")
+    if action not in COMPARED or not count.isdigit():
+        return one
+    return replace(one, differing=int(count), made_equal=action == "repair")
 
 
 def _unsound(members: Mapping[str, str]) -> tuple[str, ...]:

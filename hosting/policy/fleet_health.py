@@ -112,7 +112,19 @@ def _of_whole(called: str, one: ArrayFacts) -> tuple[Severity, str, str] | None:
         copied = f"; a spare takes its place ({_far(one)})" if one.is_rebuilding else ""
         sentence = f"{called} is whole but for what {', '.join(one.unsound)} failed to write{copied}."
         return Severity.WRONG, sentence, f"Have it replaced: {RAID_HELP}, a disk that failed to write."
-    return None
+    return _of_copies(called, one) if one.differing else None
+
+
+def _of_copies(called: str, one: ArrayFacts) -> tuple[Severity, str, str]:
+    """What is to be known of an array whose disks did not say the same, and what to do."""
+    help_ = f"{RAID_HELP}, disks that differ."
+    if one.made_equal:
+        sentence = (
+            f"{called} had {one.differing} sectors that differed between its disks, and a repair made them equal."
+        )
+        return Severity.WRONG, sentence, f"Nobody knows whether the right copy was kept. Have it checked again: {help_}"
+    sentence = f"{called} is whole, and its last check found {one.differing} sectors that differ between its disks."
+    return Severity.WRONG, sentence, f"See which disk is to be trusted (smartctl -x), then repair and check: {help_}"
 
 
 def _far(one: ArrayFacts) -> str:

@@ -26,6 +26,8 @@ class ArrayFacts:
         members: all that belong to it, by name.
         failed: those that the kernel has thrown out, and that still show.
         unsound: those in it that failed to take a write: the blocks there are stored once less.
+        differing: sectors in which its disks did not say the same, as they were last compared.
+        made_equal: whether those were written anew then, from whichever disk.
         action: what it is at: recovery, resync, reshape, check or repair; empty: nothing.
         percent: how far that is; None where it waits for its turn.
         finish: when it will be done, as the kernel tells it.
@@ -41,6 +43,8 @@ class ArrayFacts:
     members: tuple[str, ...]
     failed: tuple[str, ...] = ()
     unsound: tuple[str, ...] = ()
+    differing: int = 0
+    made_equal: bool = False
     action: str = ""
     percent: float | None = None
     finish: str = ""

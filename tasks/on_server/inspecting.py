@@ -82,6 +82,7 @@ class Inspection:
         found: dict[str, Any] = {
             "mdstat": told, "conf": self.text("etc/mdadm/mdadm.conf"), "detail": {}, "export": {},
             "members": {name: self.members(name) for name in names},
+            "compared": {name: self.compared(name) for name in names},
         }  # fmt: skip
         if str(self.root) != "/" or not shutil.which("mdadm"):
             return found
@@ -95,6 +96,10 @@ class Inspection:
         folder = f"sys/block/{array}/md"
         return {one.name.removeprefix("dev-"): self.text(f"{folder}/{one.name}/state").strip()
                 for one in sorted((self.root / folder).glob("dev-*"))}  # fmt: skip
+
+    def compared(self, array: str) -> dict[str, str]:
+        """What the kernel counted as it last went through an array's disks, and as what it did so."""
+        return {one: self.text(f"sys/block/{array}/md/{one}").strip() for one in ("mismatch_cnt", "last_sync_action")}
 
     def disks(self) -> list[dict[str, Any]]:
         """How full each file system is; one that is mounted at several places is told once."""

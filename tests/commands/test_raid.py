@@ -94,3 +94,17 @@ def test_the_arrays_that_the_configuration_names_are_known_by_number_unless_they
     assert parse_named(recorded("mdadm.conf"), {}) == ("md0", "md1")
     renamed = {"md127": "MD_LEVEL=raid1\nMD_UUID=aaaa1111:bbbb2222:cccc3333:dddd4444\n"}
     assert parse_named(recorded("mdadm.conf"), renamed) == ("md1",)
+
+
+@pytest.mark.parametrize(
+    ("action", "count", "found"),
+    [("check", "128", (128, False)), ("repair", "128", (128, True)), ("check", "0", (0, False)), ("resync", "128", (0, False)), ("recovery", "128", (0, False)), ("none", "0", (0, False)), ("", "", (0, False))],
+)  # fmt: skip
+def test_what_differed_is_told_of_a_comparison_and_of_nothing_else(
+    action: str, count: str, found: tuple[int, bool]
+) -> None:
+    """A new array is made equal by a resync, which counts what nobody has written; a stripe has no such file."""
+    compared = {"md1": {"mismatch_cnt": count, "last_sync_action": action}}
+    known = {one.name: one for one in parse_arrays(recorded("mdstat-healthy.txt"), {}, {}, None, compared)}
+    assert (known["md1"].differing, known["md1"].made_equal) == found
+    assert (known["md0"].differing, known["md2"].differing) == (0, 0)

@@ -75,6 +75,18 @@ def test_what_the_kernel_says_of_each_disk_of_an_array_is_told(tmp_path: Path) -
     }
 
 
+def test_what_differed_between_the_disks_of_an_array_is_told(tmp_path: Path) -> None:
+    for path, said in (("proc/mdstat", "md1 : active raid1 sdb3[1] sda3[0]\nmd3 : active raid0 sdc1[1] sdd1[0]\n"),
+                       ("sys/block/md1/md/mismatch_cnt", "384\n"),
+                       ("sys/block/md1/md/last_sync_action", "check\n")):  # fmt: skip
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(said)
+    assert look(tmp_path, "raid")["raid"]["compared"] == {
+        "md1": {"mismatch_cnt": "384", "last_sync_action": "check"},
+        "md3": {"mismatch_cnt": "", "last_sync_action": ""},
+    }
+
+
 SMARTCTL = """#!/bin/sh
 case "$*" in
 *--scan) echo '{"devices": [{"name": "/dev/sda", "type": "scsi"}, {"name": "/dev/nvme0", "type": "nvme"}]}' ;;

@@ -94,6 +94,23 @@ def test_a_spare_that_took_over_asks_for_another_one() -> None:
     assert only(raid("spare-took-over")).severity is Severity.WRONG
 
 
+def compared(action: str, count: int) -> Seen:
+    """Whole arrays, of which one was compared."""
+    told = {"md1": {"mismatch_cnt": str(count), "last_sync_action": action}}
+    return replace(WELL, arrays=parse_arrays(recorded("mdstat-healthy.txt"), {}, {}, None, told))
+
+
+def test_disks_of_an_array_that_differ_are_told_until_a_check_finds_them_equal() -> None:
+    one = only(compared("check", 384))
+    assert (one.severity, one.key) == (Severity.WRONG, "app1:raid:md1")
+    assert one.sentence == (
+        "The array md1 (raid1) of app1 is whole, and its last check found 384 sectors that differ between its disks."
+    )
+    assert one.do.endswith("docs/runbooks/inspect-fleet.md, RAID, disks that differ.")
+    assert "a repair made them equal" in only(compared("repair", 384)).sentence
+    assert health(compared("check", 0)) == health(compared("resync", 384)) == []
+
+
 @pytest.mark.parametrize(
     ("name", "severity"),
     [("sata-healthy", None), ("nvme-healthy", None), ("sata-failing", Severity.GRAVE), ("nvme-failing", Severity.GRAVE), ("sata-pending", Severity.WRONG), ("ssd-worn", Severity.WRONG), ("sas-defects", Severity.WRONG), ("gone", Severity.NOTE)],
