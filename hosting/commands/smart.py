@@ -45,6 +45,12 @@ BROKEN_OFF = frozenset({1, 2})
 NVME_FAILED = frozenset({5, 6, 7})
 """Results of an NVMe disk's self-test that found an error; the others are through, or broken off."""
 
+SAS_FAILED = frozenset({3, 4, 5, 6, 7})
+"""Results of a SAS disk's self-test (SPC-4, 7.3.21) that found an error, or could not be ended for one."""
+
+SAS_TESTS = tuple(f"scsi_self_test_{number}" for number in range(20))
+"""The self-tests that a SAS disk remembers, the latest first."""
+
 
 def parse_disk(device: str, told: Mapping[str, Any]) -> DiskHealth:
     """One disk, as smartctl told it.
@@ -111,6 +117,16 @@ def _last_test(told: Mapping[str, Any]) -> str:
             return ""
         if int(result["value"]) in NVME_FAILED:
             return str(result["string"])
+    return _last_sas_test([told[key]["result"] for key in SAS_TESTS if key in told])
+
+
+def _last_sas_test(results: list[dict[str, Any]]) -> str:
+    """The same of a SAS disk, by the results of its tests, the latest first."""
+    for result in results:
+        if (value := int(result["value"])) in SAS_FAILED:
+            return str(result["string"])
+        if value == 0:
+            return ""
     return ""
 
 

@@ -262,17 +262,21 @@ def smart() -> dict[str, Any] | None:
     """What each disk says of itself, as smartctl tells it; null where that is not installed.
 
     The scan calls each /dev/sdX scsi, a SATA disk too, and asked as such that tells nothing: what it is it says once it
-    is asked without that word.
+    is asked without that word. Disks behind a controller have its path in common, and a number each in their type.
+    A SAS disk tells what it could not correct in its log of errors, and how worn it is in that of solid-state disks.
     """
     if not shutil.which("smartctl"):
         return None
     scanned = json.loads(output("smartctl", "--json", "--scan", codes=None) or "{}")
     found = {}
     for device in scanned.get("devices", []):
-        argv = ("smartctl", "--json", "--info", "--health", "--attributes", "--log=selftest")
+        logs = ("--log=error", "--log=ssd", "--log=selftest")
         kind = () if device["type"] == "scsi" else ("-d", device["type"])
-        said = output(*argv, *kind, device["name"], codes=None)
-        found[device["name"]] = json.loads(said) if said.lstrip().startswith("{") else {}
+        said = output(
+            "smartctl", "--json", "--info", "--health", "--attributes", *logs, *kind, device["name"], codes=None
+        )
+        name = f"{device['name']} {device['type']}" if "," in device["type"] else device["name"]
+        found[name] = json.loads(said) if said.lstrip().startswith("{") else {}
     return found
 
 

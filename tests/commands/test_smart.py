@@ -60,6 +60,22 @@ def test_a_sas_disk_counts_its_grown_defects_and_what_it_could_not_correct() -> 
     assert one.model == "IBM-SSG HHHH600"
 
 
+def sas(*results: tuple[int, str]) -> DiskHealth:
+    """A SAS disk with these results of self-tests, the latest first."""
+    told = recorded_json("smart-sas-defects.json")
+    tests = {
+        f"scsi_self_test_{number}": {"code": {"value": 2}, "result": {"value": value, "string": said}}
+        for number, (value, said) in enumerate(results)
+    }
+    return parse_disk("/dev/sde", {**told, **tests})
+
+
+def test_a_sas_disk_s_last_self_test_that_came_to_an_end_counts() -> None:
+    good, failed = (0, "Completed"), (6, "Failed in second segment")
+    assert sas().self_test == sas(good, failed).self_test == ""
+    assert sas((15, "Self test in progress ..."), (1, "Aborted (by user command)"), failed, good).self_test == failed[1]
+
+
 def test_a_disk_that_can_not_be_asked_tells_why() -> None:
     assert disk("gone").complaint == "Smartctl open device: /dev/sdf [SAT] failed: No such device"
     assert parse_disk("/dev/sdz", {}).complaint == "smartctl could not open it"

@@ -89,20 +89,25 @@ def test_what_differed_between_the_disks_of_an_array_is_told(tmp_path: Path) -> 
 
 SMARTCTL = """#!/bin/sh
 case "$*" in
-*--scan) echo '{"devices": [{"name": "/dev/sda", "type": "scsi"}, {"name": "/dev/nvme0", "type": "nvme"}]}' ;;
-*) printf '{"asked": "%s"}' "${*#*selftest }" ;;
+*--scan) echo '{"devices": [{"name": "/dev/sda", "type": "scsi"}, {"name": "/dev/nvme0", "type": "nvme"},
+  {"name": "/dev/bus/0", "type": "megaraid,0"}, {"name": "/dev/bus/0", "type": "megaraid,1"}]}' ;;
+*--log=error*--log=ssd*) printf '{"asked": "%s"}' "${*#*selftest }" ;;
 esac
 """
 
 
-def test_a_disk_that_the_scan_calls_scsi_is_asked_as_what_it_is(
+def test_each_disk_is_asked_as_what_it_is_and_for_all_logs_that_tell_of_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "smartctl"
     program.write_text(SMARTCTL)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert inspecting.smart() == {"/dev/sda": {"asked": "/dev/sda"}, "/dev/nvme0": {"asked": "-d nvme /dev/nvme0"}}
+    assert inspecting.smart() == {
+        "/dev/sda": {"asked": "/dev/sda"}, "/dev/nvme0": {"asked": "-d nvme /dev/nvme0"},
+        "/dev/bus/0 megaraid,0": {"asked": "-d megaraid,0 /dev/bus/0"},
+        "/dev/bus/0 megaraid,1": {"asked": "-d megaraid,1 /dev/bus/0"},
+    }  # fmt: skip
 
 
 def test_a_machine_without_arrays_says_so(tmp_path: Path) -> None:
