@@ -23,6 +23,7 @@ from hosting.policy.server_updates import (
     URGENT_SAME,
     USUAL,
     Scope,
+    needs_reboot,
     reboot_window,
     urgent_window,
 )
@@ -136,7 +137,8 @@ def reboot_turn(server: ServerFacts, boot: str, why: str, urgent: str | None) ->
     with inventory().reading() as session:
         levels = server_updates.levels_on(session, server.name, now())
         names = [one.name for one in server_updates.open_instances(session, server.name)]
-        known = {one.instance_name: one for one in announcements.announced_of(session, key)}
+        told = announcements.announced_of(session, key)
+        known = {one.instance_name: one for one in told if one.called_off_at is None}
         stop = _expected_stop(session, server.name)
     planned = next((known[name].times.window for name in names if name in known), None)
     lasts = timedelta(seconds=stop)
@@ -182,8 +184,13 @@ def reboot_and_wait(server: ServerFacts, boot: str, seconds: float = BACK_SECOND
 
 @reading
 def end_left_reboots(server: ServerFacts, facts: SystemFacts) -> None:
-    """Where nobody saw the end of a reboot, since its run was killed or gave up: it ended with the boot that is."""
+    """Where nobody saw the end of a reboot, since its run was killed or gave up: it ended with the boot that is.
+
+    One that was told and does not come about is called off: of another boot, needed no more, or of who has left.
+    """
     of_server = f"{REBOOTS}:{server.name}:"
+    why = "" if needs_reboot(facts) else "The server needs no reboot any more."
+    in_transaction(inventory(), lambda session: _call_off_reboots(session, server.name, facts.boot[:8], why))
     with inventory().reading() as session:
         begun = announcements.left_begun(session, of_server)
     left = [one for one in begun if not one.update.key.startswith(f"{of_server}{facts.boot[:8]}")]
@@ -221,14 +228,34 @@ def settle_if_back(server: ServerFacts) -> None:
 
 @reading
 def record_rebooted(server: ServerFacts, why: str, stop_seconds: float, by: str) -> None:
-    """By the next reboot's expectation."""
-    evidence = {"seconds": stop_seconds}
-    in_transaction(
-        inventory(),
-        lambda session: deeds.record(
-            session, by, REBOOTED, servers.subject_of(server.name), why=why, evidence=evidence, now=now()
-        ),
-    )
+    """By the next reboot's expectation; what else was planned before it is called off."""
+
+    def record(session: Session) -> None:
+        evidence, subject = {"seconds": stop_seconds}, servers.subject_of(server.name)
+        deeds.record(session, by, REBOOTED, subject, why=why, evidence=evidence, now=now())
+        _call_off_reboots(session, server.name, "", "The server was rebooted already.")
+
+    in_transaction(inventory(), record)
+
+
+def _call_off_reboots(session: Session, server: str, boot: str, why: str) -> None:
+    """Reboots of a server that were planned don't come about: whoever was told of one is told that it is off.
+
+    Args:
+        session: of the transaction.
+        server: which.
+        boot: the present one, by its first letters; what was planned before another one is past.
+        why: also those of this boot are off; empty where they stand, for all who are still there.
+    """
+    of_server = f"{REBOOTS}:{server}:"
+    here = {one.name for one in server_updates.open_instances(session, server)}
+    for one in announcements.still_planned(session, of_server):
+        is_past = not one.update.key.startswith(f"{of_server}{boot}")
+        has_left = "" if one.instance_name in here else "The instance is not on the server any more."
+        said = why or ("The server was rebooted already." if is_past else has_left)
+        if said:
+            names = {str(one.instance_name)}
+            announcements.call_off(session, one.update.key, by=deeds.SERVICE, why=said, now=now(), names=names)
 
 
 def _told_before(session: Session, scope: Scope, names: Collection[str], at: datetime) -> list[Announced]:

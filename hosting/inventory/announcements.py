@@ -91,14 +91,12 @@ def announced(session: Session, key: str, instance: str) -> Announced | None:
 
 def left_begun(session: Session, prefix: str) -> list[Announced]:
     """The turns that have begun and not ended, of all updates whose keys begin so."""
-    query = (
-        select(AnnouncedInstance, Announcement)
-        .join(Announcement, Announcement.id == AnnouncedInstance.announcement_id)
-        .where(Announcement.update_key.startswith(prefix, autoescape=True))
-        .where(AnnouncedInstance.begun_at.is_not(None), AnnouncedInstance.ended_at.is_(None))
-        .order_by(AnnouncedInstance.id)
-    )
-    return [facts_of(row, announcement) for row, announcement in session.execute(query)]
+    return [one for one in _not_ended(session, prefix) if one.begun_at is not None]
+
+
+def still_planned(session: Session, prefix: str) -> list[Announced]:
+    """The turns that have neither begun nor been called off, of all updates whose keys begin so."""
+    return [one for one in _not_ended(session, prefix) if one.begun_at is None and one.called_off_at is None]
 
 
 def turns_since(session: Session, since: datetime, instance: str = "") -> list[Announced]:
@@ -179,6 +177,18 @@ def record_told(session: Session, told: Announced, letter: UpdateLetter, now: da
     else:
         row.last_word = letter
     session.flush()
+
+
+def _not_ended(session: Session, prefix: str) -> list[Announced]:
+    """The turns that have not ended, of all updates whose keys begin so."""
+    query = (
+        select(AnnouncedInstance, Announcement)
+        .join(Announcement, Announcement.id == AnnouncedInstance.announcement_id)
+        .where(Announcement.update_key.startswith(prefix, autoescape=True))
+        .where(AnnouncedInstance.ended_at.is_(None))
+        .order_by(AnnouncedInstance.id)
+    )
+    return [facts_of(row, announcement) for row, announcement in session.execute(query)]
 
 
 def _announcement(session: Session, update: Update, by: str, reason: str, now: datetime) -> Announcement:

@@ -876,6 +876,57 @@ def test_who_comes_after_a_reboot_was_told_is_told_at_once_and_puts_it_off_for_n
     assert not any(one.silent for one in turns)
 
 
+def told_of_reboot(two: Two, instance: str, key: str = "server:reboot:app1:b0") -> UpdateLetter | None:
+    """The letter that is due about a reboot, once what was due before is sent."""
+    with two.inventory.reading() as session:
+        turn = announcements.announced(session, key, instance)
+    assert turn is not None
+    letter = letter_due(turn)
+    if letter is not None:
+        in_transaction(two.inventory, lambda session: announcements.record_told(session, turn, letter, NIGHT))
+    return letter
+
+
+@pytest.mark.parametrize("how", ["crashed", "needed no more", "left", "by urgent work"])
+def test_a_reboot_that_was_told_and_does_not_come_about_is_called_off(two: Two, instance: str, how: str) -> None:
+    """Who was told that his instance is away in a night is told that it is not (P16); once."""
+    flag = two.servers["app1"].folder / "run/reboot-required"
+    flag.touch()
+    two.update()
+    assert told_of_reboot(two, instance) is UpdateLetter.PLANNED
+    assert told_of_reboot(two, instance) is None
+    at = NIGHT + DAY
+    with_backup(two.inventory, instance, "g2", at - HOUR)
+    if how == "by urgent work":
+        at = NOON + DAY
+        assert "; rebooted in " in two.update(at, urgent=True, reboot=True, reason="a hole in the kernel")
+    else:
+        if how == "crashed":
+            two.servers["app1"].boot.write_text("b1\n")
+        if how == "left":
+            with two.inventory.writing() as session:
+                session.get_one(Instance, instance).server_name = "app2"
+        else:
+            flag.unlink()
+        two.update(at)
+    assert told_of_reboot(two, instance) is UpdateLetter.CALLED_OFF
+    two.update(at + DAY)
+    assert told_of_reboot(two, instance) is None
+
+
+def test_a_reboot_that_was_called_off_and_is_needed_after_all_is_told_anew(two: Two, instance: str) -> None:
+    flag = two.servers["app1"].folder / "run/reboot-required"
+    flag.touch()
+    two.update()
+    assert told_of_reboot(two, instance) is UpdateLetter.PLANNED
+    flag.unlink()
+    two.update(NIGHT + DAY)
+    assert told_of_reboot(two, instance) is UpdateLetter.CALLED_OFF
+    flag.touch()
+    two.update(NIGHT + 2 * DAY)
+    assert told_of_reboot(two, instance) is UpdateLetter.CHANGED
+
+
 def test_a_server_that_all_have_left_since_they_were_told_is_rebooted(
     two: Two, instance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
