@@ -20,28 +20,12 @@ from tests.service.plans import Fault
 if TYPE_CHECKING:
     from hosting.policy.leaving import EndFacts
     from hosting.policy.values import InstanceFacts
+    from tests.service.plans import Outcome
     from tests.service_fixture import Service
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect, pytest.mark.timeout(900)]
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-ASIDE = """
-set -eu
-mkdir -p /srv/backup/$1-aside-20260101t000000/data /srv/imports/$1-7
-echo old >/srv/backup/$1-aside-20260101t000000/data/file; echo zip >/srv/imports/$1-7/archive
-mariadb -e "CREATE DATABASE phm_$1_aside_20260101t000000; CREATE TABLE phm_$1_aside_20260101t000000.t (a INT);
-  CREATE USER phm_$1_trial@localhost"
-"""
-"""What restores, imports and updates may have left beside an instance."""
-PSEUDONYMS = frozenset({
-    "contracts.order_reference", "contracts.customer_reference", "customers.reference", "orders.reference",
-    "orders.customer_reference", "payments.order_reference", "payments.event_id", "shop_events.order_reference",
-    "shop_events.id", "turns.name", "cases.key", "cases.subject", "deeds.subject", "deeds.evidence", "letters.key",
-    "work.subject", "instances.name", "instances.order_reference", "endings.instance_name", "generations.id",
-    "generations.instance_name", "snapshots.id", "snapshots.generation", "snapshots.instance_name",
-    "booking_changes.instance_name", "names.instance_name",
-})  # fmt: skip
-"""Where the signs of instance and order stay: the tombstone and the record of what was done."""
 STEPS = (
     "read_end", "read_next", "call_off_moves", "is_to_be_closed", "ensure_ended_page", "ensure_nothing_runs",
     "prove_ended", "take_last_point", "release_names", "record_held_names", "read_names", "ensure_no_name_site",
@@ -54,6 +38,9 @@ DELETING = (
     "tell_customer_deleted", "erase_records", "record_waiting",
 )  # fmt: skip
 
+PARTS = 6
+"""The long ones can be run on several servers side by side, and what a part has found is told at its end."""
+
 
 def lived_in(service: Service, word: str) -> tuple[InstanceFacts, str]:
     """An instance with data, a backup, a name, and things beside it; its name's A-label."""
@@ -62,11 +49,6 @@ def lived_in(service: Service, word: str) -> tuple[InstanceFacts, str]:
     assert back_up(service, made, "full").completed
     assert names.assign(service, made, name).completed
     return made, name
-
-
-def stale(service: Service, instance: InstanceFacts) -> None:
-    done = service.fleet.run(instance.server_name, f"sh -s {instance.name}", text_in=ASIDE)
-    assert done.returncode == 0, done.stderr
 
 
 def answers(service: Service, instance: InstanceFacts) -> set[int]:
@@ -104,7 +86,7 @@ def check_nothing_left(service: Service, instance: InstanceFacts, end: EndFacts,
     assert endings.left_in_store(instance.name) == []
     assert endings.left_in_zone(name) == []
     order = instance.order_reference
-    assert endings.left_in_inventory(service, instance.name, order, besides=PSEUDONYMS) == []
+    assert endings.left_in_inventory(service, instance.name, order, besides=endings.PSEUDONYMS) == []
     personal = (f"{order.lower()}@kunde.test", name)
     assert set(endings.left_in_inventory(service, *personal)) <= {"names.a_label", "names.as_ordered", "turns.name"}
     record = endings.record(service, end)
@@ -123,7 +105,7 @@ def check_nothing_left(service: Service, instance: InstanceFacts, end: EndFacts,
 
 def test_a_contract_ends_at_midnight_is_called_off_ends_again_and_nothing_is_left_of_it(service: Service) -> None:
     instance, name = lived_in(service, "anna")
-    stale(service, instance)
+    endings.put_aside(service, instance, instance.server_name)
     neighbour = service.provision()
     end = endings.notice(service, instance)
     midnight = end.effective_at
@@ -194,11 +176,12 @@ def test_a_run_killed_after_one_step_after_the_other_comes_to_the_end_all_the_sa
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("moment", ["before", "command", "after"])
-def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(service: Service, moment: str) -> None:
-    instance, name = lived_in(service, f"zita-{moment}")
+def test_an_end_killed_at_any_step_is_gone_on_with_by_the_next_run(service: Service, moment: str, part: int) -> None:
+    instance, name = lived_in(service, f"zita-{moment}-{part}")
     times = 0
-    for step in STEPS:
+    for step in STEPS[part::PARTS]:
         end = endings.notice(service, instance)
         at = end.effective_at
         killed = endings.run(service, end, at, Fault(step, moment))  # type: ignore[arg-type]  # one of the three
@@ -209,7 +192,19 @@ def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(service: Service, 
         endings.call_off(service, end, at + DAY)
         assert endings.run(service, end, at + DAY).completed, step
         assert names.assign(service, instance, name, at=(at + DAY).timestamp()).completed
-    for step in DELETING:
+        told(moment, step, killed)
+    sys.stdout.write(f"killed and gone on with {times} times ({moment} a step)\n")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("moment", ["before", "command", "after"])
+def test_a_deletion_killed_at_any_step_is_gone_on_with_by_the_next_run(
+    service: Service, moment: str, part: int
+) -> None:
+    times = 0
+    for step in DELETING[part::PARTS]:
         instance, name = lived_in(service, f"weg-{step.replace('_', '-')[:20]}-{moment}")
         end = endings.notice(service, instance)
         assert endings.run(service, end, end.effective_at).completed
@@ -219,7 +214,14 @@ def test_a_run_killed_at_any_step_is_gone_on_with_by_the_next(service: Service, 
         times += killed.state == "Killed"
         assert endings.run(service, end, at + HOUR).completed, step
         check_nothing_left(service, instance, end, name)
+        told(moment, step, killed)
     sys.stdout.write(f"killed and gone on with {times} times ({moment} a step)\n")
+
+
+def told(moment: str, step: str, killed: Outcome) -> None:
+    """How far a long one has come."""
+    sys.stdout.write(f"{moment} {step}: {killed.state}, gone on with\n")
+    sys.stdout.flush()
 
 
 def test_a_server_that_is_silent_owes_the_deletion_and_does_it_later(service: Service) -> None:

@@ -31,9 +31,34 @@ getent passwd | grep -F -- "$1"
 mariadb -NBe "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE '%$1%'
   UNION SELECT CONCAT('user ', User) FROM mysql.global_priv WHERE User LIKE '%$1%'
   UNION SELECT CONCAT('rights ', Db) FROM mysql.db WHERE Db LIKE '%$1%'"
+btrfs subvolume list /srv 2>/dev/null | grep -F -- "$1"
+systemctl list-units --all --plain --no-legend "*$1*" | cut -d' ' -f1
+ps -eo args | grep -F -- "phm-$1" | grep -v grep
 true
 """
 """Whatever a server has of a name, wherever it is; what Apache and systemd write down of requests rotates by itself."""
+
+ASIDE = """
+set -eu
+mkdir -p /srv/backup/$1-aside-20260101t000000/data /srv/imports/$1-7
+echo old >/srv/backup/$1-aside-20260101t000000/data/file; echo zip >/srv/imports/$1-7/archive
+mariadb -e "CREATE DATABASE phm_$1_aside_20260101t000000; CREATE TABLE phm_$1_aside_20260101t000000.t (a INT);
+  CREATE USER phm_$1_trial@localhost"
+"""
+"""What restores, imports and updates may have left beside an instance."""
+PSEUDONYMS = frozenset({
+    "contracts.order_reference", "contracts.customer_reference", "customers.reference", "orders.reference",
+    "orders.customer_reference", "payments.order_reference", "payments.event_id", "shop_events.order_reference",
+    "shop_events.id", "turns.name", "cases.key", "cases.subject", "deeds.subject", "deeds.evidence", "letters.key",
+    "work.subject", "instances.name", "instances.order_reference", "endings.instance_name", "generations.id",
+    "generations.instance_name", "snapshots.id", "snapshots.generation", "snapshots.instance_name",
+    "booking_changes.instance_name", "names.instance_name",
+})  # fmt: skip
+"""Where the signs of instance and order stay: the tombstone and the record of what was done."""
+OF_MOVES = frozenset({"moves.instance_name"})
+"""Likewise, of one that has moved."""
+
+OF_NAME = "find /etc/apache2/phm -name '*.{number}.conf' -o -path '*/name-certificates/*' -name '*{number}.*'"
 
 
 def run(service: Service, end: EndFacts, at: datetime, fault: Fault | None = None) -> Outcome:
@@ -67,6 +92,12 @@ def record(service: Service, end: EndFacts) -> list[PlaceRecord]:
         return ending_records.records_of(session, end.id)
 
 
+def put_aside(service: Service, instance: InstanceFacts, host: str) -> None:
+    """What lies beside an instance on a host."""
+    done = service.fleet.run(host, f"sh -s {instance.name}", text_in=ASIDE)
+    assert done.returncode == 0, done.stderr
+
+
 def left_on_servers(service: Service, name: str) -> dict[str, list[str]]:
     """What each server has of a name."""
     found = {}
@@ -75,6 +106,11 @@ def left_on_servers(service: Service, name: str) -> dict[str, list[str]]:
         assert done.returncode == 0, done.stderr
         found[host] = done.stdout.split("\n")[:-1]
     return found
+
+
+def left_of_name(service: Service, number: int) -> dict[str, list[str]]:
+    """What each server has of a name by its number: its site, its certificate, its key."""
+    return {host: service.on(OF_NAME.format(number=number), host).split() for host in service.hosts}
 
 
 def left_in_store(name: str) -> list[str]:
