@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, DateTime, Select, Table, delete, func, or_, select, update
+from sqlalchemy import JSON, DateTime, Select, Table, delete, func, literal, or_, select, update
 
 from hosting.inventory import exports, imports, work
 from hosting.inventory.deeds import SERVICE
 from hosting.inventory.endings import CALLED_OFF, DELETED, ENDED, NOTICED
-from hosting.inventory.models import Case, Customer, Deed, Instance, Letter, Name, Order, ShopEvent, Turn
+from hosting.inventory.finding_rows import Finding
+from hosting.inventory.models import Case, Customer, Deed, Instance, Letter, Name, Order, ShopEvent, Turn, Work
 from hosting.inventory.notices import NoticeType
 from hosting.inventory.tables import Base
 from hosting.policy.leaving import Listing, listing_of
@@ -36,11 +37,13 @@ GONE = (
 """Tables whose rows go; those that hang on names or moves go with these."""
 
 BLANK: dict[str, tuple[str, ...]] = {
+    "arrears": ("held_why", "ended_why"),
     "booking_changes": ("why", "finding", "facts"),
     "endings": ("why", "hold_why", "names"),
     "generations": ("wrapped_password", "finding"),
     "imports": ("sealed_source", "shown_url", "declared", "why", "report", "finding", "evidence"),
     "instance_updates": ("finding",),
+    "level_agreements": ("reason", "called_off_why"),
     "moves": ("why", "finding", "evidence"),
     "outages": ("why",),
     "rehearsals": ("evidence",),
@@ -49,14 +52,15 @@ BLANK: dict[str, tuple[str, ...]] = {
 }
 """Tables whose rows stay, without these columns."""
 
-BY_THEMSELVES = frozenset({"cases", "customers", "deeds", "letters", "names", "shop_events", "turns"})
+BY_THEMSELVES = frozenset({
+    "cases", "customers", "deeds", "findings", "letters", "names", "shop_events", "turns", "work",
+})  # fmt: skip
 """Tables whose rows are found by more than the instance's name: `erase` sees to each."""
 
 STAYS = frozenset({
-    "announced_instances", "announcements", "arrears", "availability_days", "bookings", "contracts", "day_overrides",
-    "ending_records", "evacuations", "findings", "instances", "leases", "level_agreements", "looks_made",
-    "operator_logins", "operators", "orders", "outage_alarms", "payments", "probe_spans", "releases", "rents",
-    "roll_outs", "servers", "service_levels", "work",
+    "announced_instances", "announcements", "availability_days", "bookings", "contracts", "day_overrides",
+    "ending_records", "evacuations", "instances", "leases", "looks_made", "operator_logins", "operators", "orders",
+    "outage_alarms", "payments", "probe_spans", "releases", "rents", "roll_outs", "servers", "service_levels",
 })  # fmt: skip
 """Tables that tell of what was agreed, paid, done and reached, and of no person but the operators."""
 
@@ -73,7 +77,8 @@ def erase(session: Session, instance: str, now: datetime) -> tuple[Listing, List
     row = session.get_one(Instance, instance)
     order = session.get_one(Order, row.order_reference)
     addresses, subjects = _addresses(session, row, order), _subjects(session, row, order)
-    before = listing_of(_personal(session, row, order, addresses, now))
+    found = _findings(session, instance, subjects)
+    before = listing_of([*_personal(session, row, order, addresses, now), *_said_of(session, found, subjects)])
     exports.call_off_all(session, instance, "The instance is deleted.", now)
     for name in GONE:
         _delete(session, table_of(name), instance)
@@ -81,6 +86,7 @@ def erase(session: Session, instance: str, now: datetime) -> tuple[Listing, List
         _blank(session, table_of(name), columns, instance)
     erase_names(session, instance, now)
     _erase_words(session, order, subjects, now)
+    session.execute(delete(Finding).where(Finding.key.in_(found)))
     letters = update(Letter).where(Letter.recipient.in_(addresses))
     session.execute(letters.values(recipient="", subject="", message_id=""))
     if not is_customer_still(session, order.customer_reference, besides=instance):
@@ -88,7 +94,8 @@ def erase(session: Session, instance: str, now: datetime) -> tuple[Listing, List
     session.flush()
     session.expire_all()
     row, order = session.get_one(Instance, instance), session.get_one(Order, order.reference)
-    return before, listing_of(_personal(session, row, order, addresses, now))
+    left = [*_personal(session, row, order, addresses, now), *_said_of(session, found, subjects)]
+    return before, listing_of(left)
 
 
 def erase_names(session: Session, instance: str, now: datetime) -> None:
@@ -156,6 +163,9 @@ def _of_instance(table: Table, instance: str) -> Any:
     """Which rows of a table are about an instance: by its name, or by that of what they hang on."""
     if "instance_name" in table.c:
         return table.c.instance_name == instance
+    for own in ("contract_id", "order_reference"):
+        if own in table.c:
+            return table.c[own].in_(select(table_of("instances").c[own]).where(Instance.name == instance))
     column, other = ("name_id", "names") if "name_id" in table.c else ("move_id", "moves")
     there = table_of(other)
     return table.c[column].in_(select(there.c.id).where(there.c.instance_name == instance))
@@ -220,7 +230,32 @@ def _erase_words(session: Session, order: Order, subjects: _Subjects, now: datet
     settled = {"settled_at": now, "settled_by": SERVICE}
     session.execute(update(Case).where(about, Case.settled_at.is_(None)).values(settled))
     session.execute(update(Case).where(about).values(summary="", facts={}, decision="The instance is deleted."))
+    session.execute(update(Work).where(subjects.of(_work_subject())).values(finding=""))
     session.execute(update(ShopEvent).where(ShopEvent.order_reference == order.reference).values(body=""))
+
+
+def _work_subject() -> Any:
+    """How deeds name work, from its row."""
+    return literal("work:") + Work.kind + literal(":") + Work.subject
+
+
+def _findings(session: Session, instance: str, subjects: _Subjects) -> list[str]:
+    """What inspections found about an instance, or in which one of its names stands; told by key."""
+    own = session.execute(select(Name.a_label, Name.as_ordered).where(Name.instance_name == instance)).all()
+    named = [one for pair in own for one in pair if one]
+    rows = session.scalars(select(Finding)).all()
+    return [
+        row.key for row in rows
+        if row.subject in subjects.exactly or any(one in text for one in named for text in (row.key, row.sentence))
+    ]  # fmt: skip
+
+
+def _said_of(session: Session, found: Sequence[str], subjects: _Subjects) -> list[tuple[str, int]]:
+    """What inspections and runs told about an instance, as `_personal` tells it."""
+    there = session.scalars(select(Finding).where(Finding.key.in_(found)))
+    told = [(f"findings {number}", len(one.sentence)) for number, one in enumerate(there)]
+    said = session.scalars(select(Work).where(subjects.of(_work_subject()), Work.finding != ""))
+    return told + [(f"work {one.id}", len(one.finding)) for one in said]
 
 
 def _addresses(session: Session, row: Instance, order: Order) -> set[str]:

@@ -17,6 +17,7 @@ from hosting.inventory import (
     endings,
     erasing,
     exports,
+    findings,
     instances,
     letters,
     links,
@@ -30,9 +31,12 @@ from hosting.inventory import (
 from hosting.inventory.ending_records import record_deleted
 from hosting.inventory.exports import ExportWish
 from hosting.inventory.import_rows import Import
+from hosting.inventory.level_rows import LevelAgreement
 from hosting.inventory.models import Instance, Letter, Order, ShopEvent
+from hosting.inventory.rent_rows import Arrears
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.inventory.tables import Base
+from hosting.policy.inspection import SERVICE, FleetFinding, Look, Severity
 from hosting.policy.leaving import NOTHING
 from hosting.policy.states import EndState, InstanceState, OrderState, WorkState
 from hosting.policy.terms import STANDARD
@@ -217,6 +221,46 @@ def test_words_about_its_exports_imports_and_moves_go_and_no_run_goes_on_with_an
         assert others is not None
         assert (mine.state, others.state) == (WorkState.CANCELLED, WorkState.OPEN)
         assert [one for one in cases.open_cases(session) if one.subject in subjects] == []
+
+
+def test_what_inspections_runs_and_operators_said_of_it_goes_and_what_they_said_of_others_stays(
+    inventory: Inventory,
+) -> None:
+    with_servers(inventory, server("app1"))
+    name, other = lived_in(inventory), opened(inventory, "A-2", NOW)
+
+    def said(session: Session) -> None:
+        site = "/etc/apache2/phm/names/ada-a-1.1.conf"
+        astray = FleetFinding(SERVICE, Look.DOMAINS, "case 7", Severity.WRONG, "It leads away.", "", f"instance:{name}")
+        left = FleetFinding("app1", Look.SITES, site, Severity.WRONG, f"{site} is left.", "")
+        theirs = FleetFinding("app1", Look.SITES, other, Severity.WRONG, "Ben.Word", "", f"instance:{other}")
+        findings.record_look(session, SERVICE, {Look.DOMAINS}, [astray], NOW)
+        findings.record_look(session, "app1", {Look.SITES}, [left, theirs], NOW)
+        for whose, word in ((name, "Ada.Word"), (other, "Ben.Word")):
+            work.ask_for(session, work.RESUME, f"{whose}@1", NOW, by="olga", now=NOW)
+            work.record_failed(session, work.RESUME, f"{whose}@1", f"{word} has none.")
+        row = session.get_one(Instance, name)
+        session.add_all([
+            LevelAgreement(
+                contract_id=row.contract_id, level=None, from_day=NOW.date(), agreed_by="olga", agreed_at=NOW,
+                reason="with Ada.Word", called_off_at=NOW, called_off_by="olga", called_off_why="Ada.Word rang",
+            ),
+            Arrears(
+                order_reference=row.order_reference, begun_at=NOW, announcements=0, held_by="olga",
+                held_why="Ada.Word is ill", ended_at=NOW, ended_why="Ada.Word paid",
+            ),
+        ])  # fmt: skip
+
+    in_transaction(inventory, said)
+    assert known_of(inventory, "Ada.Word") == {"arrears", "level_agreements", "work"}
+    assert known_of(inventory, "ada-a-1") == {"deeds", "findings", "names", "turns"}
+    before, after = do(inventory, erasing.erase, name, LATER)
+    assert (before.count > 5, after) == (True, NOTHING)
+    assert known_of(inventory, "Ada.Word") == set()
+    assert known_of(inventory, "ada-a-1") == {"names", "turns"}  # it rests
+    assert known_of(inventory, "Ben.Word") == {"findings", "work"}
+    with inventory.reading() as session:
+        assert [one.subject for one in findings.standing(session)] == [f"instance:{other}"]
 
 
 def test_what_reads_all_restores_and_mends_reads_on_once_an_instance_that_had_some_is_deleted(
