@@ -9,11 +9,15 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from tests.service.ports import free_port
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 START_SECONDS = 60
 
@@ -30,6 +34,7 @@ class PrivateServer:
         self.made = 0
         if os.geteuid() == 0:
             shutil.chown(self.folder, self.user, self.user)
+        self.admin: Engine | None = None
         self.prepare()
         self.start()
 
@@ -73,6 +78,8 @@ class PrivateServer:
     def stop(self) -> None:
         self.process.send_signal(self.stop_signal)
         self.process.wait(START_SECONDS)
+        if self.admin is not None:
+            self.admin.dispose()
 
     def remove(self) -> None:
         if self.process.poll() is None:
@@ -80,10 +87,9 @@ class PrivateServer:
         shutil.rmtree(self.folder)
 
     def statement(self, sql: str) -> None:
-        engine = create_engine(self.admin_url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(sql))
-        engine.dispose()
+        self.admin = self.admin or create_engine(self.admin_url, isolation_level="AUTOCOMMIT")
+        with self.admin.connect() as connection:
+            connection.exec_driver_sql(sql)
 
     def fresh_name(self) -> str:
         self.made += 1
