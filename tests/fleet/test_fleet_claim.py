@@ -79,7 +79,7 @@ def test_a_running_fleet_of_another_checkout_is_refused_in_one_sentence(machine:
 def test_it_is_taken_over_on_demand_and_starts_empty(machine: Machine) -> None:
     machine.left_by(THEIRS)
     assert machine.claim(replace=True) is False
-    assert machine.child.wait(5) != 0
+    assert machine.child.wait(60) != 0
     assert machine.folders() == {"base", "logs"}
     assert state.read(machine.home) == State(str(OURS), state.boot_id())
 
@@ -107,5 +107,5 @@ def test_a_fleet_with_its_files_elsewhere_is_found_too(machine: Machine, tmp_pat
     with pytest.raises(FleetTaken, match="/checkouts/theirs"):
         claim.ensure(NOWHERE, other, owner=OURS, marker=machine.marker)
     assert claim.ensure(NOWHERE, other, replace=True, owner=OURS, marker=machine.marker) is False
-    assert machine.child.wait(5) != 0
+    assert machine.child.wait(60) != 0
     assert machine.marker.read_text().strip() == str(other)

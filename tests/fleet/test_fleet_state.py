@@ -45,13 +45,13 @@ def test_another_process_with_the_same_id_is_not_mistaken_for_ours(sleeper: subp
 
 def test_a_zombie_counts_as_dead() -> None:
     child = subprocess.Popen(["true"])
-    assert wait_until(lambda: state.start_time(child.pid) is None, seconds=5)
+    assert wait_until(lambda: state.start_time(child.pid) is None, seconds=60)
     child.wait()
 
 
 def test_a_process_that_does_not_listen_is_ended_anyway(tmp_path: Path) -> None:
     deaf = processes.start(["sh", "-c", "trap '' TERM; echo deaf; sleep 30 & wait; sleep 30"], log=tmp_path / "log")
-    assert wait_until(lambda: "deaf" in (tmp_path / "log").read_text(), seconds=5)
+    assert wait_until(lambda: "deaf" in (tmp_path / "log").read_text(), seconds=60)
     processes.stop(deaf, seconds=0.3)
     assert not deaf.alive()
 

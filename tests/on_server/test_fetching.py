@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deployments.runtime.processes import began_at
 from tasks.on_server.fetching import command, fetch, settings
 from tasks.on_server.job import Complaint, Progress
 from tests.service.archive_source import plain_source
@@ -150,13 +151,17 @@ def test_a_job_that_is_killed_is_gone_on_with(step: Step) -> None:
     step.source.slow["/old.zip"] = 0.3
     killed = multiprocessing.get_context("fork").Process(target=step)
     killed.start()
-    deadline = time.monotonic() + 20
-    while not (list(step.folder.glob("*.mark")) and step.left) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not (list(step.folder.glob("*.mark")) and step.left):
+        assert time.monotonic() < deadline
         time.sleep(0.05)
+    (curl,) = map(int, Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split())
     killed.kill()
     killed.join()
     del step.source.slow["/old.zip"]
-    time.sleep(0.5)  # its curl notices
+    while began_at(curl) is not None:  # it ends by itself
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     came = step.left
     assert came
     assert step() == SUM

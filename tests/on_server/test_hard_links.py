@@ -195,6 +195,8 @@ def test_nothing_is_lost_that_the_tables_name_while_mails_come_are_moved_and_go(
     for writer in writers:
         writer.start()
     try:
+        while len(product.rows) < WRITERS * STAYS:  # they never become fewer
+            product.stopped.wait(PAUSE_SECONDS)
         for number in range(ROUNDS):
             point = tmp_path / f"point{number}"
             point.mkdir()

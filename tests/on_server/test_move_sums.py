@@ -46,7 +46,7 @@ def test_what_is_told_is_what_was_there_when_it_was_to_be_held(request_: dict[st
     (tmp_path / "hold").touch()
     move_in.wait_for(tmp_path / "held")
     (tmp_path / "rows").write_text("users\t4\t99\t99\n")  # the customer works on
-    work.join(10)
+    work.join(60)
     assert found == [{"rows": [["users", "3", "17", "40"], ["mails", "0", "0", "0"]]}]
     assert (tmp_path / "asked").read_text() == "SELECT sums;\n"
 

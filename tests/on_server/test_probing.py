@@ -36,9 +36,13 @@ def target(port: int, path: str = "/i1/api.php", host: str = HOST) -> dict[str, 
     return {"instance": path.split("/")[1], "host": host, "address": "127.0.0.1", "port": port, "path": path}
 
 
-def told(folder: Path, *targets: dict[str, Any], seconds: float = 2.0, within: float = 0.0) -> list[tuple[Any, ...]]:
+def told(folder: Path, *targets: dict[str, Any], seconds: float = 30.0, within: float = 0.0) -> list[tuple[Any, ...]]:
+    """What is told of each; asked again where this machine was itself too late to tell."""
     trust = probing.trust_of((folder / "ca.pem").read_text())
-    return asyncio.run(probing.ask_all(list(targets), trust, within=within, seconds=seconds, at_once=50))
+    while True:
+        said = asyncio.run(probing.ask_all(list(targets), trust, within=within, seconds=seconds, at_once=50))
+        if len(said) == len(targets):
+            return said
 
 
 @pytest.mark.parametrize("status", [401, 503, 500, 200])
@@ -60,7 +64,7 @@ def test_a_certificate_of_an_unknown_authority_is_not_trusted(server: Answering,
 
 def test_who_does_not_answer_in_time_is_not_reached(server: Answering, tmp_path: Path) -> None:
     server.statuses["/i1/api.php"] = SILENT
-    assert told(tmp_path, target(server.port), seconds=2.0)[0][1] == probing.UNREACHABLE
+    assert told(tmp_path, target(server.port), seconds=1.0)[0][1] == probing.UNREACHABLE
 
 
 def test_who_is_not_reached_while_the_prober_itself_was_late_is_not_told(server: Answering, tmp_path: Path) -> None:
@@ -72,7 +76,7 @@ def test_who_is_not_reached_while_the_prober_itself_was_late_is_not_told(server:
             probing.ask_all([target(server.port)], trust, within=0.0, seconds=0.8, at_once=1)
         )  # fmt: skip
         await asyncio.sleep(0.2)
-        time.sleep(0.5)  # noqa: ASYNC251  # nothing else can be done meanwhile
+        time.sleep(0.7)  # noqa: ASYNC251  # nothing else can be done meanwhile
         return await asking
 
     assert asyncio.run(busy()) == []
@@ -81,7 +85,7 @@ def test_who_is_not_reached_while_the_prober_itself_was_late_is_not_told(server:
 def test_who_refuses_or_hangs_up_is_not_reached(server: Answering, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        assert told(tmp_path, target(port), seconds=2.0)[0][1] == probing.UNREACHABLE
+        assert told(tmp_path, target(port), seconds=1.0)[0][1] == probing.UNREACHABLE
     assert told(tmp_path, target(port))[0][1] == probing.UNREACHABLE
 
 
@@ -95,7 +99,7 @@ def test_a_line_that_is_no_answer_is_told_as_such(line: bytes, answer: object) -
 
 def test_questions_are_spread_over_the_time_that_is_given(server: Answering, tmp_path: Path) -> None:
     targets = [target(server.port, f"/i{n}/api.php") for n in range(5)]
-    for _ in range(5):  # the best counts: the machine may be busy with other tests
+    for _ in range(60):  # the best counts: the machine may be busy with other tests
         asked = [one[2] for one in told(tmp_path, *targets, within=1.0)]
         assert all(place * 0.2 - TOLD_TO <= at for place, at in enumerate(asked)), asked
         if all(at < place * 0.2 + 0.2 for place, at in enumerate(asked)):
@@ -107,7 +111,7 @@ def test_questions_are_spread_over_the_time_that_is_given(server: Answering, tmp
 def test_the_program_runs_alone_and_answers_in_json(server: Answering, tmp_path: Path) -> None:
     server.statuses["/i2/api.php"] = 503
     request = {
-        "within": 0.0, "seconds": 2.0, "at_once": 10, "authorities": (tmp_path / "ca.pem").read_text(),
+        "within": 0.0, "seconds": 30.0, "at_once": 10, "authorities": (tmp_path / "ca.pem").read_text(),
         "targets": [target(server.port), target(server.port, "/i2/api.php")],
     }  # fmt: skip
     done = subprocess.run(

@@ -121,6 +121,11 @@ def test_the_last_round_of_a_folder_without_snapshots_reads_and_looks_at_what_ha
     }
     monkeypatch.setattr(file_tree, "SETTLED_NS", 0)
     move_in.tree(request, Progress(tmp_path))
+    old = max(one.stat().st_ctime for one in (data / "inbox").iterdir()) + 0.001
+    tick = tmp_path / "tick"
+    tick.touch()
+    while tick.stat().st_ctime <= old + 0.001:  # a file system's clock goes on in steps of some milliseconds
+        tick.touch()
     (data / "inbox/7").write_text("another")
     (data / "inbox/new").write_text("new")
     (data / "inbox/9").unlink()
@@ -137,7 +142,7 @@ def test_the_last_round_of_a_folder_without_snapshots_reads_and_looks_at_what_ha
     os.utime(data)
     for number in range(300):  # they are old: not of the last seconds
         assert (data / f"inbox/{number}").exists() or number == 9
-    (kept.parent / "tree.since").write_text(str((data / "inbox/299").stat().st_ctime + 0.001))
+    (kept.parent / "tree.since").write_text(str(old))
     monkeypatch.setattr(file_tree, "entry_of", watched)
     found = move_in.tree({**request, "awaited": str(sign), "changing": False, "last": True}, Progress(tmp_path))
     monkeypatch.setattr(file_tree, "entry_of", entry_of)
