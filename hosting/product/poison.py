@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from hosting.policy.findings import Rule
 
-WEB = "^(https?|webcals?)://"
+WEB = "(?i)^(https?|webcals?)://"
+"""Letter case is said not to count: in a column of bytes, as a dump may declare any, it would."""
+
 INNER = (
-    "^[a-z]+://([^/@]*@)?(localhost|[^/:]*[.](local|localhost|internal|lan)|127[.]|10[.]|0+[.:/]|192[.]168[.]|"
+    "(?i)^[a-z]+://([^/@]*@)?(localhost|[^/:]*[.](local|localhost|internal|lan)|127[.]|10[.]|0+[.:/]|192[.]168[.]|"
     "169[.]254[.]|172[.](1[6-9]|2[0-9]|3[01])[.]|0x|[0-9]+[:/]|[0-9]+$|[[])"
 )
 """Hosts that are inner ones without asking a resolver; what a name leads to is kept by the server's outgoing rules."""
@@ -21,7 +23,7 @@ INNER = (
 OBJECT = '(^|[;{}])[CO]:[+]?[0-9]+:"'
 OUT_OF_THE_FOLDER = "(^|/)[.][.]?(/|$)|^/|[[:cntrl:]]"
 NO_FILE_NAME = "/|^[.][.]?$|[[:cntrl:]]"
-ACTIVE = "^(file|javascript|vbscript|data|php|phar|expect|glob|zip):"
+ACTIVE = "(?i)^(file|javascript|vbscript|data|php|phar|expect|glob|zip):"
 PASSED_OVER = "[[:cntrl:][:space:]]"
 """Browsers pass over control characters before a scheme, and over line ends and tabs in it."""
 
