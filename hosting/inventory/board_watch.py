@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from hosting.inventory.availability_owed import served_ever
 from hosting.inventory.backup_views import BACKED_UP
 from hosting.inventory.ending_rows import Ending
 from hosting.inventory.endings import OPEN
 from hosting.inventory.export_rows import Export
 from hosting.inventory.finding_rows import Finding
 from hosting.inventory.findings import inspected
-from hosting.inventory.levels import terms_of_instances
 from hosting.inventory.models import Instance
-from hosting.inventory.probe_rows import Outage, OutageAlarm, ProbeSpan
+from hosting.inventory.probe_rows import AvailabilityDay, Outage, OutageAlarm, ProbeSpan
 from hosting.inventory.rent_rows import Arrears, Suspension
 from hosting.policy import board_rules
-from hosting.policy.availability_year import year_bounds
+from hosting.policy.availability_year import owed_in, year_bounds
+from hosting.policy.backup_times import ONE_DAY
 from hosting.policy.board import Line, Urgency, ago, clipped, clock, counted, length, named, section
 from hosting.policy.exports import ExportState
 from hosting.policy.inspection import Severity
-from hosting.policy.months import day_of
+from hosting.policy.months import day_of, months_after, start_of
 from hosting.policy.outage_alarms import WAY_OUT
 from hosting.policy.outage_causes import Cause
 from hosting.policy.states import EndState
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from hosting.inventory.availability_owed import Served
     from hosting.inventory.board import Asked
     from hosting.policy.board import Section
-    from hosting.policy.terms import Terms
 
 LAST_DAY = timedelta(days=1)
 
@@ -47,7 +48,9 @@ def availability(session: Session, asked: Asked) -> Section:
     outages = session.scalars(touched.order_by(Outage.began_at)).all()
     alarms = {row.id: row for row in session.scalars(select(OutageAlarm).where(OutageAlarm.ended_at.is_(None)))}
     lines = _down([one for one in outages if one.ended_at is None], alarms, asked.at)
-    lines += _budgets(session, outages, asked.at)
+    owed = {one.instance.name: one for one in served_ever(session, asked.at, None) if one.instance.state in BACKED_UP}
+    lines += _budgets(owed, outages, asked.at)
+    lines += _unmeasured(session, owed, asked.at)
     recent = [one for one in outages if (one.ended_at or asked.at) > asked.at - LAST_DAY]
     note = f"{counted(len(recent), 'outage')} in the last day."
     measured = session.scalar(select(func.max(ProbeSpan.until)))
@@ -121,32 +124,44 @@ def _down(outages: Iterable[Outage], alarms: Mapping[int, OutageAlarm], now: dat
     return lines
 
 
-def _budgets(session: Session, outages: Iterable[Outage], now: datetime) -> list[Line]:
+def _budgets(owed: Mapping[str, Served], outages: Iterable[Outage], now: datetime) -> list[Line]:
     """The instances that have used up much of what they may be down this year, by the outages on record."""
-    begins, ends = year_bounds(day_of(now).year)
+    year = day_of(now).year
+    begins, ends = year_bounds(year)
     down: defaultdict[str, timedelta] = defaultdict(timedelta)
     for row in outages:
-        if row.cause != Cause.SUSPENDED:
+        if row.cause != Cause.SUSPENDED and row.instance_name in owed:
             down[row.instance_name] += (row.ended_at or now) - max(row.began_at, begins)
-    if not down:
-        return []
-    terms = terms_of_instances(session, now)
-    query = select(Instance.name, Instance.reserved_at, Instance.active_at).where(Instance.state.in_(BACKED_UP))
-    opened = {name: active_at or reserved_at for name, reserved_at, active_at in session.execute(query)}
     lines = []
     for name, lost in down.items():
-        if name in opened:
-            budget = _budget(terms[name], ends - max(begins, opened[name]))
-            urgency = board_rules.of_budget(lost, budget)
-            if urgency is not Urgency.CALM:
-                told = f"Down for {length(lost)} this year; {length(budget)} are borne."
-                lines.append(Line(name, "budget", told, urgency, f"phm availability {name}"))
+        parts = owed_in(owed[name].owed, year)
+        budget = sum((((one.until or ends) - one.since) * one.may_be_down for one in parts), timedelta(0))
+        urgency = board_rules.of_budget(lost, budget)
+        if urgency is not Urgency.CALM:
+            told = f"Down for {length(lost)} this year; {length(budget)} are borne."
+            lines.append(Line(name, "budget", told, urgency, f"phm availability {name}"))
     return lines
 
 
-def _budget(terms: Terms, owed: timedelta) -> timedelta:
-    """How long an instance may be down in the part of a year that it is open."""
-    return owed * ((100 - terms.availability_percent) / 100)
+def _unmeasured(session: Session, owed: Mapping[str, Served], now: datetime) -> list[Line]:
+    """The instances of which too much of this month or the last was not measured, by the days that are counted."""
+    this = day_of(now).replace(day=1)
+    last = (this - ONE_DAY).replace(day=1)
+    lines = []
+    for month, following in ((last, this), (this, months_after(this, 1))):
+        lost, up, down = (
+            func.sum(one)
+            for one in (AvailabilityDay.unmeasured_seconds, AvailabilityDay.up_seconds, AvailabilityDay.down_seconds)
+        )
+        query = select(AvailabilityDay.instance_name, lost, up, down).group_by(AvailabilityDay.instance_name)
+        days = AvailabilityDay.day >= month, AvailabilityDay.day < following
+        whole = (start_of(following) - start_of(month)).total_seconds() if month == this else 0.0  # of what is to come
+        for name, gap, *rest in session.execute(query.where(*days).having(lost > 0)):
+            share = 100 * gap / max(gap + sum(rest), whole)
+            if name in owed and share > owed[name].unmeasured_most:
+                told = f"{share:.1f} % of {month:%B %Y} were not measured: no probe has a result."
+                lines.append(Line(name, "not measured", told, Urgency.WATCH, f"phm availability {name}"))
+    return lines
 
 
 def _ending(row: Ending, now: datetime) -> Line:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import delete, event, select, update
 
 from hosting.errors import DriftFound, Unreachable
 from hosting.inventory import board as parts
 from hosting.inventory import storage_views
 from hosting.inventory.board import PARTS, Asked, read_board
 from hosting.inventory.forecasts import Forecasts
+from hosting.inventory.level_rows import LevelAgreement
+from hosting.inventory.levels import ensure_level
 from hosting.inventory.models import Instance, Move, Snapshot, Work
-from hosting.inventory.probe_rows import OutageAlarm
-from hosting.inventory.session import Inventory
+from hosting.inventory.probe_rows import Outage, OutageAlarm
+from hosting.inventory.probes import DayCount, record_days
+from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.board import LINES_MOST, Board, Section, Urgency
+from hosting.policy.values import InstanceName
 from tests.inventory.files import write_empty
 from tests.service.fleet_records import fill
 
@@ -216,6 +220,51 @@ def test_an_alarm_names_who_is_not_reached_and_a_year_s_budget_is_reckoned_by_th
         "Down for 2 d 1 h this year; 7 h 10 min are borne.",  # 0.4 % of 74.8 days
     ]
     assert found.note == "1 outage in the last day."
+
+
+def test_a_level_agreed_on_in_november_makes_no_budget_of_may_smaller(small: Inventory) -> None:
+    """29 h 54 min are borne by the standard up to then, 26 min by gold: by gold alone 26 h would be far too much."""
+    opened = datetime(2026, 1, 18, 12, tzinfo=UTC)
+    fill(small, NOW, 1)
+    with small.writing() as session:
+        ensure_level(session, "gold", {"availability_percent": 99.95})
+        row = session.scalars(select(Instance)).one()
+        row.active_at = opened
+        session.add(
+            LevelAgreement(
+                contract_id=row.contract_id, level="gold", from_day=date(2026, 11, 26), agreed_by="olga",
+                agreed_at=NOW, reason="a fee", called_off_at=None, called_off_by="", called_off_why="",
+            )
+        )  # fmt: skip
+        session.execute(delete(Outage))
+        session.add(
+            Outage(
+                instance_name=row.name, server_name="app1", began_at=opened + 100 * DAY,
+                ended_at=opened + 100 * DAY + 26 * HOUR, cause="unknown", cause_by="", why="", alarm_id=None,
+            )
+        )  # fmt: skip
+    (line,) = [one for one in part(read(small), "availability").lines if one.word == "budget"]
+    assert (line.urgency, line.told) == (Urgency.WATCH, "Down for 1 d 2 h this year; 1 d 6 h are borne.")
+
+
+def test_a_month_of_which_too_much_was_not_measured_is_there(small: Inventory) -> None:
+    """1 % of November are 7 h 12 min; October had one counted day."""
+    fill(small, NOW, 1)
+    with small.reading() as session:
+        name = session.scalars(select(Instance.name)).one()
+
+    def counted(day: date, hours: float) -> DayCount:
+        return DayCount(InstanceName(name), day, (24 - hours) * HOUR, timedelta(0), hours * HOUR)
+
+    days = [counted(date(2026, 10, 31), 0.2), counted(date(2026, 11, 1), 4), counted(date(2026, 11, 2), 3.2)]
+    in_transaction(small, lambda session: record_days(session, days, NOW))
+    assert not [one for one in part(read(small), "availability").lines if one.word == "not measured"]
+    more = [counted(date(2026, 10, 30), 0.5), counted(date(2026, 11, 3), 0.1)]
+    in_transaction(small, lambda session: record_days(session, more, NOW))
+    assert [(one.urgency, one.told) for one in part(read(small), "availability").lines if one.word == "not measured"] == [
+        (Urgency.WATCH, "1.5 % of October 2026 were not measured: no probe has a result."),
+        (Urgency.WATCH, "1.0 % of November 2026 were not measured: no probe has a result."),
+    ]  # fmt: skip
 
 
 def test_a_prober_that_is_silent_is_noticed(small: Inventory) -> None:
