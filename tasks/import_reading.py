@@ -22,7 +22,7 @@ from hosting.policy.imports import ImportState
 from hosting.policy.quota import FREE_MIB_LEAST, MIB
 from hosting.product.conversion import rows_as_json, settings_of
 from hosting.product.layout import SERVICE_ROOT
-from hosting.product.old_installation import beside, put_together, refused_dump
+from hosting.product.old_installation import beside, put_together
 from hosting.product.releases import file_sums, object_key
 from hosting.product.settings import Relay, instance_choices
 from hosting.templates.letters import compose
@@ -64,10 +64,10 @@ def ensure_unpacking_folder(server: ServerFacts, draft: Draft) -> bool:
 
 @reading
 def read_installation(server: ServerFacts, draft: Draft) -> Mapping[str, Any]:
-    """What lies in the archive, as the readers tell it.
+    """What lies in the archive, as the readers tell it; a dump that can't be read is told beside all else.
 
     Raises:
-        NotTaken: it can't be opened, or its dump can't be read; says what and where.
+        NotTaken: it can't be opened; says what and where.
         JobComplained: the server could not do it.
     """
     bounds = opening_bounds(draft.origin.storage_gib)
@@ -84,8 +84,7 @@ def read_installation(server: ServerFacts, draft: Draft) -> Mapping[str, Any]:
         found = run_job(
             server, draft.job, "read-installation", request, seconds=READ_SECONDS, told=told, memory=JOB_MEMORY
         )
-    why = found.get("refused") or refused_dump(found)
-    if why:
+    if why := found.get("refused"):
         raise NotTaken((refused(why["code"], why["facts"]),))
     return found
 

@@ -95,6 +95,7 @@ class OldInstallation:
         archives_left: archives in it that stayed closed.
         databases_left: others in the dump.
         statements_left: how many statements of the dump make or choose a database.
+        unread: why the dump can't be taken, where one is there and none can; nothing is known of its tables then.
     """
 
     recognised: str
@@ -116,6 +117,7 @@ class OldInstallation:
     archives_left: tuple[str, ...] = ()
     databases_left: tuple[str, ...] = ()
     statements_left: int = 0
+    unread: Finding | None = None
 
     @property
     def bytes(self) -> int:
@@ -187,7 +189,8 @@ def decide(request: Request, old: OldInstallation, booked: Booked, terms: Terms)
     for_a_person = _for_a_person(request, old, missing, booked, terms)
     short = _short(old, missing, booked, terms)
     unsafe = _unsafe(request, old)
-    findings = (*for_a_person, *short, *unsafe, *_told(request, old))
+    unread = [old.unread] if old.unread else []
+    findings = (*for_a_person, *unread, *short, *unsafe, *_told(request, old))
     if for_a_person:
         return Decision(Outcome.CASE, findings, missing)
     refused = any(finding.refuses for finding in findings)
@@ -233,9 +236,9 @@ def _for_a_person(
     pool, accounts = missing.pool_gib(booked, terms), booked.accounts + missing.accounts
     most = terms.storage_most_gib
     found_here = (
-        (rules.NOT_RECOGNISED.found(), not old.recognised),
+        (rules.NOT_RECOGNISED.found(), not old.recognised and old.unread is None),
         (rules.SEVERAL.found(found=named(found)), len(old.roots) > 1 or len(old.dumps) > 1),
-        (rules.DUMP_MISSING.found(), not old.dumps),
+        (rules.DUMP_MISSING.found(), not old.dumps and old.unread is None),
         (rules.STORAGE_MISSING.found(), not old.has_storage),
         (rules.SALT_MISSING.found(), not old.has_salt),
         (rules.MODIFICATIONS_DECLARED.found(names=named(request.modifications)), bool(request.modifications)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hosting.policy.import_conditions import OldInstallation
+from hosting.policy.import_rules import refused
 from hosting.product.conversion import Conversion, Row, convert, convert_config, convert_handlers
 from hosting.product.editions import (
     Recognised,
@@ -25,6 +26,7 @@ from hosting.product.old_settings import OldIni, merged, read_ini
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hosting.policy.findings import Finding
     from hosting.product.old_settings import Key
 
 CHOICES = ("choices.ini.php", "{config}/global.choices.ini.php", "{config}/choices.ini.php")
@@ -124,9 +126,10 @@ def dumps_of(told: Mapping[str, Any]) -> tuple[Dump, ...]:
     return tuple(sorted(found, key=lambda dump: (dump.path, dump.section, dump.prefix)))
 
 
-def refused_dump(told: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Why no dump can be taken, if one is there and none can: the reader's code and facts."""
-    return next((dump["refused"] for dump in told["dumps"] if "refused" in dump), None) if not dumps_of(told) else None
+def refused_dump(told: Mapping[str, Any]) -> Finding | None:
+    """Why no dump can be taken, if one is there and none can: as its reader said of the largest."""
+    why = next((dump["refused"] for dump in told["dumps"] if "refused" in dump), None)
+    return refused(why["code"], why["facts"]) if why and not dumps_of(told) else None
 
 
 def put_together(told: Mapping[str, Any], new: Mapping[Key, str]) -> Found:
@@ -165,6 +168,7 @@ def put_together(told: Mapping[str, Any], new: Mapping[Key, str]) -> Found:
         archives_left=tuple(told["opened"]["unopened"]),
         databases_left=dump.others if dump else (),
         statements_left=dump.switches if dump else 0,
+        unread=refused_dump(told),
     )
     base = user_base(tree, settings.values.get(("path", "userbase"), "")) or "storage/user"
     own, own_rows = convert_config(ini_of(tree, f"{config}/config.choices.ini.php"))

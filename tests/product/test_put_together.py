@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,7 +104,24 @@ def test_a_dump_that_can_not_be_read_counts_only_where_no_other_can(tmp_path: Pa
     assert [dump.path for dump in dumps_of(both)] == ["dump.sql"]
     why = refused_dump(alone)
     assert why is not None
-    assert (why["code"], why["facts"]["line"]) == ("rights", 2)
+    assert (why.code, why.facts["line"]) == ("rights", 2)
+
+
+def test_a_dump_that_can_not_be_read_is_told_with_all_else_that_speaks_against_it(tmp_path: Path) -> None:
+    """The customer changes everything at once, and not one thing after another (P38)."""
+    theme = {"frontend/themes/Blau/main.css": b"a {}"}
+    old = OldOne(extra=theme)
+    files = old.files() | {"dump.sql": old.dump() + b"DROP DATABASE x;\n"}
+    found = put_together(told_of(tmp_path / "x", files), settings_of(CLOSED))
+    clear = replace(REQUEST, is_secured=False)
+    refused = decide(clear, replace(found.old, files_bytes=9 * 2**30), Booked(1, 5), STANDARD)
+    assert refused.outcome is Outcome.REFUSED
+    assert [one.code for one in refused.findings] == [
+        "statement", "storage_short", "not_all_encrypted", "modifications_found",
+    ]  # fmt: skip
+    declared = decide(replace(clear, modifications=("theme Blau",)), found.old, Booked(1, 5), STANDARD)
+    assert declared.outcome is Outcome.CASE
+    assert [one.code for one in declared.findings] == ["modifications_declared", "statement", "not_all_encrypted"]
 
 
 def test_whatever_of_archive_and_export_is_left_is_told(tmp_path: Path) -> None:
