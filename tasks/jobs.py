@@ -91,12 +91,17 @@ def run_job(
     return state.result
 
 
+def has_job(server: ServerFacts, id_: str) -> bool:
+    """Whether a server has a job of this id, or what it came to."""
+    return id_ in parse_jobs(load(SshHost).connection(server).run(list_jobs()).out)
+
+
 def left_result(server: ServerFacts, id_: str) -> Mapping[str, Any] | None:
     """What the job of a killed run came to, waited for to its end; None where there is no such job or it failed.
 
     A result stays there until `end_job`.
     """
-    if id_ not in parse_jobs(load(SshHost).connection(server).run(list_jobs()).out):
+    if not has_job(server, id_):
         return None
     state = _followed(server, id_, lambda *_: None, time.monotonic() + LEFT_SECONDS)
     if state.result is None:

@@ -13,12 +13,12 @@ from hosting.commands import kept_state, mariadb, replication
 from hosting.commands.server_link import take_writes
 from hosting.errors import DriftFound, Unreachable
 from hosting.inventory import former_homes, instances, kept_source, moves, servers
+from hosting.inventory.moves import DIFFERS
 from hosting.inventory.session import in_transaction
 from hosting.product.layout import InstanceLayout
 from tasks.former_homes import kept_if_silent
 from tasks.kept_loss import count_loss
 from tasks.leases import hold_on
-from tasks.move_after_check import DIFFERS
 from tasks.move_records import Move, read_move
 from tasks.passing_on import pass_on
 from tasks.records import inventory, now

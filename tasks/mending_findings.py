@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from blocks.loading import load
 from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
-from hosting.commands import packages, replication
-from hosting.commands.files import ensure_gone
+from hosting.commands import packages, replication, sites
+from hosting.commands.files import ensure_gone, read_if_there
 from hosting.commands.inspecting import ensure_rights
 from hosting.commands.server_link import take_writes
 from hosting.commands.services import APACHE, uninstall
@@ -119,13 +119,27 @@ def forward(server: ServerFacts, mend: Mapping[str, str]) -> object:
     """A server that an instance has left passes its requests on, and serves it no more.
 
     Raises:
-        DriftFound: it is there, served or not.
+        DriftFound: it is there, served or not; or where the inventory has it, it is passed on.
     """
     with _not_served(server, mend["instance"]) as instance:
         target = _server_of(instance)
         if target.name == server.name:
             raise _changed(instance.name, server)
+        check_no_circle(server, instance, target)
         return ensure_passed_on(server, instance, target)
+
+
+def check_no_circle(server: ServerFacts, instance: InstanceFacts, target: ServerFacts) -> None:
+    """See that the server on which the inventory has an instance does not pass its requests on itself.
+
+    Raises:
+        DriftFound: it does: an inventory from a backup may be older than a move, and nobody would serve it.
+    """
+    site = load(SshHost).connection(target).run(read_if_there(InstanceLayout.of(instance).site_file)).out
+    if to := sites.passed_on_to(site):
+        message = f"{target.name}, to which {server.name} would pass {instance.name} on, passes it on to {to}."
+        do = f"Nothing was changed. What all servers have: phm move found-switched {instance.name} --reason …."
+        raise DriftFound(message, do)
 
 
 def open_again(server: ServerFacts, mend: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from blocks.mariadb_server import mariadb_of
 from blocks.ssh_host import SshHost
 from hosting.commands import replication, server_link
 from hosting.inventory import cases, instances, moves
+from hosting.inventory.moves import COMPARED, DIFFERS
 from hosting.inventory.session import in_transaction
 from tasks.jobs import end_job, left_result
 from tasks.move_database import NotTheSame, columns_of, compare, rows_of, summing, sums_by_table
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from tasks.move_records import Move
-
-COMPARED, DIFFERS = "database", "differs"
-"""The entries of a move's evidence, of which one is there once both sides were compared since the stop began."""
 
 
 def sums_job_of(instance: str) -> str:

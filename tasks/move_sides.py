@@ -36,7 +36,10 @@ RETRY_SECONDS = 5
 GERMAN = "Ihre phlyMail-Installation zieht gerade auf einen anderen Server um und ist in wenigen Sekunden zurück."
 ENGLISH = "Your phlyMail is moving to another server and will be back in a few seconds."
 DISKS = ("/srv", "/var/lib/mysql")
-OLDER = "Nothing was taken away. If the inventory came from a backup, it is older than a move: look at both servers."
+OLDER = (
+    "Nothing was taken away. If the inventory came from a backup, it is older than a move. "
+    "What all servers have: phm move found-switched {name} --reason …."
+)
 
 
 @reading
@@ -69,7 +72,7 @@ def check_not_switched(move: Move) -> None:
     """
     if to := sites.passed_on_to(_site_on(move.source, move)):
         message = f"{move.source.name} passes requests for {move.name} on to {to}: it is not there any more."
-        raise DriftFound(message, OLDER)
+        raise DriftFound(message, OLDER.format(name=move.name))
 
 
 @step
@@ -166,7 +169,9 @@ def clear_target(move: Move) -> bool:
         DriftFound: the target serves the instance.
     """
     if sites.serves(_site_on(move.target, move)):
-        raise DriftFound(f"{move.target.name} serves {move.name}, which was to move there.", OLDER)
+        raise DriftFound(
+            f"{move.target.name} serves {move.name}, which was to move there.", OLDER.format(name=move.name)
+        )
     end_jobs(move)
     if move.target_was_home:
         pass_on(move.target, move.instance, move.source)
@@ -183,7 +188,7 @@ def retire_source(move: Move) -> bool:
         DriftFound: the source serves the instance.
     """
     if sites.serves(_site_on(move.source, move)):
-        raise DriftFound(f"{move.source.name} serves {move.name}, which has left it.", OLDER)
+        raise DriftFound(f"{move.source.name} serves {move.name}, which has left it.", OLDER.format(name=move.name))
     return drop_side(move.source, move)
 
 

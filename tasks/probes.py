@@ -89,6 +89,25 @@ def prove_address(url: str, server: ServerFacts, instance: InstanceFacts) -> dic
     }
 
 
+def prove_shown(url: str, server: ServerFacts, instance: InstanceFacts) -> None:
+    """What an instance shows and hides at an address, asked from outside; nothing is written by it.
+
+    Args:
+        url: the address, with a slash at its end.
+        server: that is known by it.
+        instance: which one.
+
+    Raises:
+        Unreachable: as `prove_instance_answers`.
+        StepFailed: likewise.
+    """
+    with door_of(instance) as web:
+        wrong = [*_shown_and_hidden(web, url), *_files_of_pages(web, url, server, instance)]
+    if wrong:
+        message = f"{instance.name} is not as it must be at {url}: {'; '.join(wrong)}."
+        raise StepFailed(message, "Look at the site and the instance's PHP log.")
+
+
 class BehindGate(WebProbe):
     """A probe that a closed instance lets in: it shows the token of its gate."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.console import move_offers, move_returns
+from deployments.console import move_finding, move_offers, move_returns
 from deployments.console.context import Reason, acting, now, reading, reason_given
 from deployments.console.move_plans import moment, previewed, show
 from deployments.console.output import Json, emit
@@ -28,6 +28,7 @@ app = typer.Typer(help="Moves: instances that go to another server.")
 for verb in (move_offers.offer, move_offers.agree, move_offers.postpone, move_offers.withdraw, move_offers.offers):
     app.command(verb.__name__)(verb)
 app.command("to-kept-source")(move_returns.to_kept_source)
+app.command("found-switched")(move_finding.found_switched)
 
 Name = Annotated[str, typer.Argument(help="The instance's name.")]
 Target = Annotated[str, typer.Argument(help="The server that it goes to.")]

@@ -96,5 +96,5 @@ def plan_return(session: Session, instance: str, why: str, loss: Loss, *, by: st
 
 
 def _has_all(move: MoveFacts) -> bool:
-    """Whether a move brought everything over itself: what a restore left behind was never compared with anything."""
-    return "proof" in move.evidence
+    """Whether a move brought everything over itself, as is known: what a restore left behind was never compared."""
+    return "proof" in move.evidence and moves.FOUND_SWITCHED not in move.evidence

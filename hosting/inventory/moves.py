@@ -37,6 +37,12 @@ GIVEN_UP = "given_up"
 SERVES_KEPT = "serves_kept"
 """The entry of a move's evidence that names the move whose source is served again as it was left."""
 
+FOUND_SWITCHED = "found_switched"
+"""The entry of a move's evidence that tells what every server had, where its switch was found and not seen."""
+
+COMPARED, DIFFERS = "database", "differs"
+"""The entries of a move's evidence, of which one is there once both sides were compared since the stop began."""
+
 SWITCHED_EVER = (MoveState.SWITCHED, MoveState.DONE, MoveState.RETIRED)
 """The states of a move whose source has been left for good."""
 

@@ -82,7 +82,8 @@ def _of_site(seen: Seen, expected: Expected, name: str, kind: SiteKind, target: 
     pass_on = mend_by(Way.FORWARD, server, instance=name, to=on) if has_left else {}
     if standing is Standing.HOME and kind is SiteKind.PASSES_ON:
         sentence = f"{server} passes requests for {name} on to {target}, though the inventory has it on {server}."
-        yield find(Severity.GRAVE, sentence, f"Look at both before you touch anything: phm move status {name}.")
+        do = f"Look at both before you touch anything; where {target} serves it: phm move found-switched {name}."
+        yield find(Severity.GRAVE, sentence, do)
     elif standing is Standing.HOME and kind is SiteKind.SERVES and expected.homes[name].is_shut:
         sentence = f"{server} serves {name}, which is {expected.homes[name].state}."
         yield find(Severity.WRONG, sentence, f"Its run has to close it: phm case list, phm instance show {name}.")

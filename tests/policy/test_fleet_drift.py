@@ -82,6 +82,7 @@ def test_a_server_that_was_left_and_does_not_pass_on_can_be_made_to_by_word() ->
 def test_a_home_that_passes_on_is_grave_and_mended_by_hand() -> None:
     one = only(**with_site("home", SiteKind.PASSES_ON, "app9.test"))
     assert (one.severity, one.mend) == (Severity.GRAVE, {})
+    assert one.do.endswith("where app9.test serves it: phm move found-switched home.")
 
 
 def test_a_copy_that_is_served_to_everybody_is_grave() -> None:

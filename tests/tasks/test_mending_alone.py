@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,7 @@ class Mending:
     def __init__(self, inventory: Inventory, monkeypatch: pytest.MonkeyPatch) -> None:
         self.inventory, self.name, self.done = inventory, opened(inventory, "A-1", NOW), list[str]()
         self.meanwhile: Callable[[], object] = lambda: None
+        self.site_at_home: str | None = None
         monkeypatch.setattr(mending_findings, "working_on", self.working_on)
         monkeypatch.setattr(mending_findings, "load", self.loaded)
         for step in ("let_in", "ensure_cron", "ensure_site", "ensure_gate_open", "ensure_passed_on"):
@@ -42,6 +44,9 @@ class Mending:
         yield
 
     def loaded(self, _: object) -> Any:
+        if self.site_at_home is not None:  # it is read, and nothing else
+            answer = SimpleNamespace(out=self.site_at_home)
+            return SimpleNamespace(connection=lambda _: SimpleNamespace(run=lambda _: answer))
         self.done.append("by ssh")
         raise AssertionError("Nothing was to be done on a server.")
 
@@ -99,8 +104,19 @@ def test_one_that_is_suspended_there_is_not_passed_on_to_itself(mending: Mending
 
 def test_who_is_elsewhere_is_passed_on(mending: Mending) -> None:
     mending.becomes(server_name="app2")
+    mending.site_at_home = 'SetHandler "proxy:unix:/run/php/phm.sock"'
     forward(APP1, {"instance": mending.name})
     assert mending.done == ["ensure_passed_on"]
+
+
+def test_no_server_passes_on_to_one_that_passes_on_itself_since_the_inventory_is_older_than_a_move(
+    mending: Mending,
+) -> None:
+    mending.becomes(server_name="app2")
+    mending.site_at_home = 'ProxyPass "https://app1.phlymail.test/x/"'
+    with pytest.raises(DriftFound, match=r"passes it on to app1\.phlymail\.test.*phm move found-switched"):
+        forward(APP1, {"instance": mending.name})
+    assert mending.done == []
 
 
 def test_what_was_left_half_done_meanwhile_is_not_mended(mending: Mending) -> None:

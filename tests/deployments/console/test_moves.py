@@ -9,12 +9,14 @@ import pytest
 
 from deployments.console import move
 from hosting.errors import Refused
-from hosting.inventory import instances, moves, servers
+from hosting.inventory import deeds, instances, moves, servers
 from hosting.inventory.session import in_transaction
+from hosting.policy.found_switch import SiteThere
 from hosting.policy.kept_source import Loss
 from hosting.policy.placement import choose_server
 from hosting.policy.states import MoveState
-from tasks import kept_source
+from tasks import found_switch, kept_source
+from tasks.found_switch import FoundSwitch
 from tasks.kept_source import Kept
 from tests.inventory.words import HOUR, NOW, RELEASE
 
@@ -147,3 +149,46 @@ def test_without_a_kept_state_no_server_is_asked(phm: Console, name: str) -> Non
     said = phm("move", "to-kept-source", name, "--reason", "mails are gone", "--lose", name)
     assert said.code == 1
     assert f"Nothing is kept of instance {name}" in said.refusal
+
+
+@pytest.fixture
+def elsewhere(phm: Console, name: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The instance is on app2, as both servers say, while the inventory has it on app1 with its move planned."""
+    in_transaction(phm.inventory, lambda session: instances.record_active(session, name, NOW, {}))
+
+    def find_switch(instance: str) -> FoundSwitch:
+        with phm.inventory.reading() as session:
+            facts = instances.instance_facts(session, instance)
+            source, target = (servers.server_facts(session, one) for one in ("app1", "app2"))
+        sites = (
+            SiteThere("app1", source.host_name, there=True, serves=False, passes_on_to=target.host_name),
+            SiteThere("app2", target.host_name, there=True, serves=True, passes_on_to=""),
+        )
+        return FoundSwitch(facts, source, target, sites, compared=False)
+
+    monkeypatch.setattr(found_switch, "find_switch", find_switch)
+    return name
+
+
+def test_a_switch_that_was_found_is_shown_and_recorded_by_word_alone(phm: Console, elsewhere: str) -> None:
+    shown = phm("move", "found-switched", elsewhere, "--reason", "control machine lost")
+    assert shown.code == 0, shown.err
+    assert "app1 passes on to app2.phlymail.test app2 serves it" in " ".join(shown.out.split())
+    assert shown.out.endswith(
+        f"{elsewhere} is on app2; the inventory has it on app1.\nNothing was changed. To do it, give --yes.\n"
+    )
+    with phm.inventory.reading() as session:
+        assert moves.move_facts(session, 1).state is MoveState.PLANNED
+        assert instances.instance_facts(session, elsewhere).server_name == "app1"
+    done = phm("move", "found-switched", elsewhere, "--reason", "control machine lost", "--yes")
+    assert done.code == 0, done.err
+    assert "It is move 1; a run sees to the rest within a minute." in done.out
+    with phm.inventory.reading() as session:
+        assert moves.move_facts(session, 1).state is MoveState.SWITCHED
+        assert instances.instance_facts(session, elsewhere).server_name == "app2"
+        [deed] = [one for one in deeds.deeds_of(session, f"instance:{elsewhere}") if one.what == "switch found"]
+    assert (deed.by, deed.why) == (phm.operator, "control machine lost")
+
+
+def test_a_switch_is_found_with_a_reason_alone(phm: Console, elsewhere: str) -> None:
+    assert phm("move", "found-switched", elsewhere, "--reason", " ").refusal.startswith("The reason is empty.")
