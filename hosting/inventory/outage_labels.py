@@ -10,12 +10,14 @@ from sqlalchemy import or_, select
 from hosting.inventory import restores, server_updates, servers
 from hosting.inventory.announcement_rows import AnnouncedInstance, Announcement
 from hosting.inventory.deeds import deeds_called
+from hosting.inventory.ending_rows import Ending
 from hosting.inventory.import_rows import Import
 from hosting.inventory.models import Instance, Move
 from hosting.inventory.rent_rows import Suspension
 from hosting.inventory.roll_out_rows import InstanceUpdate
 from hosting.policy.announcements import UpdateKind
 from hosting.policy.imports import ImportState, began_at
+from hosting.policy.months import start_of
 from hosting.policy.outage_causes import Cause, Labelled
 from hosting.policy.states import InstanceState
 from hosting.policy.values import InstanceName
@@ -41,7 +43,7 @@ LIVE_TAKES = timedelta(minutes=10)
 def labels_between(session: Session, since: datetime, until: datetime) -> dict[InstanceName, list[Labelled]]:
     """What was going on in a time, by instance; what goes on still has no end."""
     found: dict[InstanceName, list[Labelled]] = {}
-    for told in (_moves, _restores, _updates, _announced, _imports, _suspensions, _on_servers):
+    for told in (_moves, _restores, _updates, _announced, _imports, _suspensions, _endings, _on_servers):
         for name, label in told(session):
             if label.since < until and (label.until is None or label.until > since):
                 found.setdefault(InstanceName(name), []).append(label)
@@ -107,6 +109,14 @@ def _suspensions(session: Session) -> Told:
         if row.closed_at is not None:
             until = row.opened_at and row.opened_at + AROUND  # what failed last holds until it is asked again
             yield row.instance_name, Labelled(Cause.SUSPENDED, row.closed_at - AROUND, until, row.cause)
+
+
+def _endings(session: Session) -> Told:
+    """Times after the end of a contract: nothing is owed, also while it is just being closed, or opened again."""
+    for row in session.scalars(select(Ending)):
+        since, until = start_of(row.ends_on), _after(row.called_off_at)
+        if until is None or until > since:
+            yield row.instance_name, Labelled(Cause.SUSPENDED, since, until, "contract ended")
 
 
 def _on_servers(session: Session) -> Told:

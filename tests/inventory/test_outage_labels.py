@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hosting.inventory import deeds, imports, server_updates
+from hosting.inventory import called_off_ends, deeds, endings, imports, server_updates
 from hosting.inventory.imports import ImportWish
 from hosting.inventory.models import Move
 from hosting.inventory.outage_labels import labels_between
@@ -20,6 +20,8 @@ from tests.service.records import opened
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from hosting.policy.leaving import EndFacts
 
 MINUTE = timedelta(minutes=1)
 HOUR = 60 * MINUTE
@@ -71,6 +73,37 @@ def test_a_suspended_instance_is_not_owed_from_its_closing_to_its_opening(invent
     )  # fmt: skip
     in_transaction(inventory, lambda session: session.add(row))
     assert [causes(inventory, name, minutes) for minutes in (30, 90, 121)] == [set(), {Cause.SUSPENDED}, set()]
+
+
+def test_nothing_is_owed_from_the_end_of_a_contract_until_it_is_open_again(inventory: Inventory, name: str) -> None:
+    def noticed(session: Session) -> EndFacts:
+        return endings.give_notice(session, name, None, by="olga", why="by mail", now=NOW)
+
+    end = in_transaction(inventory, noticed)
+    at = (end.effective_at - NOW) / MINUTE
+
+    def told() -> list[set[Cause]]:
+        with inventory.reading() as session:
+            found = labels_between(session, NOW, end.effective_at + 10 * HOUR).get(name, [])  # type: ignore[call-overload]
+        moments = [NOW + (at + minutes) * MINUTE for minutes in (-1, 0, 59, 120)]
+        return [{one.cause for one in found if covers(one, moment)} for moment in moments]
+
+    assert told() == [set(), {Cause.SUSPENDED}, {Cause.SUSPENDED}, {Cause.SUSPENDED}]  # also before it is closed
+    in_transaction(
+        inventory, partial(endings.record_ended, number=end.id, evidence={}, now=end.effective_at + 5 * MINUTE)
+    )
+    back = end.effective_at + HOUR
+    in_transaction(inventory, partial(called_off_ends.call_off, instance=name, by="olga", why="stays", now=back))
+    assert told()[-1] == {Cause.SUSPENDED}  # it is just being opened
+    in_transaction(inventory, partial(called_off_ends.record_reopened, number=end.id, now=back))
+    assert told() == [set(), {Cause.SUSPENDED}, {Cause.SUSPENDED}, set()]
+
+
+def test_a_notice_that_is_taken_back_before_its_day_explains_nothing(inventory: Inventory, name: str) -> None:
+    in_transaction(inventory, partial(endings.give_notice, instance=name, wanted=None, by="olga", why="", now=NOW))
+    in_transaction(inventory, partial(called_off_ends.call_off, instance=name, by="olga", why="", now=NOW + HOUR))
+    with inventory.reading() as session:
+        assert labels_between(session, NOW, NOW + timedelta(days=800)) == {}
 
 
 def going_live(inventory: Inventory, name: str) -> int:
