@@ -1,6 +1,8 @@
 """Prefect's server on SQLite: who writes waits for his turn, where Prefect alone refuses one of two."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,22 +19,25 @@ from tests.deployments.service import begin
 AT_ONCE = 8
 
 
-async def read_then_write(database: AioSqliteConfiguration, engine: AsyncEngine) -> None:
+Moment = Callable[[], Awaitable[object]]
+
+
+async def read_then_write(database: AioSqliteConfiguration, engine: AsyncEngine, moment: Moment) -> None:
     """What most of Prefect's transactions do, with a moment between reading and writing."""
     async with await database.session(engine) as session, database.begin_transaction(session):
         found = (await session.execute(text("SELECT value FROM counter"))).scalar_one()
-        await asyncio.sleep(0.05)
+        await moment()
         await session.execute(text("UPDATE counter SET value = :value"), {"value": found + 1})
 
 
-async def counted(database: AioSqliteConfiguration) -> int:
+async def counted(database: AioSqliteConfiguration, moment: Moment) -> int:
     """The counter after many have read and written it at once."""
     engine = await database.engine()
     async with engine.connect() as connection:
         await connection.execute(text("CREATE TABLE counter (value INTEGER)"))
         await connection.execute(text("INSERT INTO counter VALUES (0)"))
     try:
-        await asyncio.gather(*(read_then_write(database, engine) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(read_then_write(database, engine, moment) for _ in range(AT_ONCE)))
         async with engine.connect() as connection:
             return int((await connection.execute(text("SELECT value FROM counter"))).scalar_one())
     finally:
@@ -40,13 +45,15 @@ async def counted(database: AioSqliteConfiguration) -> int:
 
 
 def test_many_who_read_and_then_write_wait_for_each_other(tmp_path: Path) -> None:
-    assert asyncio.run(counted(TakingTurns(f"sqlite+aiosqlite:///{tmp_path}/turns.db"))) == AT_ONCE
+    database = TakingTurns(f"sqlite+aiosqlite:///{tmp_path}/turns.db")
+    assert asyncio.run(counted(database, partial(asyncio.sleep, 0.05))) == AT_ONCE
 
 
 def test_prefect_alone_refuses_them(tmp_path: Path) -> None:
     """If it no longer does, our own module has had its day."""
+    database = AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path}/plain.db")
     with pytest.raises(OperationalError, match="database is locked"):
-        asyncio.run(counted(AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path}/plain.db")))
+        asyncio.run(counted(database, asyncio.Barrier(2).wait))  # two have read before one of them writes
 
 
 def test_the_server_is_renewed_when_its_settings_change(tmp_path: Path) -> None:
