@@ -67,6 +67,20 @@ def has_missed_it(session: Session, facts: RollOutFacts, instance: str, now: dat
     return not facts.urgent and turn is not None and not turn.silent and turn.times.window.closes <= now
 
 
+def missed_while_halted(session: Session, facts: RollOutFacts, names: Iterable[str], now: datetime) -> list[str]:
+    """Of these, the instances whose turns, told and not called off, went by while their roll-out stood."""
+    key = update_of(facts).key
+    standing = {one.instance_name for one in announcements.still_planned(session, key) if one.update.key == key}
+    return [one for one in names if one in standing and has_missed_it(session, facts, one, now)]
+
+
+def call_off_missed(session: Session, facts: RollOutFacts, names: Iterable[str], now: datetime) -> None:
+    """Turns that went by while their roll-out stood are off: who was told is told so, and anew once it goes on."""
+    for name in missed_while_halted(session, facts, names, now):
+        why = f"The roll-out stands: {facts.finding}"
+        announcements.call_off(session, update_of(facts).key, by=SERVICE, why=why, now=now, names={name})
+
+
 def follow(session: Session, facts: RollOutFacts, update: UpdateFacts, now: datetime) -> None:
     """What an instance's update came to is told of its turn: begun, to come again, open after so long, or not done."""
     key = update_of(facts).key

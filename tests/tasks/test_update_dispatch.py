@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 import time_machine
 
-from hosting.inventory import roll_outs, work
+from hosting.inventory import announcements, roll_outs, work
 from hosting.inventory.releases import add_release
 from hosting.inventory.roll_out_rows import RollOutOrder
+from hosting.inventory.roll_out_turns import update_of
 from hosting.inventory.session import in_transaction
+from hosting.policy.announcements import UpdateLetter, letter_due
 from hosting.policy.roll_outs import RollOutState, UpdateState
 from hosting.policy.values import ReleaseId
 from tasks.update_dispatch import ask_for_due_updates, parameters_of
@@ -119,6 +121,39 @@ def test_after_a_halt_nothing_new_is_asked_for(inventory: Inventory, names: list
     assert asked(NIGHT) == []
     with inventory.reading() as session:
         assert roll_outs.roll_out_facts(session, 1).state is RollOutState.HALTED
+
+
+def test_a_turn_that_was_told_and_goes_by_while_the_roll_out_stands_is_off_and_told_anew_once_it_goes_on(
+    inventory: Inventory, names: list[str]
+) -> None:
+    order = RollOutOrder(LATER.id, "newer", canaries=(names[0],), stop_most_seconds=1800)
+    facts = in_transaction(inventory, lambda session: roll_outs.begin(session, order, "olga", NOON))
+
+    def due() -> UpdateLetter | None:
+        """The letter to the first one that is due, sent."""
+        with inventory.reading() as session:
+            turn = announcements.announced(session, update_of(facts).key, names[0])
+        letter = letter_due(turn) if turn else None
+        if turn and letter:
+            in_transaction(inventory, lambda session: announcements.record_told(session, turn, letter, NOON))
+        return letter
+
+    with inventory.reading() as session:
+        window = announcements.announced_of(session, update_of(facts).key)[0].times.window
+    assert due() is UpdateLetter.PLANNED
+    in_transaction(inventory, lambda session: roll_outs.halt(session, 1, "wait", "olga", NOON))
+    assert asked(window.closes - timedelta(minutes=1)) == []
+    assert due() is None
+    for _ in range(2):
+        assert asked(window.closes) == []
+    assert due() is UpdateLetter.CALLED_OFF
+    assert asked(window.closes + timedelta(minutes=1)) == []
+    assert due() is None
+    in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "go on", "olga", window.closes))
+    asked(window.closes + timedelta(minutes=2))
+    assert due() is UpdateLetter.CHANGED
+    with inventory.reading() as session:
+        assert announcements.announced_of(session, update_of(facts).key)[0].times.window.opens > window.closes
 
 
 def test_what_stands_half_done_comes_first_and_nothing_is_begun_once_something_is_left(
