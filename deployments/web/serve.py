@@ -16,9 +16,10 @@ from deployments.dispatching import dispatcher
 from deployments.web.app import create_app
 from deployments.web.board_app import Doors, create_board_app
 from deployments.web.customer_passwords import password_setter
+from deployments.web.login_attempts import FILE, LoginAttempts
 from hosting.errors import ServiceError
 from hosting.inventory.session import Inventory
-from hosting.settings import load_settings
+from hosting.settings import home, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +116,9 @@ def main() -> int:
         inventory = Inventory(settings.inventory_url.get_secret_value())
         inventory.upgrade()
         public = create_app(settings, inventory, late_dispatcher(settings), password_setter(settings, inventory))
-        app = Doors(public, create_board_app(settings, inventory), settings.board.bind_port)
+        key = settings.sealing_key.get_secret_value()
+        attempts = LoginAttempts(file=home() / FILE, key=key)
+        app = Doors(public, create_board_app(settings, inventory, attempts), settings.board.bind_port)
         sockets = listening(settings)
     except ServiceError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the one sentence that the operator reads

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deployments.web.login_attempts import BY_ADDRESS_MOST, BY_NAME_MOST, IN_ALL_MOST, SPAN_SECONDS, LoginAttempts
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass
@@ -72,3 +77,44 @@ def test_an_attempt_that_could_not_be_made_is_given_back_alone(attempts: LoginAt
     assert attempts.begin("olga", "192.0.2.2") == 0
     attempts.give_back("olga", "192.0.2.3")
     assert attempts.begin("olga", "192.0.2.1") > 0
+
+
+def test_a_restart_forgets_no_failure_and_the_file_tells_no_name(clock: Clock, tmp_path: Path) -> None:
+    file = tmp_path / "logins.json"
+    before = LoginAttempts(clock, file, "key")
+    for _ in range(BY_NAME_MOST):
+        assert before.begin("drei bunte Hunde", "192.0.2.1") == 0
+    assert before.begin("erna", "192.0.2.1") == 0
+    before.succeeded("erna", "192.0.2.1")
+    after = LoginAttempts(clock, file, "key")
+    assert after.begin("drei bunte Hunde", "192.0.2.9") > 0
+    assert after.begin("erna", "192.0.2.9") == 0
+    after.give_back("erna", "192.0.2.9")
+    assert len(json.loads(file.read_text())) == BY_NAME_MOST
+    assert "Hunde" not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+    clock.now += SPAN_SECONDS
+    assert LoginAttempts(clock, file, "key").begin("drei bunte Hunde", "192.0.2.9") == 0
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out_for_longer(clock: Clock, tmp_path: Path) -> None:
+    attempts = LoginAttempts(clock, tmp_path / "logins.json", "key")
+    for _ in range(BY_NAME_MOST):
+        attempts.begin("olga", "192.0.2.1")
+    clock.now -= 100_000
+    again = LoginAttempts(clock, tmp_path / "logins.json", "key")
+    assert again.begin("olga", "192.0.2.1") == SPAN_SECONDS + 1
+    clock.now += SPAN_SECONDS
+    assert again.begin("olga", "192.0.2.1") == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"{}", b'{"a": 1}', b"[1]", b'[["x", "y"]]', b"null"])
+def test_a_file_that_can_not_be_read_or_written_keeps_nobody_out(
+    clock: Clock, tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "logins.json"
+    file.write_bytes(content)
+    assert LoginAttempts(clock, file, "key").begin("olga", "192.0.2.1") == 0
+    nowhere = LoginAttempts(clock, tmp_path / "none" / "logins.json", "key")
+    assert [nowhere.begin("olga", "192.0.2.1") == 0 for _ in range(BY_NAME_MOST + 1)] == [True] * BY_NAME_MOST + [False]
+    assert "can't be kept" in caplog.text
