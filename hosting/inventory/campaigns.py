@@ -26,7 +26,7 @@ class Standing:
 
     Args:
         exported_at: when all of his data were last ready to be fetched.
-        fetched_at: when he last fetched something of them.
+        fetched_at: when he fetched something of them.
         ends_on: the day on which his contract ends, once there was notice.
         state: of his instance.
     """
@@ -76,7 +76,7 @@ def _standing(session: Session, customer: Customer, instance: Instance, told_at:
     end = endings.open_ending(session, instance.name)
     if end is None and instance.state == InstanceState.ENDED:
         end = endings.any_ending(session, instance.name)
-    made = exports.all_exports(session, instance.name)
+    made = [one for one in exports.all_exports(session, instance.name) if not one.only_user]
     ready = [one.ready_at for one in made if one.ready_at is not None]
     fetched = [one.fetched_at for one in made if one.fetched_at is not None]
     return Standing(

@@ -46,6 +46,7 @@ from tests.service.records import opened, with_backup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -310,3 +311,24 @@ def test_the_campaign_tells_who_was_told_who_has_given_notice_and_who_is_left(in
     with inventory.reading() as session:
         assert [one.told_at for one in campaigns.standings(session)] == [NOW, NOW]
         assert not any(one.is_to_be_told for one in campaigns.standings(session))
+
+
+def test_who_has_exported_one_user_alone_has_not_exported_all_of_his_data(inventory: Inventory) -> None:
+    with_servers(inventory, server("app1"))
+    name = opened(inventory, "A-1", NOW)
+
+    def exported(session: Session, at: datetime, user: str) -> None:
+        made = exports.ask(session, ExportWish(name, only_user=user), "olga", at)
+        exports.record_ready(session, made.id, LATER, at)
+        exports.record_fetched(session, made.id, 1, at)
+
+    def standing() -> tuple[datetime | None, datetime | None]:
+        with inventory.reading() as session:
+            (found,) = campaigns.standings(session)
+        return found.exported_at, found.fetched_at
+
+    do(inventory, exported, NOW, "ada")
+    assert standing() == (None, None)
+    do(inventory, exported, NOW + timedelta(days=1), "")
+    do(inventory, exported, NOW + timedelta(days=2), "ada")
+    assert standing() == (NOW + timedelta(days=1), NOW + timedelta(days=1))
