@@ -15,7 +15,7 @@ from blocks.ssh_host import SshHost
 from blocks.store_client import StoreRefused
 from hosting.commands import leaving, mariadb, replacing
 from hosting.errors import Unreachable
-from hosting.inventory import copies, imports, moves, names, recovery_points, rehearsals, servers
+from hosting.inventory import copies, imports, moves, names, recovery_points, rehearsals, restores, retirement, servers
 from hosting.inventory.deeds import SERVICE
 from hosting.inventory.session import in_transaction
 from hosting.inventory.turns import take_turn
@@ -25,6 +25,9 @@ from hosting.policy.values import NameKind
 from hosting.product.layout import BACKUP, InstanceLayout
 from tasks.copies import drop_copy
 from tasks.drafts import drop_draft, is_draft, place_of_copy
+from tasks.name_records import Naming, naming_of
+from tasks.names import ensure_no_name_site
+from tasks.own_domains import ensure_no_other_certificate
 from tasks.records import inventory, now
 from tasks.step import reading
 from tasks.taking_away import take_away
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from hosting.commands.command import Command
     from hosting.policy.values import InstanceFacts, ServerFacts
 
 
@@ -58,12 +62,15 @@ class Places:
         servers: those that ever had something of it and are still there.
         retired: those that had, and whose disks went with them.
         prefixes: where its backups and exports lie, and lay, in the store.
+        named: the names that it ever had. A server that did not answer when one was taken away has its site still, and
+            a domain's key.
     """
 
     instance: InstanceFacts
     servers: tuple[ServerFacts, ...]
     retired: tuple[ServerFacts, ...]
     prefixes: tuple[str, ...]
+    named: tuple[Naming, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,23 +86,32 @@ class Place:
 def read_places(instance: InstanceFacts) -> Places:
     """Every place that the records name; servers that never had the instance are not asked."""
     with inventory().reading() as session:
-        named = servers_of(session, instance)
+        where = servers_of(session, instance)
         known = servers.all_servers(session)
-    had = [one for one in known if one.name in named]
+        mine = [one for one in names.all_names(session) if one.instance_name == instance.name]
+        named = tuple(naming_of(session, one) for one in mine)
+    had = [one for one in known if one.name in where]
     prefixes = (*(f"{one.name}/{instance.name}/" for one in known), f"exports/{instance.name}/")
     living = tuple(one for one in had if one.state is not ServerState.RETIRED)
-    return Places(instance, living, tuple(one for one in had if one.state is ServerState.RETIRED), prefixes)
+    return Places(instance, living, tuple(one for one in had if one.state is ServerState.RETIRED), prefixes, named)
 
 
 def servers_of(session: Session, instance: InstanceFacts) -> set[str]:
-    """The servers on which there ever was something of an instance, by the records."""
+    """The servers on which there ever was something of an instance, by the records.
+
+    So there was on one that a restore which was given up had begun to prepare; and on one that stands in for a retired
+    server is what passes its domain on.
+    """
     found = {str(instance.server_name)}
     for move in moves.moves_of(session, instance.name):
         found |= {str(move.source_name), str(move.target_name)}
     found |= {str(one.server_name) for one in recovery_points.generations_of(session, instance.name)}
     found |= {str(one.server) for one in imports.all_imports(session, instance.name)}
     found |= {str(one.server_name) for one in rehearsals.rehearsals_of(session, instance.name)}
-    return found | {str(one.server_name) for one in copies.all_copies(session) if one.instance_name == instance.name}
+    found |= {str(one.server_name) for one in copies.all_copies(session) if one.instance_name == instance.name}
+    found |= {one.server for one in restores.begun_restores(session) if one.instance == instance.name}
+    had = [one for one in servers.all_servers(session) if one.name in found]
+    return found | {str(retirement.stand_in(session, one).name) for one in had}
 
 
 def places_of(held: Held, places: Places) -> list[Place]:
@@ -111,8 +127,8 @@ def places_of(held: Held, places: Places) -> list[Place]:
         found += [
             Place(
                 f"{SERVER} {server.name}",
-                lambda server=server: list_server(server, instance),  # type: ignore[misc]  # bound at once
-                lambda server=server: clear_server(server, instance),  # type: ignore[misc]  # likewise
+                lambda server=server: list_server(server, places),  # type: ignore[misc]  # bound at once
+                lambda server=server: clear_server(server, places),  # type: ignore[misc]  # likewise
             ),
             Place(
                 f"{DATABASE} {server.name}",
@@ -127,10 +143,10 @@ def places_of(held: Held, places: Places) -> list[Place]:
     ]
 
 
-def list_server(server: ServerFacts, instance: InstanceFacts) -> Listing:
-    """Files, folders and the Unix user that are called after an instance, with all that lies below."""
+def list_server(server: ServerFacts, places: Places) -> Listing:
+    """Files, folders and the Unix user that are called after an instance or its names, with all that lies below."""
     ssh = load(SshHost).connection(server)
-    paths, others = leaving.parse_traces(ssh.run(leaving.find_traces(instance.name)).out)
+    paths, others = leaving.parse_traces(ssh.run(_traces(places)).out)
     return leaving.parse_tally(ssh.run(leaving.tally(paths, others)).out)
 
 
@@ -145,8 +161,17 @@ def list_databases(server: ServerFacts, instance: InstanceFacts) -> Listing:
     return listing_of(found)
 
 
-def clear_server(server: ServerFacts, instance: InstanceFacts) -> None:
-    """Copies and drafts, the instance itself, then whatever else is called after it."""
+def _traces(places: Places) -> Command:
+    """The question for all that a server has of an instance."""
+    return leaving.find_traces(places.instance.name, [one.name.id for one in places.named])
+
+
+def clear_server(server: ServerFacts, places: Places) -> None:
+    """Names' sites with domains' keys, copies and drafts, the instance itself, then whatever else is called so."""
+    instance = places.instance
+    for naming in places.named:
+        ensure_no_name_site.fn(naming, server)
+        ensure_no_other_certificate.fn(naming, server, all_gone=True)
     with inventory().reading() as session:
         beside = [one for one in copies.copies_on(session, server.name) if one.instance_name == instance.name]
     for copy in beside:
@@ -158,7 +183,7 @@ def clear_server(server: ServerFacts, instance: InstanceFacts) -> None:
         in_transaction(inventory(), gone)
     take_away(server, InstanceLayout.of(instance), BACKUP / f"{instance.name}-restore")
     ssh = load(SshHost).connection(server)
-    paths, _ = leaving.parse_traces(ssh.run(leaving.find_traces(instance.name)).out)
+    paths, _ = leaving.parse_traces(ssh.run(_traces(places)).out)
     if paths:
         ssh.run(replacing.drop_folders(*paths))
     ssh.run(leaving.forget_user(InstanceLayout.of(instance).user))

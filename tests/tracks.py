@@ -58,6 +58,7 @@ OWN = (
             f"{FLOWS}/test_backups_without_subvolumes.py",
             f"{FLOWS}/test_move_without_subvolumes.py",
             f"{FLOWS}/test_update_without_subvolumes.py",
+            f"{FLOWS}/test_end_after_moves.py",
             f"{FLOWS}/test_backup_week.py",
             f"{FLOWS}/test_backup_dumps.py::test_points_under_writing_hold_every_write_that_was_acknowledged_before",
         ),

@@ -10,22 +10,32 @@ from hosting.commands.mariadb import Statement
 from hosting.policy.leaving import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 ROOTS = (
     "/srv/instances", "/srv/code", "/srv/scratch", "/srv/backup", "/srv/imports", "/srv/exports",
     "/etc/apache2/phm/instances", "/etc/php/8.2/fpm/pool.d", "/etc/cron.d", "/etc/phm/php", "/var/log/phm",
     "/run/phm", "/run/phm/jobs",
 )  # fmt: skip
-"""The folders in which something that is called after an instance may lie, directly below; files of names are not."""
+"""The folders in which something that is called after an instance may lie, directly below."""
+
+SITES_OF_NAMES, CERTIFICATES_OF_NAMES = "/etc/apache2/phm/names", "/etc/apache2/phm/name-certificates"
+"""Where something may lie that is called after one of its names: by that name's number."""
 
 # A name stands alone, with a sign before and after it that no name has: phm-k3v9q2.conf, k3v9q2_1, k3v9q2-aside-….
 _FIND = r"""
-name=$1; shift
+name=$1 numbers=$2 sites=$3 certificates=$4; shift 4
 for root in "$@"; do
   [ -d "$root" ] || continue
   find "$root" -mindepth 1 -maxdepth 1 -regextype posix-extended -regex ".*/([^/]*[^a-z0-9/])?$name([^a-z0-9/][^/]*)?"
 done
+if [ -n "$numbers" ] && [ -d "$sites" ]; then
+  find "$sites" -mindepth 1 -maxdepth 1 -regextype posix-extended -regex ".*[.]($numbers)[.]conf"
+fi
+if [ -n "$numbers" ] && [ -d "$certificates" ]; then
+  own=".*/([.]phm-new[.])?($numbers)([.][^/]*)?"
+  find "$certificates" -mindepth 1 -maxdepth 1 -regextype posix-extended -regex "$own"
+fi
 if getent passwd "phm-$name" >/dev/null; then echo "user phm-$name"; fi
 """
 
@@ -54,9 +64,16 @@ echo $r
 """
 
 
-def find_traces(name: str) -> Command:
-    """Everything on a server that is called after an instance, a line each: paths, and its Unix user."""
-    return script("find traces", _FIND, name, *ROOTS, seconds=300)
+def find_traces(name: str, numbers: Collection[int] = ()) -> Command:
+    """Everything on a server that is called after an instance, a line each: paths, and its Unix user.
+
+    Args:
+        name: of the instance.
+        numbers: of the names that it ever had: their sites, certificates and keys are found, too.
+    """
+    either = "|".join(map(str, sorted(numbers)))
+    words = (name, either, SITES_OF_NAMES, CERTIFICATES_OF_NAMES, *ROOTS)
+    return script("find traces", _FIND, *words, seconds=300)
 
 
 def parse_traces(out: str) -> tuple[list[Path], list[str]]:

@@ -41,6 +41,27 @@ def test_everything_that_is_called_after_an_instance_is_found_and_nothing_of_its
     assert others == []
 
 
+def test_sites_certificates_and_keys_of_its_names_are_found_by_their_numbers_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites, certificates = root / "names", root / "name-certificates"
+    monkeypatch.setattr(leaving, "SITES_OF_NAMES", str(sites))
+    monkeypatch.setattr(leaving, "CERTIFICATES_OF_NAMES", str(certificates))
+    assert run(leaving.find_traces(NAME, [7, 12])) == ""
+    mine = ("post.example.7.conf", "hans.phlymail.test.12.conf")
+    keys = ("7.ab12.pem", "7.ab12.key", ".phm-new.12")
+    for folder, found, others in (
+        (sites, mine, ("7.example.3.conf", "post.example.17.conf", "server-app7.conf", "x.7.conf.old")),
+        (certificates, keys, ("17.ab12.key", "71.ab12.key", ".phm-new.71", "1.7.key")),
+    ):
+        folder.mkdir()
+        for name in (*found, *others):
+            (folder / name).touch()
+    paths, _ = leaving.parse_traces(run(leaving.find_traces(NAME, [7, 12])))
+    assert sorted(path.name for path in paths) == sorted((*mine, *keys))
+    assert run(leaving.find_traces(NAME)) == ""
+
+
 def test_a_tally_is_counts_bytes_and_the_hash_of_the_sorted_list(root: Path) -> None:
     (root / "data").mkdir()
     (root / "data/ümlaut datei").write_text("12345")

@@ -56,6 +56,19 @@ def asked_resolvers(service: Service, *hosts: str) -> Iterator[Told]:
             (service.home / SETTINGS_FILE).write_text(before)
 
 
+def authority_in(service: Service, folder: Path) -> Path:
+    """A folder with the fleet's authority, which the service trusts as browsers trust theirs."""
+    for name in ("ca.pem", "ca.key"):
+        (folder / name).write_bytes((service.fleet.places.certificates / name).read_bytes())
+    return folder
+
+
+def lead_to(told: Told, address: str, domain: OwnDomain = DOMAIN) -> None:
+    """The DNS leads there, whichever resolver is asked; nowhere where none is given."""
+    for one in told:
+        one[domain.ascii] = [address] if address else []
+
+
 def ordered(service: Service, instance: InstanceFacts, authority: Path, domain: OwnDomain = DOMAIN) -> NameFacts:
     """The domain with a certificate, as the console records it."""
     file = certificates.ensure_leaf(authority, domain.ascii, [domain.ascii])
