@@ -18,6 +18,7 @@ from hosting.policy.availability import ZERO, Standing, outages_of
 from hosting.policy.availability_days import DayTally, Owed, Tally, days_of, levels_of, months_of, tally_of, whole_line
 from hosting.policy.backup_audit import Finding, Severity
 from hosting.policy.months import day_of, months_after, start_of
+from hosting.policy.service_levels import STANDARD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -203,6 +204,13 @@ def availability_findings(name: str, told: YearTold, unmeasured_most: float) -> 
         day = day_of(told.used_up_at)
         said = f"{name} has been up {shown} % of {told.year}; at this rate its budget is used up on {day}."
         found.append(Finding(Severity.WATCH, subject, said, look, f"{AT_THIS_RATE} {told.year}"))
+    for level, tally in sorted(told.levels.items()):
+        if len(told.levels) > 1 and told.kept and tally.down > told.budgets[level]:
+            by = level or STANDARD_NAME
+            up = shown_percent(tally.percent)
+            said = f"{name} has been up {up} % of its time by {by}: more than its share is used up."
+            do = f"By the whole year the promise is kept. {look}"
+            found.append(Finding(Severity.WATCH, subject, said, do, f"{BROKEN} by {by} {told.year}"))
     for month, share in _unmeasured(told):
         if share > unmeasured_most:
             said = f"{share:.1f} % of {month:%B %Y} were not measured for {name}: no probe has a result."

@@ -251,6 +251,23 @@ def test_a_budget_that_is_used_up_is_wrong_and_one_that_would_be_is_watched() ->
     assert "phm availability k3v9q2" in soon[0].do
 
 
+def test_a_level_whose_own_share_is_used_up_is_watched_though_the_year_keeps_its_promise() -> None:
+    """184 days and an hour at 99.9 % bear 4 h 25 min; the year bears 21 h 47 min."""
+    july = at("2026-06-30 22:00")
+    levels = [owed(NEW_YEAR, july), owed(july, percent=99.9, level="gold")]
+
+    def found(*others: Stretch) -> list[tuple[Severity, str, str]]:
+        told = year_told(line(NEW_YEAR, NEXT_YEAR, *others), levels, 2026, NEXT_YEAR)
+        return [(one.severity, one.code, one.sentence) for one in availability_findings("k3v9q2", told, 1.0)]
+
+    assert found(down(at("2026-08-01"), 4 * HOUR)) == found(down(at("2026-03-01"), 17 * HOUR)) == []
+    assert found(down(at("2026-08-01"), 5 * HOUR)) == [(
+        Severity.WATCH, "budget used up by gold 2026",
+        "k3v9q2 has been up 99.886 % of its time by gold: more than its share is used up.",
+    )]  # fmt: skip
+    assert [one[1] for one in found(down(at("2026-08-01"), 24 * HOUR))] == ["budget used up 2026"]
+
+
 def test_a_finding_of_the_same_kind_about_many_instances_is_told_as_one() -> None:
     gap = year_of(unmeasured(at("2026-04-10"), DAY))
     broken = year_of(down(at("2026-03-01"), 2 * DAY))
