@@ -8,15 +8,26 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
 
+from blocks.loading import load
+from blocks.service_settings import ServiceSettings
 from hosting.errors import Refused
 from hosting.inventory import server_updates, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.engines import ends_soon
-from hosting.policy.maintenance import OutsideWindow
+from hosting.policy.maintenance import OutsideWindow, check_may_begin
 from hosting.policy.months import day_of
 from hosting.policy.placement import PAUSED
-from hosting.policy.server_updates import RebootNotNow, SystemFacts, Transaction, Word, needs_reboot, objections
+from hosting.policy.server_updates import (
+    USUAL,
+    RebootNotNow,
+    SystemFacts,
+    Transaction,
+    Word,
+    needs_reboot,
+    objections,
+)
 from hosting.policy.states import ServerState
+from hosting.policy.terms import STANDARD
 from tasks.letters import local
 from tasks.outside import Watch, watched
 from tasks.probes import url_of
@@ -72,12 +83,14 @@ def check_not_halted() -> None:
 def may_follow(first: ServerFacts, error: ServiceError | None) -> bool:
     """Whether the other servers may follow the first; a case says why they can't, until it was tried after all.
 
+    By day nobody is told so: the run came late, and the next night tries again.
+
     Args:
         first: the server that goes first.
         error: what kept it from its update; None where nothing did.
     """
-    if isinstance(error, OutsideWindow):
-        return True  # the night is over for all of them
+    if isinstance(error, OutsideWindow) and not _is_usual_time():
+        return False
     untried = error is not None and not isinstance(error, RebootNotNow)
     said = f"No server is updated, since {first.name} goes first and could not be tried: {error}"
 
@@ -89,6 +102,15 @@ def may_follow(first: ServerFacts, error: ServiceError | None) -> bool:
 
     in_transaction(inventory(), record)
     return not untried
+
+
+def _is_usual_time() -> bool:
+    """Whether an update that takes as long as usual would end off-peak by the standard terms, if it began now."""
+    try:
+        check_may_begin(now(), USUAL, (STANDARD,), load(ServiceSettings).holidays_state)
+    except OutsideWindow:
+        return False
+    return True
 
 
 @reading

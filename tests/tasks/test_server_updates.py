@@ -21,7 +21,17 @@ from fleet.archive import Package
 from flows import update_server as flows
 from flows.update_server import UpdateServerRequest, UpdateServersRequest
 from hosting.errors import StepFailed, Unreachable
-from hosting.inventory import alone, announcements, cases, deeds, leases, server_updates, servers
+from hosting.inventory import (
+    alone,
+    announcements,
+    cases,
+    deeds,
+    leases,
+    level_agreements,
+    levels,
+    server_updates,
+    servers,
+)
 from hosting.inventory.alone import ServerHeld
 from hosting.inventory.models import Instance
 from hosting.inventory.session import in_transaction
@@ -775,6 +785,36 @@ def test_a_canary_that_is_not_ready_keeps_updates_from_all_and_is_told_until_it_
     with_backup(two.inventory, instance, "g2", NIGHT + 3 * DAY - HOUR)
     two.by_the_clock(NIGHT + 3 * DAY)
     assert (waits(two), two.has("app2")["fl-plain"]) == ([], "1.1")
+
+
+@pytest.mark.parametrize("why", ["its customer's hours", "its own history"])
+def test_a_canary_that_never_has_its_turn_lets_nobody_go_before_it_and_is_told(
+    two: Two, instance: str, why: str
+) -> None:
+    """What was tried nowhere reaches no other server, only since it could not be tried at that hour (P14, P40)."""
+    two.offer(BETTER)
+
+    def canary(session: Session) -> None:
+        server_updates.mark_canary(session, "app1", canary=True, by="olga", why="", now=NIGHT)
+        if why == "its own history":  # the night is not as long any more
+            evidence = {"seconds": 7200.0}
+            deeds.record(session, "olga", server_updates.UPDATED, "server:app1", evidence=evidence, now=NIGHT - 7 * DAY)
+        else:
+            levels.ensure_level(session, "early", {"off_peak_closes": "04:00"})
+            begun, day = NIGHT - 2 * DAY, (NIGHT - DAY).date()
+            level_agreements.agree(session, instance, "early", day, reason="w", by="olga", now=begun, state="BE")
+
+    in_transaction(two.inventory, canary)
+    assert "app1: Not now" in two.by_the_clock().message
+    assert (waits(two), two.has("app2")["fl-plain"]) == (["server:app1"], "1.0")
+
+
+def test_a_run_that_comes_late_lets_nobody_go_before_the_first_and_tells_nobody(two: Two, instance: str) -> None:
+    two.offer(BETTER)
+    quick = partial(deeds.record, by="olga", what=server_updates.UPDATED, subject="server:app1", now=NIGHT - 7 * DAY)
+    in_transaction(two.inventory, partial(quick, evidence={"seconds": 60.0}))
+    two.by_the_clock(NIGHT.replace(hour=5, minute=50))  # the first has its fifteen minutes not any more
+    assert (waits(two), two.has("app1")["fl-plain"]) == ([], "1.0")
 
 
 def test_a_canary_that_can_not_be_rebooted_now_was_tried_all_the_same(two: Two, instance: str) -> None:
