@@ -11,16 +11,18 @@ import typer
 
 from deployments.console.context import Reason, acting, ask, now, reading, reason_given, who, working
 from deployments.console.output import Json, emit, emit_one
-from deployments.console.wording import local
-from hosting.errors import Refused, StepFailed
+from deployments.console.wording import heading, local
+from hosting.errors import Refused, ServiceError, StepFailed
 from hosting.policy.engines import ends_soon, engines
 from hosting.policy.flavours import NAMES, UNPROVEN
 from hosting.policy.months import day_of
 from hosting.policy.quota import without_fence
-from hosting.policy.server_updates import CANARY, Scope, Word, needs_reboot
+from hosting.policy.server_updates import CANARY, Scope, Word, canaries_first, needs_reboot
 from hosting.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hosting.policy.announcements import Announced
     from hosting.policy.flavours import Database, Php
     from hosting.policy.server_updates import SystemFacts, Transaction
@@ -74,11 +76,13 @@ def said(flavour: Php | Database) -> str:
 
 
 def update(
-    name: Name,
+    names: Annotated[list[str] | None, typer.Argument(help="The servers' names.", show_default=False)] = None,
     *,
+    every: Annotated[bool, typer.Option("--all", help="All servers in use, the canary first.")] = False,
     full: Annotated[bool, typer.Option("--full", help="All updates, not those of the security archive alone.")] = False,
     word: Annotated[
-        list[Word] | None, typer.Option("--word", help="What it may do beside; several times.", case_sensitive=False)
+        list[Word] | None,
+        typer.Option("--word", help="What one server may do beside; several times.", case_sensitive=False),
     ] = None,
     urgent: Annotated[
         bool, typer.Option("--urgent", help="Outside of off-peak times too; customers are told at once.")
@@ -92,7 +96,7 @@ def update(
     as_json: Json = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask; do it.")] = False,
 ) -> None:
-    """Update a server's packages: what would be done first, then a run that proves or takes back what it did."""
+    """Update servers' packages: what would be done first, then a run that proves or takes back what it did."""
     from deployments.console.runs import start_run  # noqa: PLC0415  # seconds of Prefect, for this verb alone
 
     scope, words = Scope.FULL if full else Scope.SECURITY, set(word or ())
@@ -101,16 +105,38 @@ def update(
         raise Refused("A reboot waits for its turn, which customers are told.", "Leave --reboot out, or say --urgent.")
     if as_json and not dry_run:
         raise Refused("A preview alone is shown as JSON.", "Give --dry-run with it.")
-    server, found, planned = looked_at(name, scope, words)
-    show_preview(server, found, planned, words, as_json=as_json)
+    chosen = to_update(names or [], every=every)
+    alone = chosen[0] if len(chosen) == 1 and not every else ""
+    if words and not alone:
+        raise Refused("A word is given for one server.", "Name that one alone.")
+    show_previews(chosen, scope, words, as_json=as_json, only=dry_run or bool(alone))
     if dry_run:
         return
-    ask("Update it?", yes=yes)
-    request = {
-        "server": name, "scope": scope, "words": sorted(words), "urgent": urgent, "reboot": reboot, "operator": who(),
-        "reason": why,
+    ask("Update it?" if alone else "Update them?", yes=yes)
+    request: dict[str, Any] = {
+        "scope": scope, "urgent": urgent, "reboot": reboot, "operator": who(), "reason": why,
+        **({"server": alone, "words": sorted(words)} if alone else {"servers": [] if every else chosen}),
     }  # fmt: skip
-    typer.echo(start_run(load_settings(), "update-server", request, about=name, wait=not no_wait) or "It is started.")
+    flow, about = ("update-server", alone) if alone else ("update-servers", "all" if every else " ".join(chosen))
+    typer.echo(start_run(load_settings(), flow, request, about=about, wait=not no_wait) or "It is started.")
+
+
+def to_update(names: list[str], *, every: bool) -> list[str]:
+    """The servers that are named, each once, or all that are in use, the canary first.
+
+    Raises:
+        Refused: neither is said, or both.
+        UnknownServer: no server has one of these names.
+    """
+    from hosting.inventory.servers import all_servers, server_facts  # noqa: PLC0415  # as above
+    from tasks.server_reports import IN_USE  # noqa: PLC0415  # as above
+
+    if bool(names) == every:
+        raise Refused("It is not said which servers.", "Name them, or say --all.")
+    with reading() as session:
+        if names:
+            return [server_facts(session, name).name for name in dict.fromkeys(names)]
+        return [one.name for one in canaries_first([one for one in all_servers(session) if one.state in IN_USE])]
 
 
 def canary(
@@ -184,17 +210,43 @@ def looked_at(
         return server, found, planned
 
 
-def show_preview(
-    server: ServerFacts, found: SystemFacts, planned: Transaction, words: set[Word], *, as_json: bool
-) -> None:
-    """What an update would do, and what else is to be known of it."""
+def show_previews(names: Sequence[str], scope: Scope, words: set[Word], *, as_json: bool, only: bool) -> None:
+    """What an update would do on each server, and what else is to be known of it.
+
+    Args:
+        names: of the servers.
+        scope: which updates.
+        words: given for them.
+        as_json: as an object for one server, as a list for several.
+        only: nothing else is done here, so that a server that does not answer is this verb's failure.
+
+    Raises:
+        ServiceError: of the first that could not be looked at, once all others are shown.
+    """
     from tasks.server_reports import preview_notes, preview_rows  # noqa: PLC0415  # as above
 
-    rows, notes = preview_rows(planned), preview_notes(found, planned, words)
-    if as_json:
-        told: dict[str, Any] = {"server": server.name, "packages": rows, "notes": notes}
-        emit_one(told, {}, as_json=True)
-        return
-    emit(rows, COLUMNS, as_json=False, empty=f"Nothing is to be updated on {server.name}.")
-    for note in notes:
-        typer.echo(note)
+    told: list[dict[str, Any]] = []
+    failures: list[ServiceError] = []
+    for name in names:
+        try:
+            server, found, planned = looked_at(name, scope, words)
+        except ServiceError as error:
+            failures.append(error)
+            if len(names) > 1:
+                typer.echo(f"{name}: {error}", err=True)
+            continue
+        rows, notes = preview_rows(planned), preview_notes(found, planned, words)
+        told.append({"server": server.name, "packages": rows, "notes": notes})
+        if as_json:
+            continue
+        if len(names) > 1:
+            heading(server.name)
+        emit(rows, COLUMNS, as_json=False, empty=f"Nothing is to be updated on {server.name}.")
+        for note in notes:
+            typer.echo(note)
+    if as_json and len(names) > 1:
+        emit(told, {}, as_json=True)
+    elif as_json and told:
+        emit_one(told[0], {}, as_json=True)
+    if failures and only:
+        raise failures[0]

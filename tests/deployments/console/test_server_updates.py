@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from blocks.ssh_host import SshHost
+from deployments.console import runs
 from deployments.console.server import with_flavours
 from fleet.archive import Package
+from flows.update_server import UpdateServerRequest, UpdateServersRequest
+from hosting.errors import Unreachable
 from hosting.inventory import announcements, deeds, servers
 from hosting.inventory.session import in_transaction
 from hosting.policy.announcements import Times, Update, UpdateKind, UpdateLetter, UpdateReason
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from hosting.policy.values import ServerFacts
     from tests.deployments.console.conftest import Console
 
 pytestmark = pytest.mark.skipif(
@@ -66,6 +70,60 @@ def test_an_update_says_why_and_a_reboot_waits_for_its_turn(phm: Console, app1: 
     assert "A reboot waits for its turn" in phm(*words, "--reboot").refusal
     assert "Give --dry-run with it." in phm(*words, "--json").refusal
     assert phm("server", "update", "app9", "--dry-run").refusal.startswith("There is no server app9.")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """The runs that would have been started, each by its deployment; the form of it takes what it is told."""
+    made: list[tuple[str, dict[str, Any]]] = []
+    forms = {"update-server": UpdateServerRequest, "update-servers": UpdateServersRequest}
+
+    def start(_settings: object, deployment: str, request: dict[str, Any], **_words: object) -> str:
+        made.append((deployment, forms[deployment].model_validate(request).model_dump(exclude_defaults=True)))
+        return "done"
+
+    monkeypatch.setattr(runs, "start_run", start)
+    return made
+
+
+def test_one_server_several_or_all_are_updated_urgently_with_the_reason(
+    phm: Console, app1: OneServer, started: list[tuple[str, dict[str, Any]]]
+) -> None:
+    del app1
+    with_servers(phm.inventory, server("app2"))
+    words = ("server", "update", "--urgent", "--reboot", "--reason", "a hole that is used", "--yes")
+    urgent = {"urgent": True, "reboot": True, "operator": phm.operator, "reason": "a hole that is used"}
+    for more in (("app1",), ("app1", "app2", "app1"), ("--all", "--full")):
+        said = phm(*words, *more)
+        assert (said.code, said.out.endswith("done\n")) == (0, True), said.err
+    assert started == [
+        ("update-server", {"server": "app1", **urgent}),
+        ("update-servers", {"servers": ["app1", "app2"], "scope": "security", **urgent}),
+        ("update-servers", {"scope": "full", **urgent}),
+    ]
+    assert "Name them, or say --all." in phm(*words).refusal
+    assert "Name them, or say --all." in phm(*words, "--all", "app1").refusal
+    assert "A word is given for one server." in phm(*words, "--all", "--word", "removals").refusal
+    assert len(started) == 3
+
+
+def test_a_dry_run_over_all_servers_shows_each_and_who_does_not_answer(
+    phm: Console, app1: OneServer, started: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_servers(phm.inventory, server("app2"))
+    shown = phm("server", "update", "--all", "--dry-run", "--json").json
+    assert [(one["server"], len(one["packages"])) for one in shown] == [("app1", 2), ("app2", 2)]
+
+    def connection(_self: SshHost, to: ServerFacts) -> OneServer:
+        if to.name == "app1":
+            message = "app1 does not answer."
+            raise Unreachable(message)
+        return app1
+
+    monkeypatch.setattr(SshHost, "connection", connection)
+    said = phm("server", "update", "--all", "--dry-run")
+    assert (said.code, "app1 does not answer." in said.err, "\napp2\n" in said.out) == (1, True, True)
+    assert started == []
 
 
 def test_what_customers_were_told_is_listed_with_the_notice_that_was_really_given(phm: Console) -> None:
