@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from hosting.errors import Refused
 from hosting.inventory import cases, deeds, instances, leases, releases, roll_out_turns, servers
-from hosting.inventory.roll_out_errors import errors_since
+from hosting.inventory.roll_out_errors import watched
 from hosting.inventory.roll_out_rows import (
     InstanceUpdate,
     RollOut,
@@ -28,6 +28,7 @@ from hosting.inventory.roll_out_rows import (
     update_row,
 )
 from hosting.inventory.turns import take_turn
+from hosting.policy.roll_out_errors import error_halt, is_judged, waits
 from hosting.policy.roll_outs import (
     AT_WORK,
     ENDS,
@@ -39,15 +40,19 @@ from hosting.policy.roll_outs import (
     going_on,
     places,
 )
+from hosting.policy.terms import STANDARD
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
 HALTED = "roll-out halted"
 """The kind of the case that a roll-out is which has halted."""
+
+NOT_JUDGED = "ring not judged by probes"
+"""The deed of a ring after which a roll-out went on though the probers had asked its instances too little, or never."""
 
 UNDER_WAY = (RollOutState.OPEN, RollOutState.HALTED)
 
@@ -175,18 +180,44 @@ def go_on(session: Session, number: int, now: datetime, holidays: str | None = N
     going = going_on(
         [one.place for one in found], row.failures_most, [one.instance for one in found if one.forgiven]
     )  # fmt: skip
-    if not going.done and not going.halt:
-        going = replace(going, halt=errors_since(session, found, now))
+    if not going.halt:
+        going = _judged(session, row, going, found, now)
     if going.halt:
         _halt(session, row, deeds.SERVICE, going.halt, now)
         return Going(going.ring, begun, going.halt)
     if going.done:
-        _end(session, row, RollOutState.DONE, by=deeds.SERVICE, why="All rings are through.", now=now)
+        unjudged = _not_judged(session, number)
+        said = f" Not judged by probes: ring {', '.join(map(str, unjudged))}." if unjudged else ""
+        _end(session, row, RollOutState.DONE, by=deeds.SERVICE, why=f"All rings are through.{said}", now=now)
     facts = facts_of(session, row)
     waiting = [one.instance for one in found if one.state is UpdateState.WAITING]
     missed = [one for one in waiting if roll_out_turns.has_missed_it(session, facts, one, now)]
     roll_out_turns.plan_turns(session, facts, missed, now, holidays)
     return Going(going.ring, tuple(sorted({*going.servers, *begun})))
+
+
+def _judged(session: Session, row: RollOut, going: Going, found: Sequence[UpdateFacts], now: datetime) -> Going:
+    """The same, unless a ring answers worse, which halts it, or has not been asked yet, which it waits for a little."""
+    seen = watched(session, found, now)
+    if halt := error_halt(seen, STANDARD.update_errors_most_percent):
+        return replace(going, halt=halt)
+    through = sorted({one.ring for one in seen if going.ring is None or one.ring < going.ring})
+    for ring in through:
+        if waits(seen, ring, now):
+            return Going(ring)
+    noted = _not_judged(session, row.id)
+    for ring in through:
+        if ring not in noted and not is_judged(seen, ring):
+            why = "Its instances were probed too little since their update to be judged by it."
+            evidence = {"ring": ring, "probes": sum(one.since.probes for one in seen if one.ring == ring)}
+            deeds.record(session, deeds.SERVICE, NOT_JUDGED, subject_of(row.id), why=why, evidence=evidence, now=now)
+    return going
+
+
+def _not_judged(session: Session, number: int) -> list[int]:
+    """The rings of which the record says that they were not judged by probes."""
+    done = deeds.deeds_of(session, subject_of(number))
+    return sorted(int(one.evidence["ring"]) for one in done if one.what == NOT_JUDGED)
 
 
 def may_begin(session: Session, number: int, instance: str) -> UpdateFacts | None:

@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hosting.inventory import announcements, cases, deeds, instances, leases, probes, roll_out_turns, roll_outs
+from hosting.inventory import (
+    announcements,
+    cases,
+    deeds,
+    instances,
+    leases,
+    probes,
+    roll_out_turns,
+    roll_outs,
+    server_updates,
+)
 from hosting.inventory.probes import Timed
 from hosting.inventory.releases import add_release
 from hosting.inventory.roll_out_rows import RollOutFacts, RollOutOrder, UnknownRollOut, subject_of
 from hosting.inventory.roll_outs import HALTED, RollOutStands, RollOutUnderWay
 from hosting.inventory.session import Inventory, in_transaction
+from hosting.policy.announcements import Times, Update, UpdateKind, UpdateReason
+from hosting.policy.maintenance import Window
 from hosting.policy.probe_spans import Answer, Probe, Vantage
 from hosting.policy.roll_outs import CannotRollOut, Going, RollOutState, UpdateState
 from hosting.policy.values import InstanceName, ReleaseId
@@ -22,6 +34,8 @@ from tests.inventory.words import HOUR, NOW, RELEASE, server, with_servers
 from tests.service.records import opened
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from hosting.inventory.roll_out_rows import UpdateFacts
     from hosting.policy.announcements import Announced
 
@@ -133,26 +147,110 @@ def test_a_canary_that_fails_halts_it_once_and_only_an_operator_lets_it_go_on(
         in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "again", "olga", NOW))
 
 
+THROUGH = (UpdateState.PREPARING, UpdateState.STOPPED, UpdateState.OPENED, UpdateState.DONE)
+
+
+def probed(inventory: Inventory, name: str, answer: Answer, first: int, last: int) -> None:
+    """A probe from outside in each minute, from one on and before another."""
+    found = [
+        Timed(Probe(InstanceName(name), Vantage.OUTSIDE, answer, NOW + number * MINUTE), MINUTE)
+        for number in range(first, last)
+    ]
+    in_transaction(inventory, lambda session: probes.record_probes(session, found))
+
+
+def goes_at(inventory: Inventory, minutes: int) -> Going:
+    return in_transaction(inventory, lambda session: roll_outs.go_on(session, 1, NOW + minutes * MINUTE))
+
+
+def unjudged(inventory: Inventory) -> list[int]:
+    with inventory.reading() as session:
+        done = deeds.deeds_of(session, subject_of(1))
+    return [one.evidence["ring"] for one in done if one.what == roll_outs.NOT_JUDGED]
+
+
+def test_the_next_ring_waits_until_the_probers_have_asked_and_no_longer_than_three_of_their_rounds(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    for name in names:
+        probed(inventory, name, Answer.UP, -30, 0)
+    for name in names[:2]:
+        comes(inventory, name, *THROUGH)
+    assert goes_at(inventory, 0) == Going(0)
+    for name in names[:2]:
+        probed(inventory, name, Answer.UP, 1, 2)
+    assert goes_at(inventory, 1) == Going(0)  # two can't say it
+    probed(inventory, names[0], Answer.UP, 2, 3)
+    assert goes_at(inventory, 2) == Going(1, ("app2",))
+    assert unjudged(inventory) == []
+    for name in names[2:]:
+        comes(inventory, name, *THROUGH)
+    assert goes_at(inventory, 2) == Going(1)  # the probers are away
+    assert state_of(inventory) is RollOutState.OPEN
+    assert goes_at(inventory, 3).done
+    assert (state_of(inventory), unjudged(inventory)) == (RollOutState.DONE, [1])
+    with inventory.reading() as session:
+        said = roll_outs.roll_out_facts(session, 1).finding
+    assert said == "All rings are through. Not judged by probes: ring 1."
+
+
+def test_where_nobody_probes_no_ring_waits_and_the_record_says_that_it_was_not_judged(
+    inventory: Inventory, names: list[str]
+) -> None:
+    begun(inventory)
+    for name in names[:2]:
+        comes(inventory, name, *THROUGH)
+    for _ in range(2):
+        assert goes_at(inventory, 0) == Going(1, ("app2",))
+    assert unjudged(inventory) == [0]
+
+
+def test_a_reboot_or_an_update_of_its_server_is_no_error_of_the_release(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    probed(inventory, names[0], Answer.UP, -30, 0)
+    for name in names[:2]:
+        comes(inventory, name, *THROUGH)
+    probed(inventory, names[0], Answer.UP, 1, 10)
+    probed(inventory, names[0], Answer.UNREACHABLE, 10, 16)  # it is rebooted for six minutes
+    update = Update("server:reboot:app1:b0", UpdateKind.SERVER, UpdateReason.SECURITY, urgent=True)
+    turn = {names[0]: Times(Window(NOW + 10 * MINUTE, NOW + HOUR), 120)}
+
+    def rebooted(session: Session) -> None:
+        announcements.announce(session, update, turn, by="olga", reason="x", now=NOW)
+        announcements.record_begun(session, update.key, names[0], NOW + 10 * MINUTE)
+
+    in_transaction(inventory, rebooted)
+    assert goes_at(inventory, 16).servers == ("app2",)
+    ended = partial(announcements.record_ended, key=update.key, instance=names[0], stopped_seconds=360)
+    in_transaction(inventory, lambda session: ended(session, now=NOW + 16 * MINUTE))
+    assert goes_at(inventory, 30).servers == ("app2",)
+    probed(inventory, names[0], Answer.BROKEN, 31, 35)  # that is its own
+    assert "of the probes of ring 0 fail since its update" in goes_at(inventory, 35).halt
+
+
+def test_a_night_s_update_of_the_server_is_no_error_of_the_release(inventory: Inventory, names: list[str]) -> None:
+    begun(inventory)
+    probed(inventory, names[0], Answer.UP, -30, 0)
+    for name in names[:2]:
+        comes(inventory, name, *THROUGH)
+    probed(inventory, names[0], Answer.UNREACHABLE, 3, 8)
+    seen = partial(deeds.record, by="service", what=server_updates.UPDATED, subject="server:app1", now=NOW + 8 * MINUTE)
+    in_transaction(inventory, lambda session: seen(session, evidence={"seconds": 300.0}))
+    assert goes_at(inventory, 20).servers == ("app2",)
+
+
 def test_a_ring_that_answers_worse_since_its_update_halts_it_until_an_operator_lets_it_go_on(
     inventory: Inventory, names: list[str]
 ) -> None:
-    def probed(answer: Answer, first: int, last: int) -> None:
-        found = [
-            Timed(Probe(InstanceName(names[0]), Vantage.OUTSIDE, answer, NOW + number * MINUTE), MINUTE)
-            for number in range(first, last)
-        ]
-        in_transaction(inventory, lambda session: probes.record_probes(session, found))
-
-    def goes(minutes: int) -> Going:
-        return in_transaction(inventory, lambda session: roll_outs.go_on(session, 1, NOW + minutes * MINUTE))
-
+    goes = partial(goes_at, inventory)
     begun(inventory)
-    probed(Answer.UP, -30, 0)
+    probed(inventory, names[0], Answer.UP, -30, 0)
     for name in names[:2]:
-        comes(inventory, name, UpdateState.PREPARING, UpdateState.STOPPED, UpdateState.OPENED, UpdateState.DONE)
-    probed(Answer.BROKEN, 1, 3)
+        comes(inventory, name, *THROUGH)
+    probed(inventory, names[0], Answer.BROKEN, 1, 3)
     assert goes(3).servers == ("app2",)  # twice is a hiccup
-    probed(Answer.BROKEN, 3, 5)
+    probed(inventory, names[0], Answer.BROKEN, 3, 5)
     assert goes(5).halt == ("100 % of the probes of ring 0 fail since its update, 0 % did before; 5 % more are borne.")
     assert (state_of(inventory), open_halts(inventory)) == (RollOutState.HALTED, 1)
     in_transaction(inventory, lambda session: roll_outs.resume(session, 1, "the line", "olga", NOW + HOUR))
