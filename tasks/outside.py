@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 0.1
 LONG_SECONDS = 60.0
+OUTSIDE = "outside"
+"""The name of the thread that asks."""
 
 
 @dataclass
@@ -63,7 +65,7 @@ def watched(url: str, instance: InstanceFacts | None = None) -> Iterator[Watch]:
         instance: where it may be suspended: what is behind that is watched then.
     """
     watch = Watch()
-    thread = threading.Thread(target=_ask, args=(watch, url, instance), name="outside", daemon=True)
+    thread = threading.Thread(target=_ask, args=(watch, url, instance), name=OUTSIDE, daemon=True)
     thread.start()
     try:
         yield watch
