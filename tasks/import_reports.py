@@ -90,9 +90,8 @@ def _why(code: str, language: str) -> str:
 @reading
 def show_report(server: ServerFacts, order: ImportFacts, draft: Draft | None = None) -> None:
     """The report as an artifact of the run, with the way to look at the draft."""
-    told, lines = told_in(order.report, "en"), [f"# Import {order.id} into {order.instance}: {order.state}", ""]
-    lines += [order.finding, ""] if order.finding else []
-    lines += [f"{told['recognised']} from {order.shown_url}, SHA-256 {order.sha256 or '-'}", ""]
+    told = told_in(order.report, "en")
+    lines = head_of(order, str(told["recognised"]))
     compared = "held against those of the registered release" if order.report.get("compared") else NOT_COMPARED
     lines += [f"Its program's files were {compared}.", ""] if told["recognised"] else []
     if told["rows"]:
@@ -120,6 +119,13 @@ def show_report(server: ServerFacts, order: ImportFacts, draft: Draft | None = N
         description=f"Import {order.id} into {order.instance}",
         markdown="\n".join(lines),
     )
+
+
+def head_of(order: ImportFacts, recognised: str) -> list[str]:
+    """How the report begins: what it is about, how it stands, from where it came; names in it are strangers' own."""
+    lines = [f"# Import {order.id} into {order.instance}: {order.state}", ""]
+    lines += [_plain(order.finding), ""] if order.finding else []
+    return [*lines, f"{_plain(recognised)} from {_plain(order.shown_url)}, SHA-256 {order.sha256 or '-'}", ""]
 
 
 def _plain(text: str) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from hosting.policy.import_rules import ACCOUNTS_SHORT
+from hosting.policy.imports import ImportFacts, ImportState
 from hosting.policy.terms import LANGUAGES
 from hosting.product.conversion_table import REASONS
 from hosting.product.poison import RULES
 from hosting.templates.letters import compose
-from tasks.import_reports import told_in
+from tasks.import_reports import head_of, told_in
 
 REPORT: dict[str, Any] = {
     "recognised": "MessageCenter 4.03.11",
@@ -71,6 +74,18 @@ def test_the_draft_of_an_offer_leaves_the_price_to_a_person(language: str, accou
     letter = compose("import_offer", language, values)
     assert "[" in letter.text
     assert ("3 " in letter.text) is bool(accounts)
+
+
+def test_no_name_of_a_stranger_is_a_picture_or_a_link_in_the_report_of_a_run() -> None:
+    """Whoever looks at a run would ask a foreign server for it."""
+    trick = "![x](https://evil.example/a) <img src=//evil.example> [y](//evil.example)"
+    order = ImportFacts(
+        7, "k3v9q2", "app1", ImportState.REFUSED, only_check=False, shown_url=f"https://files.example/{trick}", modifications=(),
+        told_sha256="", by="olga", why="w", asked_at=datetime(2026, 12, 1, tzinfo=UTC), finding=f"“{trick}” is a path.",
+    )  # fmt: skip
+    text = "\n".join(head_of(order, trick))
+    assert text.count("evil.example") == 9
+    assert re.search(r"(?<!\\)[\[\]()<>!]", text) is None
 
 
 def test_every_reason_of_a_report_has_its_words() -> None:
