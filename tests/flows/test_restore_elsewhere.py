@@ -12,6 +12,7 @@ from hosting.inventory.cases import LEFT_BEHIND
 from hosting.inventory.models import Letter
 from hosting.product.layout import InstanceLayout
 from tasks.recovery_points import read_history
+from tests.service import suspended
 from tests.service.copies import back_up, points_of, run, with_point
 from tests.service.mailbox_data import missing
 from tests.service.moves import check_told_of_room, ensure_measured
@@ -102,6 +103,21 @@ def test_an_instance_is_whole_on_the_other_server_and_closed_on_its_own(service:
     assert due is not None
     assert (due.kind, "moved" in due.because) == ("full", True)
     assert back_up(service, moved).server_name == moved.server_name
+
+
+def test_a_suspended_instance_is_so_on_the_other_server_until_it_is_opened_there(
+    service: Service, mailbox: Mailbox
+) -> None:
+    """Closed on both, its jobs on neither; proven behind what everybody else is told (P20, P41)."""
+    suspended.want(service, mailbox.instance, suspended=True)
+    assert suspended.run(service, mailbox.instance, "suspend").completed
+    outcome = elsewhere(service, mailbox)
+    assert outcome.completed, outcome
+    assert now_of(service, mailbox).server_name == other(service, mailbox)
+    suspended.check_closed_everywhere(service, mailbox.instance)
+    suspended.want(service, mailbox.instance, suspended=False)
+    assert suspended.run(service, mailbox.instance, "resume").completed
+    check_moved(service, mailbox)
 
 
 def test_a_server_that_does_not_answer_has_to_be_stated_as_lost(service: Service, mailbox: Mailbox) -> None:

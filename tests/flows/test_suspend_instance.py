@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from flows.suspend_instance import resume_instance, suspend_instance
-from hosting.inventory import instances, suspensions
-from hosting.inventory.session import in_transaction
-from hosting.inventory.suspensions import Cause
-from hosting.policy.states import InstanceState
+from hosting.policy.states import MoveState
 from hosting.product.layout import InstanceLayout
 from tasks.outside import watched
 from tasks.probes import door_of, prove_address, url_of
 from tasks.web import ensure_cron, ensure_site
-from tests.service.backups import LIVE, on
+from tests.service import moves
+from tests.service.backups import LIVE, back_up, on, points_of, restore
 from tests.service.flow_steps import steps_of
 from tests.service.plans import Fault, Plan
+from tests.service.suspended import check_closed_everywhere, doors, is_closed, run, state, want
 
 if TYPE_CHECKING:
     from hosting.policy.values import InstanceFacts
-    from tests.service.plans import Outcome
     from tests.service_fixture import Service
 
 pytestmark = [pytest.mark.fleet, pytest.mark.prefect, pytest.mark.timeout(900)]
@@ -48,52 +44,9 @@ def instance(service: Service) -> InstanceFacts:
     return service.provision(language="en")
 
 
-def run(service: Service, instance: InstanceFacts, verb: str, fault: Fault | None = None) -> Outcome:
-    flow = f"flows.suspend_instance.{verb}_instance"
-    return service.runner.run(Plan(flow=flow, parameters={"instance": instance.name}, fault=fault))
-
-
-def want(service: Service, instance: InstanceFacts, *, suspended: bool) -> None:
-    wish = partial(suspensions.suspend, instance=instance.name, cause=Cause.OPERATOR, because="a test")
-    end = partial(suspensions.resume, instance=instance.name, why="the test is over")
-    in_transaction(service.inventory, lambda session: (wish if suspended else end)(session, by="olga", now=now()))  # type: ignore[operator]
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def state(service: Service, instance: InstanceFacts) -> InstanceFacts:
-    with service.inventory.reading() as session:
-        return instances.instance_facts(session, instance.name)
-
-
 def sums(service: Service, instance: InstanceFacts) -> str:
-    layout = InstanceLayout.of(instance)
-    return service.on(f"set -- {layout.data} {layout.database}; {SUMS}")
-
-
-def doors(service: Service, instance: InstanceFacts) -> dict[str, int]:
-    """What anybody gets at each door of an instance."""
-    url = url_of(service.server(), instance)
-    with door_of(instance) as web:
-        return {
-            door: web.ask("GET", url + door).status_code
-            for door in ("", "config.php", "api.php", "frontend/css/core.css")
-        }
-
-
-def has_cron(service: Service, instance: InstanceFacts) -> bool:
-    return bool(service.on(f"ls {InstanceLayout.of(instance).cron_file} 2>/dev/null || true").strip())
-
-
-def is_closed(service: Service, instance: InstanceFacts) -> bool:
-    """Closed as it has to be; or open as it has to be: nothing between."""
-    found = state(service, instance).state
-    closed = set(doors(service, instance).values()) == {503}
-    assert closed is (found is InstanceState.SUSPENDED)
-    assert has_cron(service, instance) is not closed
-    return closed
+    layout, host = InstanceLayout.of(instance), state(service, instance).server_name
+    return service.on(f"set -- {layout.data} {layout.database}; {SUMS}", str(host))
 
 
 def test_suspended_it_says_so_at_every_door_and_opened_again_it_is_as_before(
@@ -165,3 +118,39 @@ def test_what_was_half_closed_as_its_rent_was_settled_is_opened(service: Service
     assert run(service, instance, "suspend").completed  # the late one closes nothing
     assert run(service, instance, "resume").completed
     assert not is_closed(service, instance)
+
+
+def test_suspended_it_moves_and_is_restored_and_stays_so_until_it_is_opened_where_it_is_then(service: Service) -> None:
+    """Nobody is let in on the way, on either server; what it has is what it had (P20, P24, P41)."""
+    target = service.hosts[0]
+    if target == service.host:
+        pytest.skip("needs a second server")
+    moves.known_by_name(service)
+    instance = service.provision(language="en")
+    on(service, LIVE, instance, InstanceLayout.of(instance).user, "0")
+    before = sums(service, instance)
+    assert back_up(service, instance, "full").completed
+    want(service, instance, suspended=True)
+    assert run(service, instance, "suspend").completed
+    service.all_servers()
+    move = moves.plan(service, instance, target)
+    with watched(url_of(service.server(), instance)) as outside:
+        moved = moves.run(service, move)
+    assert [good for _, good in outside.seen if good] == []
+    assert len(outside.seen) > 10
+    assert moved.completed, moved
+    assert (moves.facts(service, move).state, state(service, instance).server_name) == (MoveState.DONE, target)
+    check_closed_everywhere(service, instance)
+    assert moves.leftovers(service, instance, target) == moves.leftovers(service, instance, service.host) == []
+    assert sums(service, instance) == before
+
+    here = state(service, instance)
+    on(service, LIVE, here, InstanceLayout.of(here).user, "1")
+    restored = restore(service, here, points_of(service, here)[-1])
+    assert restored.completed, restored
+    check_closed_everywhere(service, instance)
+    want(service, instance, suspended=False)
+    assert run(service, instance, "resume").completed
+    assert not is_closed(service, instance)
+    assert set(doors(service, instance, service.host).values()) == set(doors(service, instance).values())  # passed on
+    assert sums(service, instance) == before
