@@ -16,6 +16,9 @@ from blocks.web_probe import web_probe
 from fleet import certificates
 from hosting.inventory import letters, name_orders, names, work
 from hosting.inventory.name_certificates import certificate_of, keep
+from hosting.policy.availability import BY_DOMAIN, COUNTS_AS_UP, noted_in
+from hosting.policy.outage_causes import Cause
+from hosting.policy.probe_spans import Answer, Vantage
 from hosting.policy.states import NameState, WorkState
 from hosting.policy.terms import STANDARD
 from hosting.product.layout import NAME_CERTIFICATES
@@ -29,8 +32,18 @@ from tests.service import names as held
 from tests.service.customer import site
 from tests.service.moves import Sides, check_moved
 from tests.service.names import Asked
-from tests.service.own_domains import DOMAIN, RESOLVERS, asked_resolvers, cancelled, ordered, run
+from tests.service.own_domains import (
+    DOMAIN,
+    RESOLVERS,
+    asked_resolvers,
+    authority_in,
+    cancelled,
+    lead_to,
+    ordered,
+    run,
+)
 from tests.service.plans import Fault, Plan
+from tests.service.prober import INTERVAL, probed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,10 +82,7 @@ def instance(service: Service) -> InstanceFacts:
 
 @pytest.fixture
 def authority(service: Service, tmp_path: Path) -> Path:
-    """A folder with the fleet's authority, which the service trusts as browsers trust theirs."""
-    for name in ("ca.pem", "ca.key"):
-        (tmp_path / name).write_bytes((service.fleet.places.certificates / name).read_bytes())
-    return tmp_path
+    return authority_in(service, tmp_path)
 
 
 def state(service: Service, name: NameFacts) -> NameFacts:
@@ -82,12 +92,6 @@ def state(service: Service, name: NameFacts) -> NameFacts:
 
 def keys_on(service: Service, host: str = "") -> list[str]:
     return service.on(f"stat -c '%a %U %n' {NAME_CERTIFICATES}/* 2>/dev/null || :", host).splitlines()
-
-
-def lead_to(told: Told, address: str) -> None:
-    """The DNS leads there, whichever resolver is asked."""
-    for one in told:
-        one[DOMAIN.ascii] = [address]
 
 
 def fingerprints(*servers: ServerFacts) -> list[str]:
@@ -160,6 +164,42 @@ def test_a_domain_waits_for_its_dns_lives_and_goes_with_its_key(
         assert name_orders.open_works(session, name) == []
         assert work.work_in(session, WorkState.FAILED) == []
     sys.stdout.write(f"on {seconds:.1f} s after the DNS led here, gone {gone.seconds:.1f} s after it was cancelled\n")
+
+
+def test_a_domain_that_leads_astray_is_noted_as_the_customers_dns_and_is_no_outage_of_ours(
+    service: Service, told: Told, instance: InstanceFacts, authority: Path
+) -> None:
+    """Its record taken away, then one that leads elsewhere; over as soon as it leads here again (P11, decision 0038)."""
+    address = service.server(instance.server_name).address
+    lead_to(told, address)
+    name = ordered(service, instance, authority)
+    assert run(service, name).completed
+    with probed(service) as prober:
+        began = datetime.now(UTC)
+        for vantage in (Vantage.OUTSIDE, Vantage.DOMAIN):
+            prober.seen_at(vantage, instance.name, began, Answer.UP)
+        astray = datetime.now(UTC)
+        lead_to(told, "")
+        astray_seen = prober.seen_at(Vantage.DOMAIN, instance.name, astray, Answer.UNREACHABLE)
+        elsewhere = datetime.now(UTC)
+        lead_to(told, "192.0.2.9")
+        prober.seen_at(Vantage.DOMAIN, instance.name, elsewhere + INTERVAL, Answer.UNREACHABLE)
+        back = datetime.now(UTC)
+        lead_to(told, address)
+        back_seen = prober.seen_at(Vantage.DOMAIN, instance.name, back, Answer.UP)
+        prober.seen_at(Vantage.OUTSIDE, instance.name, back, Answer.UP)
+        prober.look()
+        year = prober.year(instance.name)
+        assert (prober.outages(instance.name, began), prober.alarms()) == ([], [])
+    assert year.outages == ()
+    assert [(one.cause, one.note) for one in noted_in(year.line)] == [(Cause.CUSTOMERS_DNS, BY_DOMAIN)]
+    [noted] = noted_in(year.line)
+    assert astray <= noted.since <= astray_seen
+    assert back <= noted.until <= back_seen
+    assert year.line[-1].standing in COUNTS_AS_UP
+    cancelled(service, instance)
+    assert run(service, name, "disconnect_domain").completed
+    sys.stdout.write(f"noted for {noted.length.total_seconds():.1f} s of {(back - astray).total_seconds():.1f} s\n")
 
 
 def test_a_server_that_stands_in_passes_a_domain_on_with_its_own_certificate(

@@ -7,10 +7,13 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from deployments.runtime.processes import Processes
 from deployments.runtime.services import PROBER, services
 from hosting.inventory import outages, probes
+from hosting.inventory.availability_views import year_of_instance
+from hosting.policy.probe_spans import Vantage
 from hosting.settings import SETTINGS_FILE
 from tests.service.plans import Plan
 
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hosting.inventory.outages import AlarmFacts, OutageFacts
+    from hosting.policy.availability_year import YearTold
     from hosting.policy.probe_spans import Span
     from tests.service_fixture import Service
 
 INTERVAL = timedelta(seconds=4)
+HERE = ZoneInfo("Europe/Berlin")
 ALARM_AFTER = 2
 LONG_SECONDS = 60.0
 
@@ -60,12 +65,23 @@ class Probed:
             time.sleep(0.2)
 
     def seen(self, name: str, since: datetime, answer: str) -> None:
-        """Wait until both vantages had this answer of an instance, after a moment."""
-        self.until(
-            lambda: (
-                len({one.vantage for one in self.spans(name, since) if one.answer == answer and one.until > since}) == 2
-            )
-        )
+        """Wait until both vantages that decide had this answer of an instance, after a moment."""
+        self.until(lambda: {Vantage.LOCATION, Vantage.OUTSIDE} <= self.having(name, since, answer))
+
+    def seen_at(self, vantage: Vantage, name: str, since: datetime, answer: str) -> datetime:
+        """Wait until one vantage had this answer of an instance, after a moment; when that was."""
+        self.until(lambda: vantage in self.having(name, since, answer))
+        return datetime.now(UTC)
+
+    def having(self, name: str, since: datetime, answer: str) -> set[Vantage]:
+        """The vantages that had this answer of an instance, after a moment."""
+        return {one.vantage for one in self.spans(name, since) if one.answer == answer and one.until > since}
+
+    def year(self, name: str) -> YearTold:
+        """The year of an instance, up to now."""
+        now = datetime.now(UTC)
+        with self.service.inventory.reading() as session:
+            return year_of_instance(session, name, now.astimezone(HERE).year, now, INTERVAL.total_seconds()).told
 
     def look(self) -> None:
         """A run of the flow."""
