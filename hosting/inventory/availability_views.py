@@ -250,12 +250,15 @@ def _line(
 
 
 def _labels(session: Session, since: datetime, until: datetime) -> dict[str, list[Labelled]]:
-    """What was going on, by instance: as records tell it, and as people stated it."""
+    """What was going on, by instance: as records tell it, and as people stated it.
+
+    A fault of a server is on record with the outages that it made: who has moved since is looked at on another server.
+    """
     found: defaultdict[str, list[Labelled]] = defaultdict(list)
     for name, told in outage_labels.labels_between(session, since, until).items():
         found[name] += told
-    stated = select(Outage).where(Outage.cause_by != "", Outage.began_at < until)
-    for row in session.scalars(stated.where(or_(Outage.ended_at.is_(None), Outage.ended_at > since))):
-        label = Labelled(Cause(row.cause), row.began_at, row.ended_at, row.why, stated=True)
+    known = select(Outage).where(or_(Outage.cause_by != "", Outage.cause == Cause.OURS), Outage.began_at < until)
+    for row in session.scalars(known.where(or_(Outage.ended_at.is_(None), Outage.ended_at > since))):
+        label = Labelled(Cause(row.cause), row.began_at, row.ended_at, row.why, stated=bool(row.cause_by))
         found[row.instance_name].append(label)
     return found

@@ -94,6 +94,20 @@ def test_a_server_of_which_nothing_is_reached_explains_the_outage_of_each(invent
     assert outages(inventory, elsewhere, 60) == [(Cause.UNKNOWN, 12, 15)]
 
 
+def test_a_fault_of_a_server_explains_the_outage_of_who_has_moved_away_since(inventory: Inventory, name: str) -> None:
+    probed(
+        inventory, name, ("up", 0, 9), ("unreachable", 10, 19), ("up", 20, 29), ("unreachable", 30, 34), ("up", 35, 60)
+    )
+    row = Outage(
+        instance_name=name, server_name="app1", began_at=NOW + 10 * MINUTE, ended_at=NOW + 20 * MINUTE, cause="ours",
+        cause_by="", why="nothing on the server was reached", alarm_id=None,
+    )  # fmt: skip
+    added(inventory, row)
+    with inventory.writing() as session:
+        session.get_one(Instance, name).server_name = "app2"
+    assert outages(inventory, name, 60) == [(Cause.OURS, 10, 20), (Cause.UNKNOWN, 30, 35)]
+
+
 def test_a_persons_word_about_an_outage_goes_before_what_was_found(inventory: Inventory, name: str) -> None:
     probed(inventory, name, ("up", 0, 9), ("unreachable", 10, 19), ("up", 20, 60))
     row = Outage(
