@@ -23,10 +23,11 @@ from hosting.policy.availability_year import owed_in, year_bounds
 from hosting.policy.backup_times import ONE_DAY
 from hosting.policy.board import Line, Urgency, ago, clipped, clock, counted, length, named, section
 from hosting.policy.exports import ExportState
-from hosting.policy.inspection import Severity
+from hosting.policy.inspection import LIGHT, Severity
 from hosting.policy.months import day_of, months_after, start_of
 from hosting.policy.outage_alarms import WAY_OUT
 from hosting.policy.outage_causes import Cause
+from hosting.policy.probe_spans import Vantage
 from hosting.policy.states import EndState
 
 if TYPE_CHECKING:
@@ -37,8 +38,11 @@ if TYPE_CHECKING:
     from hosting.inventory.availability_owed import Served
     from hosting.inventory.board import Asked
     from hosting.policy.board import Section
+    from hosting.policy.inspection import Inspected
 
 LAST_DAY = timedelta(days=1)
+LATELY = timedelta(days=7)
+"""Who was not asked at his location for so long has no other server there: that is known."""
 
 
 def availability(session: Session, asked: Asked) -> Section:
@@ -48,9 +52,11 @@ def availability(session: Session, asked: Asked) -> Section:
     outages = session.scalars(touched.order_by(Outage.began_at)).all()
     alarms = {row.id: row for row in session.scalars(select(OutageAlarm).where(OutageAlarm.ended_at.is_(None)))}
     lines = _down([one for one in outages if one.ended_at is None], alarms, asked.at)
-    owed = {one.instance.name: one for one in served_ever(session, asked.at, None) if one.instance.state in BACKED_UP}
+    ever = served_ever(session, asked.at, None)
+    owed = {str(one.instance.name): one for one in ever if one.instance.state in BACKED_UP}
     lines += _budgets(owed, outages, asked.at)
     lines += _unmeasured(session, owed, asked.at)
+    lines += _from_outside_alone(session, asked.at)
     recent = [one for one in outages if (one.ended_at or asked.at) > asked.at - LAST_DAY]
     note = f"{counted(len(recent), 'outage')} in the last day."
     measured = session.scalar(select(func.max(ProbeSpan.until)))
@@ -82,9 +88,24 @@ def findings(session: Session, asked: Asked) -> Section:
     silent = silent.where(Finding.gone_at.is_(None), Finding.silenced_until > asked.at)
     silenced = session.scalar(silent) or 0
     notes = [f"{counted(silenced, 'finding')} silenced."] if silenced else []
-    if never := [one.server for one in inspected(session) if not one.made]:
+    looked = inspected(session)
+    lines += _not_looked_at(looked, asked.at)
+    if never := [one.server for one in looked if not one.made]:
         notes.append(f"Never inspected: {clipped(', '.join(never))}.")
     return section("findings", "Findings on servers", "phm findings", lines, note=" ".join(notes))
+
+
+def _not_looked_at(looked: Iterable[Inspected], now: datetime) -> list[Line]:
+    """The servers at whose arrays, disks and services nobody looks any more, whatever was found before."""
+    lines = []
+    for one in looked:
+        made = min((one.made[look] for look in LIGHT if look in one.made), default=None)
+        if made is not None and (urgency := board_rules.of_look(made, now)) is not Urgency.CALM:
+            told = (
+                f"Its arrays, disks and services were last looked at {ago(made, now)}; what broke since is not known."
+            )
+            lines.append(Line(one.server, "not looked at", told, urgency, "phm up", at=made))
+    return lines
 
 
 def leaving(session: Session, asked: Asked) -> Section:
@@ -161,6 +182,23 @@ def _unmeasured(session: Session, owed: Mapping[str, Served], now: datetime) -> 
             if name in owed and share > owed[name].unmeasured_most:
                 told = f"{share:.1f} % of {month:%B %Y} were not measured: no probe has a result."
                 lines.append(Line(name, "not measured", told, Urgency.WATCH, f"phm availability {name}"))
+    return lines
+
+
+def _from_outside_alone(session: Session, now: datetime) -> list[Line]:
+    """The servers whose instances were asked at their location lately, and are now from outside alone."""
+    last: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+    query = select(Instance.server_name, ProbeSpan.vantage, func.max(ProbeSpan.until))
+    query = query.join(Instance, Instance.name == ProbeSpan.instance_name).where(Instance.state.in_(BACKED_UP))
+    query = query.where(ProbeSpan.until > now - LATELY).group_by(Instance.server_name, ProbeSpan.vantage)
+    for server, vantage, at in session.execute(query):
+        last[server][vantage] = at
+    lines = []
+    for server, seen in sorted(last.items()):
+        here, outside = seen.get(Vantage.LOCATION), seen.get(Vantage.OUTSIDE)
+        if here is not None and outside is not None and outside - here > board_rules.LOCATION_WITHIN:
+            told = f"Nothing on it was asked at its location since {clock(here)}; what is seen from outside decides."
+            lines.append(Line(server, "from outside alone", told, Urgency.WATCH, "phm server list", at=here))
     return lines
 
 

@@ -31,6 +31,12 @@ IMPORT_SLOW = DAY
 MEASURED_WITHIN = 15 * timedelta(minutes=1)
 """Probes are minutes apart; a longer silence is nobody's who measures."""
 
+LOOKED_WITHIN = 3 * HOUR
+"""Servers are looked at each hour; one that was not for so long is looked at by nobody."""
+
+LOCATION_WITHIN = HOUR
+"""Availability is promised at the location (P11): so long somebody from outside may stand in for who asks there."""
+
 BUDGET_SHARE = 0.75
 """More of a year's budget used up is watched."""
 
@@ -170,6 +176,11 @@ def of_budget(down: timedelta, budget: timedelta) -> Urgency:
 def of_finding(severity: Severity) -> Urgency:
     """What an inspection found: at once, this week, or to be known (P18)."""
     return {Severity.GRAVE: Urgency.HAND, Severity.WRONG: Urgency.WATCH}.get(severity, Urgency.CALM)
+
+
+def of_look(made_at: datetime, now: datetime) -> Urgency:
+    """When a server was last looked at, which is done each hour: a broken array is noticed by nothing else (P18)."""
+    return Urgency.HAND if now - made_at > LOOKED_WITHIN else Urgency.CALM
 
 
 def of_ending(*, owed: bool, held: bool, finding: str) -> Urgency:

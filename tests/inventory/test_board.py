@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,16 +11,18 @@ from sqlalchemy import delete, event, select, update
 
 from hosting.errors import DriftFound, Unreachable
 from hosting.inventory import board as parts
-from hosting.inventory import storage_views
+from hosting.inventory import findings, storage_views
 from hosting.inventory.board import PARTS, Asked, read_board
 from hosting.inventory.forecasts import Forecasts
 from hosting.inventory.level_rows import LevelAgreement
 from hosting.inventory.levels import ensure_level
 from hosting.inventory.models import Instance, Move, Snapshot, Work
 from hosting.inventory.probe_rows import Outage, OutageAlarm
-from hosting.inventory.probes import DayCount, record_days
+from hosting.inventory.probes import DayCount, Timed, record_days, record_probes
 from hosting.inventory.session import Inventory, in_transaction
 from hosting.policy.board import LINES_MOST, Board, Section, Urgency
+from hosting.policy.inspection import looks_of
+from hosting.policy.probe_spans import Answer, Probe, Vantage
 from hosting.policy.values import InstanceName
 from tests.inventory.files import write_empty
 from tests.service.fleet_records import fill
@@ -264,6 +267,47 @@ def test_a_month_of_which_too_much_was_not_measured_is_there(small: Inventory) -
     assert [(one.urgency, one.told) for one in part(read(small), "availability").lines if one.word == "not measured"] == [
         (Urgency.WATCH, "1.5 % of October 2026 were not measured: no probe has a result."),
         (Urgency.WATCH, "1.0 % of November 2026 were not measured: no probe has a result."),
+    ]  # fmt: skip
+
+
+def test_a_server_that_nobody_asks_at_its_location_any_more_is_watched(small: Inventory) -> None:
+    fill(small, NOW, 1)
+
+    def asked(vantage: Vantage, until: datetime) -> None:
+        name = InstanceName("k0000")
+        probe = Timed(Probe(name, vantage, Answer.UP, until), timedelta(minutes=1))
+        in_transaction(small, lambda session: record_probes(session, [probe]))
+
+    def told(at: datetime) -> list[tuple[str, str]]:
+        lines = part(read(small, at), "availability").lines
+        return [(one.what, one.told) for one in lines if one.word == "from outside alone"]
+
+    asked(Vantage.LOCATION, NOW)
+    asked(Vantage.OUTSIDE, NOW + HOUR)
+    assert told(NOW + HOUR) == []
+    asked(Vantage.OUTSIDE, NOW + HOUR + timedelta(minutes=1))
+    sentence = "Nothing on it was asked at its location since Fri 27 Nov, 06:00; what is seen from outside decides."
+    assert told(NOW + HOUR + timedelta(minutes=1)) == [("app1", sentence)]
+    asked(Vantage.OUTSIDE, NOW + 8 * DAY)
+    assert told(NOW + 8 * DAY) == []  # nobody else is there: that is known
+
+
+def test_a_server_that_nobody_looks_at_any_more_needs_a_hand(small: Inventory) -> None:
+    fill(small, NOW, 1)
+    for server, looks in (("app1", looks_of(light=False)), ("app2", looks_of(light=True))):
+        made = partial(findings.record_look, server=server, looked=looks, found=[], now=NOW)
+        in_transaction(small, made)
+
+    def told(at: datetime) -> list[tuple[Urgency, str, str]]:
+        lines = part(read(small, at), "findings").lines
+        return [(one.urgency, one.what, one.told) for one in lines if one.word == "not looked at"]
+
+    assert told(NOW + 3 * HOUR) == []
+    in_transaction(
+        small, partial(findings.record_look, server="app2", looked=looks_of(light=True), found=[], now=NOW + 4 * HOUR)
+    )
+    assert told(NOW + 4 * HOUR) == [
+        (Urgency.HAND, "app1", "Its arrays, disks and services were last looked at 4 h 00 min ago; what broke since is not known.")
     ]  # fmt: skip
 
 

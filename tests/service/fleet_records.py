@@ -236,7 +236,7 @@ def _watched(now: datetime) -> list[Any]:
     """Who is not reached, what was found on a server, who leaves or has not paid; all about the first instance."""
     outage = {"instance_name": "k0000", "server_name": "app1", "cause_by": ""}
     return [
-        ProbeSpan(instance_name="k0000", vantage="location", answer="down", since=now - HOUR, until=now, probes=60),
+        ProbeSpan(instance_name="k0000", vantage="location", answer="unreachable", since=now - HOUR, until=now, probes=60),
         OutageAlarm(id=1, subject="server:app1", raised_at=now - HOUR),
         Outage(**outage, began_at=now - HOUR, cause="unknown", why="", alarm_id=1),
         Outage(**outage, began_at=now - 20 * DAY, ended_at=now - 18 * DAY, cause="ours", why="A disk died."),
