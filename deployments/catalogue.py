@@ -274,13 +274,14 @@ DEPLOYMENTS = (
     Deployment(
         entrypoint="flows.update_server.update_servers",
         queue=BULK,
-        promises=("P14", "P15"),
+        promises=("P14", "P15", "P16"),
         what=(
             "Every night: security updates on one server after another, the canary first; in the night to Sunday all "
             "updates.\n\n"
             "What removes packages, changes the series of PHP, database or Apache, or touches what is held waits for a "
             "person. What makes an instance ill is taken back, and keeps the other servers as they are until a person "
-            "has looked. Reboots have a turn of their own, told to customers before. Harmless to start at any time."
+            "has looked. Reboots have a turn of their own, told to customers before. By hand: which servers, a dry "
+            "run, or urgent with the reason: then customers are told at once. Harmless to start at any time."
         ),
         runbook="docs/runbooks/update-servers.md",
         crons={"nightly": "20 4 * * *"},
