@@ -63,3 +63,5 @@ def inventory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Invent
             made.upgrade()
     yield made
     made.close()
+    if request.param == "postgresql":
+        request.getfixturevalue("postgresql").give_back(str(made.url.database))
