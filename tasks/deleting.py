@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hosting.policy.leaving import EndFacts
 
-KEYS, RECORDS = "keys", "inventory"
+KEYS, RECORDS = ending_records.KEYS, "inventory"
 PURPOSES = ("database", "root_admin", "backup")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from sqlalchemy import make_url
 
-from deployments.console.context import working
+from deployments.console.context import acting, working
 from deployments.console.settings_from_fleet import write_private
 from hosting.errors import Refused
 from hosting.settings import SETTINGS_FILE, load_settings
@@ -27,7 +27,9 @@ LISTS_LINE = re.compile(r"^name_lists\s*=.*$", re.MULTILINE)
 
 @app.command("export")
 def export(file: Annotated[Path, typer.Argument(help="A new file; only the escrow key's holder can read it.")]) -> None:
-    """Write where every backup lies and what opens it, encrypted to the escrow certificate."""
+    """Write where every backup lies and what opens it, encrypted to the escrow certificate; recorded."""
+    from hosting.inventory.escrows import record_exported  # noqa: PLC0415  # not before it is needed: help is quick
+
     settings = load_settings()
     if file.exists():
         raise Refused(f"{file} is there already.", "Name a new file.")
@@ -43,6 +45,7 @@ def export(file: Annotated[Path, typer.Argument(help="A new file; only the escro
         )
     file.write_bytes(sealed)
     repositories = content["repositories"]
+    acting(lambda session, by, at: record_exported(session, len(repositories), by=by, now=at), settings)
     points = sum(len(one["points"]) for one in repositories)
     typer.echo(f"{file}: {len(repositories)} generations with {points} points, for the holder of the escrow key.")
     if found := problems(content):

@@ -12,6 +12,7 @@ from hosting.inventory.availability_owed import served_ever
 from hosting.inventory.backup_views import BACKED_UP
 from hosting.inventory.ending_rows import Ending
 from hosting.inventory.endings import OPEN
+from hosting.inventory.escrows import outlived
 from hosting.inventory.export_rows import Export
 from hosting.inventory.finding_rows import Finding
 from hosting.inventory.findings import inspected
@@ -116,6 +117,11 @@ def leaving(session: Session, asked: Asked) -> Section:
     wanted = select(Suspension).where(Suspension.opened_at.is_(None))
     lines += [_suspension(row, asked.at) for row in session.scalars(wanted)]
     lines += [_arrears(row) for row in session.scalars(select(Arrears).where(Arrears.ended_at.is_(None)))]
+    if (kept := outlived(session)) is not None:
+        made_at, many = kept
+        gone = counted(many, "deleted contract")
+        told = f"The file of {clock(made_at)} and older ones hold the keys of {gone}: make a new one, destroy them."
+        lines.append(Line("Escrow", "older than a deletion", told, Urgency.WATCH, "phm escrow export FILE", at=made_at))
     return section("leaving", "Ends, exports and rents", "phm end status", lines)
 
 

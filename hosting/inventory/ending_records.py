@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from hosting.policy.leaving import EndFacts
 
 
+KEYS = "keys"
+"""What the place of an instance's secrets and its backups' passwords is called in the record."""
+
+
 @dataclass(frozen=True)
 class PlaceRecord:
     """One place: what was there before, and what after.
