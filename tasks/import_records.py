@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hosting.inventory import imports
 from hosting.inventory.imports import ImportWish
 from hosting.inventory.session import in_transaction
+from hosting.policy.import_source import check_sha256
 from tasks.import_fetching import NotTaken, Opener, shown_url
 from tasks.records import inventory, now
 from tasks.step import reading
@@ -24,12 +25,12 @@ def wish_of(
     """What an operator wants, with the source sealed; refused before anything is recorded where it can't be.
 
     Raises:
-        NotTaken: nothing is fetched from such a URL; says all that speaks against it.
+        NotTaken: nothing is fetched from such a URL, or the checksum is none; says all that speaks against it.
     """
-    check = opener.check
-    if check.source is None:
-        raise NotTaken(check.findings)
-    told = "".join(told_sha256.split()).lower()
+    check, told = opener.check, "".join(told_sha256.split()).lower()
+    findings = (*check.findings, *check_sha256(told))
+    if check.source is None or findings:
+        raise NotTaken(findings)
     return ImportWish(
         instance, shown_url(check.source), opener.sealed(), only_check, tuple(modifications), told, why
     )  # fmt: skip

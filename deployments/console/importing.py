@@ -39,7 +39,8 @@ Modification = Annotated[
     list[str] | None, typer.Option("--modification", help="One that the customer declared; may be given again.")
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and don't wait for its end.")]
-Number = Annotated[int, typer.Argument(help="The import's number, as phm import status shows it.")]
+MOST = 2**31 - 1
+Number = Annotated[int, typer.Argument(help="The import's number, as phm import status shows it.", min=1, max=MOST)]
 COLUMNS = {
     "id": "import", "instance": "instance", "state": "state", "recognised": "is", "users": "users",
     "asked_at": "asked", "by": "by", "finding": "finding",
@@ -69,8 +70,8 @@ def start(
     instance: Annotated[str, typer.Argument(help="The instance that gets it.")] = "",
     url: Annotated[str, typer.Argument(help="Where the archive lies, unless it was checked.")] = "",
     *,
-    checked: Annotated[int, typer.Option("--checked", help="What this check saw: its sum must be the same.")] = 0,
-    number: Annotated[int, typer.Option("--number", help="Go on with this import, whose run failed.")] = 0,
+    checked: Annotated[int, typer.Option("--checked", help="What this check saw: of the same sum.", max=MOST)] = 0,
+    number: Annotated[int, typer.Option("--number", help="Go on with this import, whose run failed.", max=MOST)] = 0,
     password_file: Password = "",
     login_file: Login = "",
     host_key: HostKey = "",
@@ -103,7 +104,7 @@ def start(
 
 @app.command("status")
 def status(
-    number: Annotated[int, typer.Argument(help="Of this import.")] = 0, *, as_json: Json = False
+    number: Annotated[int, typer.Argument(help="Of this import.", max=MOST)] = 0, *, as_json: Json = False
 ) -> None:  # fmt: skip
     """List the imports, or show one."""
     from hosting.inventory import imports  # noqa: PLC0415  # not before it is needed: help is quick
@@ -210,13 +211,17 @@ def asked_again(checked: int, why: str) -> ImportFacts:
     """What was checked is built now: the same source, and an archive of the same sum.
 
     Raises:
-        ImportStands: nothing was checked under this number, or it is forgotten.
-        Refused: the check said that it would not go on.
+        UnknownImport: no import has this number.
+        Refused: it is no check, one that a newer one has replaced, or one that said that it would not go on.
     """
     from hosting.inventory import imports  # noqa: PLC0415  # as above
     from hosting.policy.import_conditions import Outcome  # noqa: PLC0415  # as above
+    from hosting.policy.imports import ImportState  # noqa: PLC0415  # as above
 
     facts = known(checked)
+    if facts.state is not ImportState.CHECKED:
+        do = f"Look (phm import status {checked}), or check the archive anew: phm import check {facts.instance} URL."
+        raise Refused(f"The import {checked} is {facts.state}, no check to start by.", do)
     if facts.report.get("outcome") == Outcome.REFUSED:
         raise Refused(f"The check {checked} said: {facts.finding}", "Check it again once that is right.")
 

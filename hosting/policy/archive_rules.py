@@ -123,6 +123,13 @@ ARCHIVE_RULES = (
         "This format ({format}) isn't taken. Please pack a ZIP, or a tar with GZip or BZip2.",
     ),
     Rule(
+        "web_page",
+        "Unter der Adresse liegt eine Webseite, kein Archiv. Bitte nennen Sie die Adresse, unter der das Archiv selbst "
+        "heruntergeladen wird.",
+        "At the address lies a web page, no archive. Please name the address from which the archive itself is "
+        "downloaded.",
+    ),
+    Rule(
         "method_not_offered",
         "„{name}“ ist mit einem Verfahren gepackt (Nr. {method}), das wir nicht lesen. Bitte packen Sie das ZIP mit "
         "Deflate.",

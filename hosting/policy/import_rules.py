@@ -28,6 +28,13 @@ SCHEME_NOT_OFFERED = Rule(
     "Über „{scheme}“ wird nichts abgeholt. Bitte stellen Sie das Archiv über HTTPS oder SFTP bereit.",
     "Nothing is fetched by “{scheme}”. Please offer the archive by HTTPS or SFTP.",
 )
+SCHEME_MISSING = Rule(
+    "scheme_missing",
+    "Am Anfang der Adresse fehlt, auf welchem Weg sie erreicht wird. Bitte nennen Sie sie vollständig, wie "
+    "https://dateien.example/alt.zip.",
+    "The address doesn't begin with the way by which it is reached. Please name it as a whole, like "
+    "https://files.example/old.zip.",
+)
 PASSWORD_IN_URL = Rule(
     "password_in_url",
     "Die Adresse enthält ein Passwort; so stünde es in Protokollen. Bitte geben Sie es getrennt an.",
@@ -56,9 +63,10 @@ OLD_ENCRYPTION = Rule(
 )
 HOST_KEY_MISSING = Rule(
     "host_key_missing",
-    "Für SFTP fehlt der Schlüssel Ihres Servers. Bitte nennen Sie seinen Fingerabdruck (SHA256:…), wie ihn "
-    "ssh-keygen -lf zeigt.",
-    "For SFTP your server's key is missing. Please name its fingerprint (SHA256:…) as ssh-keygen -lf shows it.",
+    "Für SFTP fehlt der Fingerabdruck vom Schlüssel Ihres Servers, oder es ist keiner. Bitte nennen Sie ihn ganz "
+    "(SHA256:…), wie ssh-keygen -lf ihn zeigt.",
+    "For SFTP the fingerprint of your server's key is missing, or is none. Please name all of it (SHA256:…), as "
+    "ssh-keygen -lf shows it.",
 )
 PORT = Rule(
     "port",
@@ -99,6 +107,13 @@ INNER_ADDRESS = Rule(
     "“{host}” leads to {address}, which is no address of the public internet. Please offer the archive on a public "
     "server.",
 )
+MANY_ADDRESSES = Rule(
+    "many_addresses",
+    "Zu „{host}“ gibt es mehr als {most} Adressen; von dort holen wir nichts ab. Bitte stellen Sie das Archiv unter "
+    "einem anderen Namen bereit.",
+    "There are more than {most} addresses for “{host}”; nothing is fetched from there. Please offer the archive under "
+    "another name.",
+)
 REDIRECTS = Rule(
     "redirects",
     "Die Adresse leitet mehr als {most}-mal weiter. Bitte nennen Sie die, unter der das Archiv wirklich liegt.",
@@ -123,6 +138,11 @@ CHECKSUM_DIFFERS = Rule(
     "hoch, oder sagen Sie uns, dass dieses gemeint ist.",
     "The archive isn't the one whose checksum you named, or that we looked at before. Please upload that one, or tell "
     "us that this one is meant.",
+)
+SHA256_MALFORMED = Rule(
+    "sha256_malformed",
+    "„{told}“ ist keine SHA-256-Prüfsumme. Bitte nennen Sie alle 64 Zeichen (0-9, a-f), wie sha256sum sie zeigt.",
+    "“{told}” is no SHA-256. Please name all 64 signs (0-9, a-f), as sha256sum shows them.",
 )
 CERTIFICATE_BAD = Rule(
     "certificate_bad",

@@ -60,6 +60,7 @@ _ENCODED_CONTROLS = re.compile("%[01][0-9a-f]|%7f", re.IGNORECASE)
 _USER_INFO = re.compile(r"^((?:[^/@]*//)?)[^/]*@")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,10 @@ def choose_address(
     if not resolved:
         return Pinned("", rules.NO_ADDRESS.found(host=shown(source.host)))
     inner = [address for address in resolved if not is_public(address, allowed, ours)]
-    if inner or len(resolved) > ADDRESSES_MOST:
-        return Pinned("", rules.INNER_ADDRESS.found(host=shown(source.host), address=shown((inner or resolved)[0])))
+    if inner:
+        return Pinned("", rules.INNER_ADDRESS.found(host=shown(source.host), address=shown(inner[0])))
+    if len(resolved) > ADDRESSES_MOST:
+        return Pinned("", rules.MANY_ADDRESSES.found(host=shown(source.host), most=ADDRESSES_MOST))
     return Pinned(resolved[0], None)
 
 
@@ -224,6 +227,15 @@ def check_archive(
     return tuple(finding for finding, applies in refusals if applies)
 
 
+def check_sha256(told: str) -> tuple[Finding, ...]:
+    """What speaks against a sum that was told: half of one would refuse every archive.
+
+    Args:
+        told: in lower case, without blanks; empty if nobody told one.
+    """
+    return (rules.SHA256_MALFORMED.found(told=shown(told)),) if told and not _SHA256.fullmatch(told) else ()
+
+
 def refused_by_source(code: str, host: str, status: int = 0) -> Finding:
     """What a source said instead of giving the archive.
 
@@ -259,7 +271,9 @@ def _split(text: str) -> SplitResult | Finding:
         return rules.URL_MALFORMED.found()
     if "[" in split.netloc and ":" not in (split.hostname or ""):
         return rules.URL_MALFORMED.found()
-    return split if split.scheme in PORTS else rules.SCHEME_NOT_OFFERED.found(scheme=shown(split.scheme or "-"))
+    if not split.scheme or "." in split.scheme:  # a host's name, before a port too
+        return rules.SCHEME_MISSING.found()
+    return split if split.scheme in PORTS else rules.SCHEME_NOT_OFFERED.found(scheme=shown(split.scheme))
 
 
 def _host(host: str) -> str | Finding:

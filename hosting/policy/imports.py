@@ -114,11 +114,12 @@ def check_step(number: int, state: ImportState, wanted: ImportState) -> None:
     """
     if wanted in EDGES.get(state, frozenset()):
         return
+    go_on = f"Its run is at it, or failed; go on by: phm import start --number {number}."
     do = {
-        ImportState.ASKED: "Its run is at it, or failed; go on by: phm import start --number N.",
-        ImportState.BUILT: "Approve it, or call it off (phm import call-off).",
-        ImportState.APPROVED: "Its run is at it, or failed; go on by: phm import start --number N.",
-        ImportState.LIVE: "What it replaced can be put back: phm import undo.",
-        ImportState.UNDOING: "Its run is at it, or failed; go on by: phm import start --number N.",
-    }.get(state, "Start another one: phm import start.")
-    raise ImportStands(f"The import {number} is {state}; it can't be {wanted}.", do.replace("N.", f"{number}."))
+        ImportState.ASKED: go_on,
+        ImportState.BUILT: f"Approve it (phm import approve {number}), or call it off (phm import call-off {number}).",
+        ImportState.APPROVED: go_on,
+        ImportState.LIVE: f"What it replaced can be put back: phm import undo {number}.",
+        ImportState.UNDOING: go_on,
+    }.get(state, "It is at its end; a further one begins with: phm import start.")
+    raise ImportStands(f"The import {number} is {state}; it can't be {wanted}.", do)

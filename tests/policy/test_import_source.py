@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hosting.policy.addresses import is_public, networks
-from hosting.policy.import_source import Source, check_archive, check_source, choose_address, fetch_limits, follow
+from hosting.policy.import_source import (
+    Source,
+    check_archive,
+    check_sha256,
+    check_source,
+    choose_address,
+    fetch_limits,
+    follow,
+)
 from hosting.policy.terms import GIB, STANDARD
 
 if TYPE_CHECKING:
@@ -48,7 +56,7 @@ def test_what_is_offered_is_taken(url: str, as_fetched: str) -> None:
 ODD = ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "127.0.1", "017700000001", "0x7f.0x0.0x0.0x1",
        "127.0.0.01", "256.256.256.256", "1.2.3.4.5", "169.254.0xa9fe", "4294967295", "0", "127.0.0.1."]  # fmt: skip
 TRICKS = {
-    "": "url_missing", "files.example.com/a.zip": "scheme_not_offered", "file:///etc/passwd": "scheme_not_offered",
+    "": "url_missing", "files.example.com/a.zip": "scheme_missing", "files.example.com:8443/a.zip": "scheme_missing", "file:///etc/passwd": "scheme_not_offered",
     "gopher://files.example.com/a": "scheme_not_offered", "data:application/zip;base64,AA": "scheme_not_offered",
     "jar:https://files.example.com/a.zip!/": "scheme_not_offered", "phar://a.zip": "scheme_not_offered",
     "scp://files.example.com/a.zip": "scheme_not_offered", "https:/a.zip": "host_malformed",
@@ -134,7 +142,9 @@ def test_our_own_servers_are_no_source_and_tests_have_their_own() -> None:
 
 def test_a_name_without_an_address_or_with_a_hundred_leads_nowhere() -> None:
     assert str(choose_address(HOME, []).finding).startswith("There is no address")
-    assert choose_address(HOME, [f"8.8.8.{n}" for n in range(100)]).address == ""
+    pinned = choose_address(HOME, [f"8.8.8.{n}" for n in range(100)])
+    assert pinned.address == ""
+    assert str(pinned.finding).startswith("There are more than 32 addresses")  # none of them is told to be an inner one
 
 
 def test_a_name_that_changes_its_answer_is_decided_on_anew() -> None:
@@ -201,6 +211,12 @@ def test_what_is_fetched_follows_the_booking() -> None:
     small, large = fetch_limits(5), fetch_limits(500)
     assert (small.bytes, large.bytes) == (5 * GIB, 500 * GIB)
     assert small.seconds < large.seconds <= 48 * 3600
+
+
+def test_half_a_sum_is_no_sum() -> None:
+    assert check_sha256("") == check_sha256("ab" * 32) == ()
+    for told in ("ab" * 31, "ab" * 33, "x" * 64, f"{'ab' * 32}old.zip"):
+        assert [finding.code for finding in check_sha256(told)] == ["sha256_malformed"]
 
 
 def test_an_archive_that_is_too_large_or_another_one_is_told() -> None:

@@ -36,6 +36,10 @@ NOT_OFFERED = (
     (b"LZIP", "lzip"), (b"\x1f\x9d", "compress"), (b"PK\7\x08", "split ZIP"), (b"PK00", "split ZIP"),
     (b"MSCF", "cab"), (b"\x60\xea", "arj"),
 )  # fmt: skip
+WEB_PAGES = (b"<!doctype html", b"<html")
+"""What a link gives that shows a file in place of the file."""
+
+BEFORE_PAGES = b"\xef\xbb\xbf \t\r\n"
 SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
@@ -283,6 +287,8 @@ def format_of(head: bytes) -> str:
         return "gz"
     if head.startswith(BZIP2):
         return "bz2"
+    if head.lstrip(BEFORE_PAGES).lower().startswith(WEB_PAGES):
+        raise Refusal("web_page")
     other = next((known for magic, known in NOT_OFFERED if head.startswith(magic)), "")
     if not other:
         other = "plain tar" if tar_stream.is_tar(head) else "unknown"

@@ -99,6 +99,34 @@ def test_a_check_that_said_no_is_not_built(phm: Console, name: str, started: lis
     assert "Too large." in phm("import", "status", "1").out
 
 
+def test_what_is_no_check_any_more_is_not_built(
+    phm: Console, name: str, started: list[tuple[str, dict[str, Any]]]
+) -> None:
+    phm("import", "check", name, URL)
+    checked(phm, 1, "refused")
+    phm("import", "check", name, URL)  # a newer look; the one before has forgotten its source
+    assert phm("import", "start", "--checked", "1", "--reason", "x").refusal == (
+        "The import 1 is called off, no check to start by. Look (phm import status 1), or check the archive anew: "
+        f"phm import check {name} URL."
+    )
+    assert "is asked, no check" in phm("import", "start", "--checked", "2", "--reason", "x").refusal
+
+
+def test_half_a_sum_is_refused_before_a_draft_goes_for_it(
+    phm: Console, name: str, started: list[tuple[str, dict[str, Any]]]
+) -> None:
+    said = phm("import", "start", name, URL, "--reason", "x", "--sha256", SUM[:-1]).refusal
+    assert "is no SHA-256" in said
+    assert (started, phm("import", "status", "--json").json) == ([], [])
+    assert phm("import", "start", name, URL, "--reason", "x", "--sha256", f" {SUM.upper()} ").code == 0
+
+
+def test_a_number_that_no_import_can_have_is_told(phm: Console, name: str) -> None:
+    for words in (("status",), ("approve",), ("undo",), ("start", "--checked"), ("start", "--number")):
+        said = phm("import", *words, "99999999999999999999", *([] if words == ("status",) else ["--reason", "x"]))
+        assert (said.code, "Traceback" in said.err, "2147483647" in said.err) == (2, False, True)
+
+
 def test_one_import_is_at_work_and_is_gone_on_with_by_its_number(
     phm: Console, name: str, started: list[tuple[str, dict[str, Any]]]
 ) -> None:
