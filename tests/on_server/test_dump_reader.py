@@ -361,6 +361,39 @@ def test_a_dump_that_is_broken_off_between_two_statements_is_no_whole_one(tool: 
     assert refused(twice).facts == {"line": twice.count("\n") + 1}
 
 
+NEIGHBOURS = {
+    "a foreign key": "CREATE TABLE shop_order (id int, KEY k (id), CONSTRAINT c FOREIGN KEY (id) REFERENCES shop_user (id) ON DELETE CASCADE) ENGINE=InnoDB;",
+    "a type of today": "CREATE TABLE `wp_meta` (id int, data json DEFAULT NULL, at geometry);",
+    "a bit": "CREATE TABLE shop_flag (done bit(1) DEFAULT b'0');",
+    "parts": "CREATE TABLE shop_log (id int) PARTITION BY HASH (id);",
+    "an engine": "CREATE TABLE shop_all (id int) ENGINE=MRG_MyISAM UNION=(shop_a,shop_b);",
+    "rows": "CREATE TABLE shop_a (id int);\nINSERT IGNORE INTO shop_a VALUES (ST_GeomFromText('POINT(1 1)'));",
+    "keys at the end": "CREATE TABLE shop_b (id int);\nALTER TABLE `shop_b` ADD CONSTRAINT `c` FOREIGN KEY (`id`) REFERENCES `shop_a` (`id`);",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", NEIGHBOURS)
+def test_a_neighbour_in_the_same_export_may_be_described_in_any_way(what: str) -> None:
+    """Hosters' customers have one database for all; nothing of the shop beside is loaded."""
+    rows = "INSERT INTO phm_user VALUES (1,'anna','2008-01-01');\n"
+    text = f"{NEIGHBOURS[what]}\n{dump(rows=rows)}"
+    assert found_in(text).candidates() == [("", "phm")]
+    out, count = passed(text)
+    assert "shop" not in out
+    assert "wp_" not in out
+    assert count == {"phlymail_user": 1}
+    ours = NEIGHBOURS[what].replace("shop_", "phm_x").replace("wp_", "phm_x")
+    refusal = refused(f"{dump()}{ours}\n")
+    assert refusal.code in {"table_form", "engine", "row_form"}
+    assert refused(f"CREATE TABLE a (b int);\n{NEIGHBOURS[what]}\n").code == refusal.code
+
+
+def test_another_statement_is_refused_whosever_it_is() -> None:
+    for label in ("a view", "a trigger", "GRANT", "rows for another database", "a table of another database"):
+        code, text = HOSTILE[label]
+        assert refused(f"{dump()}{text}\n").code == code
+
+
 def test_other_unicode_is_told() -> None:
     assert refused(dump().encode("utf-16")).code == "dump_not_text"
     assert found_in(b"\xef\xbb\xbf" + dump().encode()).candidates() == [("", "phm")]

@@ -2,7 +2,7 @@
 
 Statements outside of a list are refused with their line. None is passed on as it stands: definitions are written anew,
 rows are plain values, all else is left out. Several databases in one file are sections; the statements that switch them
-are left out and told.
+are left out and told. A neighbour's table, of which nothing is passed on, may be described in any way.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.on_server.old_installation.characters import Letters, mended
 from tasks.on_server.old_installation.refusal import Refusal
+from tasks.on_server.old_installation.sql_others import left_out
 from tasks.on_server.old_installation.sql_rows import Rows, read_rows
 from tasks.on_server.old_installation.sql_settings import Reading, heard
-from tasks.on_server.old_installation.sql_statements import Statement, Statements
+from tasks.on_server.old_installation.sql_statements import Statements
 from tasks.on_server.old_installation.sql_tables import NAME, TableForm, read_change, read_table
 
 if TYPE_CHECKING:
@@ -28,26 +29,15 @@ TABLES_MOST = 5000
 SIGNS = ("user", "admin", "profiles", "email_folders", "email_index")
 """Tables by which the product's section is known, its prefix dropped; all series have them."""
 
-LEFT_OUT = (
-    (re.compile(rb"DROP\s+TABLE\b", re.IGNORECASE), "drop table"),
-    (re.compile(rb"(?:UN)?LOCK\s+TABLES\b", re.IGNORECASE), "lock"),
-    (re.compile(rb"COMMIT$|BEGIN$|START\s+TRANSACTION$", re.IGNORECASE), "transaction"),
-)
 _SWITCH = re.compile(rb"USE\s+(`[^`]+`|[\w$-]+)$", re.IGNORECASE)
-_DATABASE = re.compile(
-    rb"CREATE\s+(?:DATABASE|SCHEMA)\s+(?:IF\s+NOT\s+EXISTS\s+)?(?:`[^`]+`|[\w$-]+)"
-    rb"(?:\s+(?:DEFAULT\s+)?(?:CHARACTER\s+SET|CHARSET|COLLATE|ENCRYPTION)\s*=?\s*(?:\w+|'\w+'))*$",
+_OF_TABLE = re.compile(rb"\w+\s+TABLE\b", re.IGNORECASE)
+_OF_ONE = re.compile(
+    rb"(?:(?:CREATE|ALTER)\s+TABLE|(?:INSERT|REPLACE)\s+(?:(?:LOW_PRIORITY|DELAYED|IGNORE)\s+)*INTO)\s+"
+    rb"(?:IF\s+NOT\s+EXISTS\s+)?(`[^`]+`|[\w$-]+)(?![\w$-]|\s*\.)",
     re.IGNORECASE,
 )
-_OF_TABLE = re.compile(rb"\w+\s+TABLE\b", re.IGNORECASE)
-_DEFINER = re.compile(rb"\bDEFINER\s*=", re.IGNORECASE)
-_INTO = re.compile(rb"\bINTO\s+(?:OUTFILE|DUMPFILE)\b|\bLOAD_FILE\s*\(", re.IGNORECASE)
-_HEAD = 400
-"""Bytes of a statement in which its kind shows."""
-
-CLIENT = {"SOURCE", "SYSTEM", "TEE", "NOTEE", "PAGER", "NOPAGER", "EDIT", "CONNECT", "CHARSET", "STATUS", "QUIT", "GO"}
-RIGHTS = {"GRANT", "REVOKE"}
-MADE = {"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "VIEW"}
+ODD = {"table_form", "engine", "row_form", "insert_form"}
+"""Why a table's definition or rows can't be read; whose they are tells whether that matters."""
 
 
 @dataclass
@@ -69,6 +59,14 @@ class Table:
     said: str = ""
     letters: Letters = field(default_factory=Letters)
     in_part: bool = False
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A statement about a table that can't be read, and why."""
+
+    table: str
+    why: Refusal
 
 
 @dataclass
@@ -139,29 +137,49 @@ def survey(pieces: Iterable[bytes]) -> Survey:
     Raises:
         Refusal: something in it can't be taken, or it is broken off, be it between two statements; names the line.
     """
-    found, statements, reading = Survey(), Statements(pieces), Reading()
+    found, statements, reading, odd = Survey(), Statements(pieces), Reading(), dict[tuple[str, str], Refusal]()
     for section, reading, kind, what in _read(statements):  # the last reading tells how the dump ends
         tables = found.sections.setdefault(section, {})
         if isinstance(what, TableForm | Rows):
             _note(tables, reading, what, kind)
-            if sum(map(len, found.sections.values())) > TABLES_MOST:
-                raise Refusal("too_many_tables", most=TABLES_MOST)
+        elif isinstance(what, Odd):
+            odd.setdefault((section, what.table), what.why)
         elif kind:
             found.left_out[kind] = found.left_out.get(kind, 0) + 1
+        if sum(map(len, found.sections.values())) + len(odd) > TABLES_MOST:
+            raise Refusal("too_many_tables", most=TABLES_MOST)
     if reading.kept_at > statements.ended_at:  # between two statements nothing else tells that the rest is missing
         raise Refusal("dump_cut_off", line=statements.line)
     for table in (one for tables in found.sections.values() for one in tables.values()):
         table.bytes += table.rows * table.width
     found.ended, found.made_by, found.lines = statements.ended_at > 0, statements.made_by, statements.line
     found.sections = {name: tables for name, tables in found.sections.items() if tables}
+    _check_ours_are_read(found, odd)
+    _mark_in_part(found)
+    if not found.sections:
+        raise Refusal("no_tables")
+    return found
+
+
+def _mark_in_part(found: Survey) -> None:
+    """Tables of an installation some of whose texts alone were encoded twice are known as such."""
     for section, prefix in found.candidates():
         ours = [table for name, table in found.sections[section].items() if name.startswith(f"{prefix}_")]
         all_twice = Letters.of_all(table.letters for table in ours).is_twice
         for table in ours:
             table.in_part = table.letters.is_mixed and not all_twice
-    if not found.sections:
-        raise Refusal("no_tables")
-    return found
+
+
+def _check_ours_are_read(found: Survey, odd: Mapping[tuple[str, str], Refusal]) -> None:
+    """See that what can't be read is a neighbour's.
+
+    Raises:
+        Refusal: it is of an installation's own prefix, or none is found beside it.
+    """
+    ours = found.candidates()
+    for (section, table), why in odd.items():
+        if not ours or any(section == own and table.startswith(f"{prefix}_") for own, prefix in ours):
+            raise why
 
 
 def pass_on(
@@ -183,6 +201,8 @@ def pass_on(
     ours = [table for name, table in tables.items() if wanted.name(wanted.section, name)]
     all_twice = Letters.of_all(table.letters for table in ours).is_twice
     for section, reading, kind, what in _read(Statements(pieces)):
+        if isinstance(what, Odd) and wanted.name(section, what.table):
+            raise what.why
         if not isinstance(what, TableForm | Rows) or not (name := wanted.name(section, _table_of(what))):
             continue
         table = tables.get(_table_of(what))
@@ -202,27 +222,41 @@ def pass_on(
     return rows
 
 
-def _read(statements: Statements) -> Iterator[tuple[str, Reading, str, TableForm | Rows | None]]:
+def _read(statements: Statements) -> Iterator[tuple[str, Reading, str, TableForm | Rows | Odd | None]]:
     """Section, how it is to be read, kind and content of each statement; the content is None if it is left out."""
     section, reading = "", Reading()
     for statement in statements:
         text, line = statement.text, statement.line
         word = re.split(rb"[^A-Za-z]", text[:20], maxsplit=1)[0].decode().upper()
         kind = ""
-        what: TableForm | Rows | None = None
+        what: TableForm | Rows | Odd | None = None
         if word in {"INSERT", "REPLACE"}:
-            what = read_rows(text, line)
+            what = _or_odd(read_rows, text, line)
         elif word == "SET":
             reading = heard(text, line, reading)
         elif switch := _SWITCH.match(text):
             section, kind = _section(switch[1], line), "use"
         elif word == "CREATE" and _OF_TABLE.match(text):
-            kind, what = "create", read_table(text, line)
+            kind, what = "create", _or_odd(read_table, text, line)
         elif word == "ALTER" and _OF_TABLE.match(text):
-            kind, what = "alter", _change(text, line)
+            kind, what = "alter", _or_odd(_change, text, line)
         else:
-            kind = _left_out(statement, word)
+            kind = left_out(statement, word)
         yield section, reading, kind, what
+
+
+def _or_odd(
+    read: Callable[[bytes, int], TableForm | Rows | None], text: bytes, line: int
+) -> TableForm | Rows | Odd | None:
+    """What a statement says of a table, or that it can't be read."""
+    try:
+        return read(text, line)
+    except Refusal as error:
+        table = _OF_ONE.match(text)
+        name = table[1].strip(b"`").decode(errors="replace") if table else ""
+        if error.code not in ODD or not NAME.fullmatch(name):
+            raise
+        return Odd(name, error)
 
 
 def _change(text: bytes, line: int) -> TableForm | None:
@@ -237,40 +271,6 @@ def _section(name: bytes, line: int) -> str:
     if not NAME.fullmatch(found):
         raise Refusal("odd_name", line=line, name=found)
     return found
-
-
-def _left_out(statement: Statement, word: str) -> str:
-    """The kind of a statement that isn't passed on.
-
-    Raises:
-        Refusal: one that no dump needs, or that this service can't take.
-    """
-    text, line = statement.text, statement.line
-    for pattern, kind in LEFT_OUT:
-        if pattern.match(text):
-            return kind
-    if _DATABASE.match(text):
-        return "create database"
-    raise _refusal(word, text, line)
-
-
-def _refusal(word: str, text: bytes, line: int) -> Refusal:
-    """Why a statement isn't taken."""
-    head = text[:_HEAD]
-    made = {found.upper().decode() for found in re.findall(rb"[A-Za-z]+", head)} & MADE
-    if word == "CREATE" and made:
-        return Refusal("made", line=line, what=min(made))
-    shown = head[:40].decode(errors="replace")
-    codes = (
-        ("delimiter", word == "DELIMITER"),
-        ("definer", _DEFINER.search(head) is not None),
-        ("load_data", word == "LOAD"),
-        ("into_file", _INTO.search(text) is not None),
-        ("rights", word in RIGHTS),
-        ("client_command", word in CLIENT),
-    )
-    code = next((code for code, is_so in codes if is_so), "statement")
-    return Refusal(code, line=line, word=shown)
 
 
 def _note(tables: dict[str, Table], reading: Reading, what: TableForm | Rows, kind: str) -> None:
