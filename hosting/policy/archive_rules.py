@@ -20,6 +20,15 @@ def _unfit(code: str, de: str, en: str) -> Rule:
     return Rule(code, f"{de} {HOSTILE_DE}", f"{en} {HOSTILE_EN}")
 
 
+def _too_much(code: str, de: str, en: str) -> Rule:
+    """The archive holds more than is booked for; it may be all the customer's own."""
+    way_out = (
+        "Bitte buchen Sie Speicher dazu, oder packen Sie nur den Ordner der Installation und den Export der Datenbank.",
+        "Please book more storage, or pack the installation's folder and the database's export alone.",
+    )
+    return Rule(code, f"{de} {way_out[0]}", f"{en} {way_out[1]}")
+
+
 ARCHIVE_RULES = (
     _unfit(
         "control_in_name",
@@ -47,12 +56,12 @@ ARCHIVE_RULES = (
     ),
     _unfit("no_name", "Ein Eintrag hat keinen Namen.", "An entry has no name."),
     _unfit("file_and_folder", "„{name}“ kommt als Datei und als Ordner vor.", "“{name}” is both a file and a folder."),
-    _unfit(
+    _too_much(
         "too_many_entries",
         "Das Archiv hat mehr als {most} Dateien und Ordner, mehr als Ihre Buchung fasst.",
         "The archive has more than {most} files and folders, more than your booking holds.",
     ),
-    _unfit(
+    _too_much(
         "too_many_bytes",
         "Ausgepackt hat das Archiv mehr als {most_mib} MiB, mehr als Ihre Buchung fasst.",
         "Unpacked, the archive has more than {most_mib} MiB, more than your booking holds.",
