@@ -33,7 +33,7 @@ from hosting.policy.import_source import (
 from hosting.policy.quota import FREE_MIB_LEAST, MIB, DiskFull
 from hosting.product.layout import SERVICE_ROOT
 from tasks.drafts import place_of
-from tasks.jobs import end_job, run_job
+from tasks.jobs import JobInterrupted, end_job, run_job
 from tasks.progress import progress_of
 from tasks.records import inventory, read_terms
 from tasks.step import reading
@@ -215,10 +215,14 @@ def _asked(server: ServerFacts, order: ImportFacts, hop: Hop, limits: FetchLimit
         "folder": str(place),
     }
     end_job(server, f"restore-{place.name}")
-    with progress_of(f"import-{order.instance}", order.instance) as told:
-        return run_job(
-            server, f"restore-{place.name}", "fetch-archive", request, seconds=limits.seconds + 600.0, told=told
-        )
+    try:
+        with progress_of(f"import-{order.instance}", order.instance) as told:
+            return run_job(
+                server, f"restore-{place.name}", "fetch-archive", request, seconds=limits.seconds + 600.0, told=told
+            )
+    except JobInterrupted as error:  # nobody starts the run again by himself: the source is a stranger's
+        do = f"What came stays; once it answers: phm import start --number {order.id}."
+        raise JobInterrupted(error.what, do) from error
 
 
 def _refusal(  # noqa: PLR0917  # what was asked for, and what came of it

@@ -142,7 +142,10 @@ def report(
     if not html:
         typer.echo(letter.text)
         return
-    Path(html).write_text(letter.html, encoding="utf-8")
+    try:
+        Path(html).write_text(letter.html, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{html} can't be written ({type(error).__name__}).", "Name a file in another folder.") from None
     typer.echo(f"It is in {html}.")
 
 
@@ -256,11 +259,15 @@ def known(number: int) -> ImportFacts:
 
 def show(number: int, *, as_json: bool) -> None:
     """One import, with what is to be told of it."""
+    from hosting.policy.imports import UNDER_WAY, run_goes_on  # noqa: PLC0415  # as above
+
     facts = known(number)
     if as_json:
         emit_one({**asdict(facts), **row_of(facts)}, {}, as_json=True)
         return
     emit_one(row_of(facts), TITLES, as_json=False)
+    if facts.state in UNDER_WAY:
+        typer.echo(run_goes_on(number))
     findings = [finding["en"] for finding in facts.report.get("findings", [])]
     if findings:
         heading("Found")

@@ -106,6 +106,11 @@ def began_at(stamp: str) -> datetime | None:
         return None
 
 
+def run_goes_on(number: int) -> str:
+    """What is to be done about an import that is under way."""
+    return f"Its run is at it, or failed; go on by: phm import start --number {number}."
+
+
 def check_step(number: int, state: ImportState, wanted: ImportState) -> None:
     """See that an import may come from its state to another.
 
@@ -114,7 +119,7 @@ def check_step(number: int, state: ImportState, wanted: ImportState) -> None:
     """
     if wanted in EDGES.get(state, frozenset()):
         return
-    go_on = f"Its run is at it, or failed; go on by: phm import start --number {number}."
+    go_on = run_goes_on(number)
     do = {
         ImportState.ASKED: go_on,
         ImportState.BUILT: f"Approve it (phm import approve {number}), or call it off (phm import call-off {number}).",

@@ -19,7 +19,7 @@ from flows.import_installation import import_installation
 from flows.restore_instance import bring_in
 from hosting.inventory import cases, imports
 from hosting.inventory.session import in_transaction
-from hosting.policy.imports import ImportFacts, ImportState
+from hosting.policy.imports import UNDER_WAY, ImportFacts, ImportState
 from hosting.product.layout import InstanceLayout
 from tasks.import_fetching import NotTaken, Opener
 from tasks.import_going_live import close_for_import
@@ -132,6 +132,16 @@ def quoted(text: str) -> str:
 def bench(service: Service, source: Source) -> Bench:
     instance = service.provision(accounts=5)
     return Bench(service, source, instance)
+
+
+@pytest.fixture(autouse=True)
+def nothing_under_way(bench: Bench) -> Iterator[None]:
+    """What a test leaves under way when it fails is given up, so that it fails alone."""
+    yield
+    with bench.service.inventory.reading() as session:
+        left = [one for one in imports.all_imports(session, bench.instance.name) if one.state in UNDER_WAY]
+    for order in left:  # an import that has begun to go live is taken back; the dead run's lease is over then
+        bench.run(UNDO if order.stamp else CALL_OFF, order, at=NOW() + timedelta(minutes=2))
 
 
 def logs_in(bench: Bench, user: str, password: str) -> int:

@@ -132,6 +132,7 @@ def test_one_import_is_at_work_and_is_gone_on_with_by_its_number(
 ) -> None:
     phm("import", "start", name, URL, "--reason", "x")
     assert "--number 1" in phm("import", "start", name, URL, "--reason", "x").refusal
+    assert "go on by: phm import start --number 1." in phm("import", "status", "1").out
     assert phm("import", "start", "--number", "1").code == 0
     assert [request["number"] for _, request in started] == [1, 1]
 
@@ -173,6 +174,10 @@ def test_the_report_is_a_page_and_json(phm: Console, name: str, started: list[tu
     page = phm.home / "report.html"
     assert phm("import", "report", "1", "--language", "de", "--html", str(page)).code == 0
     assert "Zu groß." in Path(page).read_text()
+    nowhere = str(phm.home / "nowhere" / "report.html")
+    assert phm("import", "report", "1", "--html", nowhere).refusal.startswith(f"{nowhere} can't be written")
+    said = phm("import", "report", "1").out
+    assert ("Too large." in said, "Taken over" in said, "Settings" in said) == (True, False, False)  # only looked at
     assert phm("import", "report", "1", "--json").json["report"]["findings"] == ["Too large."]
     assert json.dumps(phm("import", "status", "1", "--json").json)
 
