@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 PORT = 8088
 FIELDS = "Architecture: all\nMaintainer: Tests <tests@phlymail.test>\nDescription: made for tests\n"
 
+_BUILT: dict[str, bytes] = {}
+"""The files of packages that were made before."""
+
+_CONTROLS: dict[bytes, str] = {}
+"""What dpkg says of a package's file."""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -45,7 +51,17 @@ class Package:
 
 
 def build(package: Package, folder: Path) -> Path:
-    """The package as a file in a folder."""
+    """The package as a file in a folder; the same file each time, made once."""
+    target = folder / f"{package.name}_{package.version}_all.deb"
+    known = repr(package)
+    if known not in _BUILT:
+        _BUILT[known] = _pack(package, folder, target)
+    target.write_bytes(_BUILT[known])
+    return target
+
+
+def _pack(package: Package, folder: Path, target: Path) -> bytes:
+    """The content of a package's file, which is made in the folder."""
     work = folder / f".{package.name}-{package.version}"
     control = work / "DEBIAN"
     control.mkdir(parents=True)
@@ -58,10 +74,9 @@ def build(package: Package, folder: Path) -> Path:
         file = work / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
-    target = folder / f"{package.name}_{package.version}_all.deb"
     run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", work, target])
     shutil.rmtree(work)
-    return target
+    return target.read_bytes()
 
 
 def publish(folder: Path, *packages: Package, label: str = "Debian-Security") -> None:
@@ -106,6 +121,8 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 def _entry(file: Path) -> str:
     """A package's paragraph in the index."""
-    control = run(["dpkg-deb", "-f", file]).stdout
     content = file.read_bytes()
+    if content not in _CONTROLS:
+        _CONTROLS[content] = run(["dpkg-deb", "-f", file]).stdout
+    control = _CONTROLS[content]
     return f"{control}Filename: ./{file.name}\nSize: {len(content)}\nSHA256: {hashlib.sha256(content).hexdigest()}\n\n"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Made = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey
 
 ED25519, RSA = ed25519.Ed25519PrivateKey.generate(), rsa.generate_private_key(65537, 2048)
-ECDSA, DSA = ec.generate_private_key(ec.SECP256R1()), dsa.generate_private_key(2048)
+ECDSA, DSA = ec.generate_private_key(ec.SECP256R1()), dsa.generate_private_key(1024)  # noqa: S505  # only its kind is looked at
 
 
 def text_of(key: Made, form: PrivateFormat = PrivateFormat.OpenSSH, password: bytes = b"") -> str:
