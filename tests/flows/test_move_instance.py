@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
+from sqlalchemy import select
 
 from hosting.errors import DriftFound
-from hosting.inventory import letters, move_moments
-from hosting.inventory.models import Instance
+from hosting.inventory import leases, letters, move_moments, work
+from hosting.inventory.models import Instance, Work
 from hosting.inventory.models import Move as MoveRow
 from hosting.inventory.move_paces import COPIED
-from hosting.policy.states import MoveState
+from hosting.inventory.moves import COMPARED, DIFFERS, moves_of
+from hosting.policy.states import MoveState, WorkState
 from hosting.policy.terms import STANDARD
 from tasks.move_records import read_kept_too_long, read_move, record_retired
 from tasks.move_sides import clear_target, retire_source
 from tests.service import moves, names
+from tests.service.at_the_console import Operator
 from tests.service.customer import site
 from tests.service.doors import Door, doors
 from tests.service.mailbox_data import fill
@@ -262,6 +265,68 @@ def test_an_inventory_that_is_older_than_a_switch_takes_nothing_away_from_who_se
         retire_source.fn(replace(there, source=there.target))
     assert doors(service, here) == {done.target_name: Door.SERVES, done.source_name: Door.PASSES_ON}
     assert site(service, here).log_in(service.secret(instance, "root_admin")).status_code == 302
+
+
+def last_move(service: Service, sides: Sides, instance: InstanceFacts) -> MoveFacts:
+    """The move that brought the instance where it is; made, where there is none yet."""
+    with service.inventory.reading() as session:
+        done = [move for move in moves_of(session, instance.name) if move.state is MoveState.DONE]
+    if done:
+        return done[-1]
+    move = moves.plan(service, instance, other(sides, instance))
+    check_moved(sides, instance, moves.run(service, move), move.id)
+    return moves.facts(service, move)
+
+
+def put_before_switch(service: Service, move: MoveFacts) -> None:
+    """The inventory as a backup gives it back that was made while the move copied: for good, and nobody works on it."""
+    with service.inventory.writing() as session:
+        session.get_one(Instance, move.instance_name).server_name = move.source_name
+        row = session.get_one(MoveRow, move.id)
+        row.state, row.evidence, row.finding = MoveState.COPYING, {}, ""
+        row.closed_at = row.switched_at = row.ended_at = None
+        asked = session.scalars(select(Work).where(Work.kind == work.MOVE, Work.subject == str(move.id))).one()
+        asked.state = WorkState.DISPATCHED
+        leases.forget(session, move.instance_name)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "killed", [pytest.param("", id="done"), pytest.param("ensure_homes_pass_on", id="killed", marks=pytest.mark.soak)]
+)
+def test_an_inventory_that_is_older_than_a_switch_is_told_where_its_instance_is_and_a_run_does_the_rest(
+    service: Service, sides: Sides, instance: InstanceFacts, killed: str
+) -> None:
+    if killed:  # the target still holds what it had at the switch
+        made_large(service, instance)
+        move = moves.plan(service, instance, other(sides, instance))
+        assert moves.run(service, move, Fault(killed, "after")).state == "Killed"
+    else:
+        move = last_move(service, sides, instance)
+    put_before_switch(service, move)
+    operator = Operator(service.home)
+    verb = ("move", "found-switched", instance.name, "--reason", "control machine lost")
+    shown = operator.phm(*verb)
+    assert f"{instance.name} is on {move.target_name}; the inventory has it on {move.source_name}." in shown
+    assert f"passes on to {service.server(move.target_name).host_name}" in shown
+    assert moves.now_on(service, instance).server_name == move.source_name
+    assert moves.facts(service, move).state is MoveState.COPYING
+    operator.phm(*verb, "--yes")
+    assert moves.facts(service, move).state is MoveState.SWITCHED
+    with service.inventory.reading() as session:
+        assert str(move.id) in [one.subject for one in work.due_work(session, datetime.now(UTC))]
+    gone_on = moves.run(service, move)
+    assert gone_on.completed, gone_on
+    if killed:
+        check_moved(sides, instance, gone_on, move.id)  # with what the target held compared
+    after, here = moves.facts(service, move), moves.now_on(service, instance)
+    assert after.state is MoveState.DONE
+    assert {COMPARED, DIFFERS} & set(after.evidence) == {COMPARED if killed else DIFFERS}
+    assert doors(service, here) == {move.target_name: Door.SERVES, move.source_name: Door.PASSES_ON}
+    assert site(service, here).log_in(service.secret(instance, "root_admin")).status_code == 302
+    assert "There is nothing to record." in operator.phm(*verb, "--yes", fails=True)
+    with service.inventory.reading() as session:
+        assert letters.letter_sent(session, f"moved:{move.id}") is not bool(killed)  # none by a switch that was found
 
 
 def kept_too_long(days: int) -> list[Move]:
