@@ -223,5 +223,5 @@ def sentence_of(order: ImportFacts) -> str:
         Outcome.CASE: f"Started, a person gets it: {go_on}.",
     }
     following = checked.get(outcome, "") if order.state is ImportState.CHECKED else nexts.get(order.state, "")
-    said = f"The import {order.id} into {order.instance} is {order.state}.", order.finding, following
+    said = f"The import {order.id} into {order.instance} is {order.state.said}.", order.finding, following
     return " ".join(one for one in said if one)

@@ -224,7 +224,7 @@ def asked_again(checked: int, why: str) -> ImportFacts:
     facts = known(checked)
     if facts.state is not ImportState.CHECKED:
         do = f"Look (phm import status {checked}), or check the archive anew: phm import check {facts.instance} URL."
-        raise Refused(f"The import {checked} is {facts.state}, no check to start by.", do)
+        raise Refused(f"The import {checked} is {facts.state.said}, no check to start by.", do)
     if facts.report.get("outcome") == Outcome.REFUSED:
         raise Refused(f"The check {checked} said: {facts.finding}", "Check it again once that is right.")
 

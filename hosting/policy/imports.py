@@ -27,6 +27,11 @@ class ImportState(StrEnum):
     UNDONE = "undone"
     CALLED_OFF = "called off"
 
+    @property
+    def said(self) -> str:
+        """As a sentence says it, behind “is”."""
+        return "a case" if self is ImportState.CASE else self.value
+
 
 EDGES: Mapping[ImportState, frozenset[ImportState]] = {
     ImportState.ASKED: frozenset(
@@ -126,5 +131,6 @@ def check_step(number: int, state: ImportState, wanted: ImportState) -> None:
         ImportState.APPROVED: go_on,
         ImportState.LIVE: f"What it replaced can be put back: phm import undo {number}.",
         ImportState.UNDOING: go_on,
+        ImportState.CASE: "A person has it (phm case list); a further one begins with: phm import start.",
     }.get(state, "It is at its end; a further one begins with: phm import start.")
-    raise ImportStands(f"The import {number} is {state}; it can't be {wanted}.", do)
+    raise ImportStands(f"The import {number} is {state.said}; it can't be {wanted}.", do)

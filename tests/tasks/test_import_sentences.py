@@ -42,8 +42,12 @@ def test_a_check_that_said_no_offers_no_start() -> None:
     [
         (ImportState.BUILT, "phm import approve 7."), (ImportState.LIVE, "phm import undo 7."),
         (ImportState.REFUSED, "The customer was told by letter."), (ImportState.CASE, "phm case list."),
-        (ImportState.CALLED_OFF, FINDING),
+        (ImportState.CALLED_OFF, f"is called off. {FINDING}"),
     ],
 )  # fmt: skip
 def test_what_is_next_stands_at_the_end(state: ImportState, following: str) -> None:
     assert said(state, FINDING, "go").endswith(following)
+
+
+def test_a_state_is_said_as_people_say_it() -> None:
+    assert said(ImportState.CASE, FINDING).startswith("The import 7 into k3v9q2 is a case. Found")
