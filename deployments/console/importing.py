@@ -300,5 +300,6 @@ def secret_of(file: str) -> str:
         raise Refused(f"{file} can't be read ({type(error).__name__}).", "Name a file with the password.") from None
     found = text.splitlines()[0] if text else ""
     if not found:
-        raise Refused(f"{file} holds no password.", "Write it into the first line.")
+        named = "The standard input" if file == "-" else file
+        raise Refused(f"{named} holds no password.", "Write it into the first line.")
     return found

@@ -185,4 +185,6 @@ def test_the_report_is_a_page_and_json(phm: Console, name: str, started: list[tu
 def test_an_empty_password_file_is_told(phm: Console, name: str) -> None:
     empty = phm.home / "pw"
     empty.write_text("")
-    assert "holds no password" in phm("import", "check", name, URL, "--password-file", str(empty)).refusal
+    for file, named in ((str(empty), str(empty)), ("-", "The standard input")):
+        said = phm("import", "check", name, URL, "--password-file", file).refusal
+        assert said.startswith(f"{named} holds no password.")
