@@ -187,7 +187,8 @@ def test_what_has_no_right_version_any_more_is_named_and_the_generation_stays_da
         Bucket=store.bucket, Key=key, VersionId=first["VersionId"], BypassGovernanceRetention=True
     )
     overwrite(fresh, key)
-    store.client.put_object(Bucket=store.bucket, Key=key, Body=b"another one")
+    long = store.client.head_object(Bucket=store.bucket, Key=key)["ContentLength"]
+    store.client.put_object(Bucket=store.bucket, Key=key, Body=bytes(long))  # restic asks for minutes after a short one
     outcome = mend(service, fresh)
     assert not outcome.completed
     assert outcome.error == "CanNotBeMended"
