@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+import zipfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +15,14 @@ from sqlalchemy import update
 
 from blocks.loading import load
 from blocks.object_store import ObjectStore
-from hosting.inventory import cases, deeds, instances, work
+from fleet.release import pack_release
+from hosting.inventory import cases, deeds, instances, releases, work
 from hosting.inventory.models import Release, Server
 from hosting.inventory.orders import order_facts
 from hosting.policy.states import OrderState, WorkState
+from hosting.policy.values import ReleaseFacts, ReleaseId
 from hosting.product.layout import InstanceLayout
+from hosting.product.releases import inspect_archive, object_key
 from hosting.settings import SETTINGS_FILE
 from tests.service.plans import Plan
 
@@ -84,30 +89,33 @@ def no_room(service: Service) -> Iterator[None]:
 @contextlib.contextmanager
 def no_release(service: Service) -> Iterator[None]:
     with service.inventory.writing() as session:
+        current = releases.current_release(session)
         session.execute(update(Release).values(current=False))
     try:
         yield
     finally:
         with service.inventory.writing() as session:
-            session.execute(update(Release).values(current=True))
+            session.execute(update(Release).values(current=Release.id == current.id))
 
 
 @contextlib.contextmanager
 def archive_gone(service: Service) -> Iterator[None]:
-    """The release is registered, but neither the store nor the server has it."""
-    store = load(ObjectStore)
-    with service.inventory.reading() as session:
-        release = session.query(Release).one()
-    key, kept = f"releases/{release.id}.zip", service.home / "kept.zip"
-    folder = f"/srv/releases/{release.build}-{release.id[:12]}"
-    store.client.download_file(store.bucket, key, str(kept))
-    store.client.delete_object(Bucket=store.bucket, Key=key)
-    service.on(f"[ ! -d {folder} ] || mv {folder} {folder}.away")
+    """A release is registered, but neither the store nor the server has it; nobody else's, as sessions share the store."""
+    archive = pack_release(service.home / "own.zip")
+    with zipfile.ZipFile(archive, "a") as own:
+        own.comment = service.prefix.encode()
+    found = inspect_archive(archive)
+    with service.inventory.writing() as session:
+        others = releases.current_release(session)
+        facts = ReleaseFacts(ReleaseId(found.id), found.build, found.version, found.edition, found.bytes)
+        releases.add_release(session, facts, "test", datetime.now(UTC))
+        session.execute(update(Release).values(current=Release.id == found.id))
     try:
         yield
     finally:
-        service.on(f"[ ! -d {folder}.away ] || mv {folder}.away {folder}")
-        store.put(key, kept)
+        load(ObjectStore).put(object_key(found), archive)
+        with service.inventory.writing() as session:
+            session.execute(update(Release).values(current=Release.id == others.id))
 
 
 @contextlib.contextmanager
