@@ -22,7 +22,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Record it; without it you see 
 COLUMNS = {"server": "server", "seen": "seen there"}
 
 
-def found_switched(name: Name, reason: Reason, *, yes: Yes = False) -> None:
+def found_switched(name: Name, *, reason: Reason = "", yes: Yes = False) -> None:
     """Record that an instance is on another server, where an older inventory does not know that it moved.
 
     All servers are asked first: one alone has to serve it, and that on which the inventory has it pass on to it.
@@ -30,7 +30,7 @@ def found_switched(name: Name, reason: Reason, *, yes: Yes = False) -> None:
     from deployments.connections import provide_all  # noqa: PLC0415  # not before it is needed: help is quick
     from tasks.found_switch import find_switch  # noqa: PLC0415  # as above
 
-    settings, why = load_settings(), reason_given(reason)
+    settings, why = load_settings(), reason_given(reason) if yes or reason else ""  # to look needs none
     provide_all(settings)
     with working(f"Asking all servers for {name}"):
         found = find_switch(name)

@@ -192,3 +192,5 @@ def test_a_switch_that_was_found_is_shown_and_recorded_by_word_alone(phm: Consol
 
 def test_a_switch_is_found_with_a_reason_alone(phm: Console, elsewhere: str) -> None:
     assert phm("move", "found-switched", elsewhere, "--reason", " ").refusal.startswith("The reason is empty.")
+    assert phm("move", "found-switched", elsewhere, "--yes").refusal.startswith("The reason is empty.")
+    assert phm("move", "found-switched", elsewhere).code == 0
